@@ -1,0 +1,110 @@
+package message
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Truncated follows a text that was cut.
+const Truncated = " (truncated)"
+
+// Empty stands for a text that holds nothing to show.
+const Empty = "(empty)"
+
+// byteOrderMark is put behind each backtick of a quoted text, so that a run of
+// them can never close the quotation. It takes no room on the screen.
+const byteOrderMark = "\uFEFF"
+
+// Escape turns one character into what the service's markup needs in its place.
+type Escape func(r rune) string
+
+// Text trims, cleans and cuts a text to at most limit characters of its own,
+// and escapes each. A character is never split, nor an escape; a cut is marked.
+func Text(s string, limit int, esc Escape) string {
+	out, cut := escaped(strings.TrimSpace(s), limit, esc)
+	if cut {
+		out += Truncated
+	}
+	return out
+}
+
+// CodeText quotes a text in single backticks. Line breaks become spaces, since
+// an inline quotation ends at the end of its line.
+func CodeText(s string, limit int, esc Escape) string {
+	return quoted(strings.Join(strings.Fields(s), " "), limit, esc, "`", "`")
+}
+
+// BlockText quotes a text of several lines between fences.
+func BlockText(s string, limit int, esc Escape) string {
+	return quoted(strings.TrimSpace(s), limit, esc, "```\n", "```")
+}
+
+func quoted(s string, limit int, esc Escape, before, after string) string {
+	out, cut := escaped(s, limit, func(r rune) string {
+		if r == '`' {
+			return "`" + byteOrderMark
+		}
+		if esc == nil {
+			return string(r)
+		}
+		return esc(r)
+	})
+	if out == "" {
+		out = Empty
+	}
+	out = before + out + after
+	if cut {
+		out += Truncated
+	}
+	return out
+}
+
+// escaped writes the first limit characters of s through esc.
+func escaped(s string, limit int, esc Escape) (out string, cut bool) {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n == limit {
+			return b.String(), true
+		}
+		n++
+		switch {
+		case r == utf8.RuneError:
+			b.WriteRune(utf8.RuneError)
+		case Invisible(r):
+			continue
+		case esc != nil:
+			b.WriteString(esc(r))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String(), false
+}
+
+// Invisible reports whether a character has no place in a message: control
+// characters other than tab and line break, and the marks that turn the
+// direction of the text around it, with which one can make a message show
+// something else than it says.
+func Invisible(r rune) bool {
+	switch {
+	case r == '\n' || r == '\t':
+		return false
+	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x200E, r == 0x200F, r == 0x061C:
+		return true
+	}
+	return unicode.IsControl(r)
+}
+
+// Cut shortens a finished text to at most limit characters without splitting
+// one; what is cut is marked. Texts with markup are cut before they are marked
+// up, by Text, CodeText and BlockText: use Cut for plain ones.
+func Cut(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	keep := max(limit-len(Truncated), 0)
+	runes := []rune(s)
+	return string(runes[:keep]) + Truncated[:min(len(Truncated), limit)]
+}

@@ -1,0 +1,307 @@
+// Package message holds what there is to tell about an access request, free of
+// any service's form: the view of the request, its fields in the documented
+// order, and the cutting and escaping that keep hostile or endless text from
+// breaking a message. Each service turns the same view into its own blocks,
+// embeds or incidents.
+package message
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Status is the state of a request as it is told to people.
+type Status string
+
+// The states a message can show. Their values are those that Teleport's own
+// plugins store and print.
+const (
+	Pending  Status = "PENDING"
+	Approved Status = "APPROVED"
+	Denied   Status = "DENIED"
+	Promoted Status = "PROMOTED"
+	Expired  Status = "EXPIRED"
+)
+
+// Ended reports whether nothing more can happen to a request in this state.
+func (s Status) Ended() bool { return s != Pending }
+
+// Emoji is the sign in front of the state; promoted requests have none.
+func (s Status) Emoji() string {
+	switch s {
+	case Pending:
+		return "⏳"
+	case Approved:
+		return "✅"
+	case Denied:
+		return "❌"
+	case Expired:
+		return "⌛"
+	}
+	return ""
+}
+
+// Review is one reviewer's word on a request.
+type Review struct {
+	Author  string
+	State   Status // Approved or Denied; another state is shown by its name
+	Reason  string
+	Created time.Time
+}
+
+// View is all that a message can tell of one request. Texts are as the users
+// wrote them: whoever renders them escapes them.
+type View struct {
+	ID      string
+	Cluster string
+	// User is the Teleport name of the requester.
+	User string
+	// Roles are sorted.
+	Roles []string
+	// Logins holds the logins that each requested role allows; nil when they
+	// are not known.
+	Logins map[string][]string
+	// Resources are the requested resources by their most readable name, sorted.
+	Resources []string
+	Reason    string
+	// Link leads to the request in Teleport's web UI; empty when the cluster
+	// has no page for requests.
+	Link string
+
+	Status        Status
+	ResolveReason string
+	// AccessList is the title of the list that a promoted request led to.
+	AccessList string
+	// Reviews are in the order in which they were given.
+	Reviews []Review
+	// ApprovalsNeeded is how many approvals decide the request, or zero when
+	// one number cannot say it.
+	ApprovalsNeeded int
+
+	Created time.Time
+	// Expires is when the request lapses if nobody decides it.
+	Expires time.Time
+	// Start is when the access begins, if the requester asked for a later time.
+	Start time.Time
+	// AccessUntil is when the granted access ends.
+	AccessUntil time.Time
+
+	// SuggestedReviewers are named by the requester.
+	SuggestedReviewers []string
+	// Annotations are the system annotations that the requester's roles put on
+	// the request.
+	Annotations map[string][]string
+}
+
+// Count returns how many reviews propose the state.
+func (v View) Count(s Status) int {
+	n := 0
+	for _, r := range v.Reviews {
+		if r.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Version names the state of the request that a message shows. Two views with
+// the same version look the same; it changes with each review and each change
+// of state, and with nothing that is looked up from elsewhere, so that every
+// replica finds the same version.
+func (v View) Version() string { return fmt.Sprintf("%s.%d", v.Status, len(v.Reviews)) }
+
+// Title is the first line of an announcement.
+func (v View) Title() string {
+	if len(v.Resources) > 0 {
+		return "You have a new Resource Request:"
+	}
+	return "You have a new Role Request:"
+}
+
+// Summary is one plain line for notifications and screen readers.
+func (v View) Summary() string {
+	return fmt.Sprintf("Access request from %s: %s", v.User, v.Status)
+}
+
+// Progress tells how far a pending request has come, such as "1 of 2
+// approvals"; it is empty when there is nothing to count.
+func (v View) Progress() string {
+	if v.Status != Pending {
+		return ""
+	}
+	yes, no := v.Count(Approved), v.Count(Denied)
+	text := ""
+	switch {
+	case v.ApprovalsNeeded > 1:
+		text = fmt.Sprintf("%d of %d approvals", yes, v.ApprovalsNeeded)
+	case yes > 0:
+		text = counted(yes, "approval")
+	}
+	if no > 0 {
+		if text != "" {
+			text += ", "
+		}
+		text += counted(no, "denial")
+	}
+	return text
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// RequestLink is the address of the request's page in Teleport's web UI below
+// the proxy's base address, for example https://teleport.example.com.
+func RequestLink(proxy, id string) string {
+	if proxy == "" {
+		return ""
+	}
+	u, err := url.Parse(proxy)
+	if err != nil {
+		return ""
+	}
+	return u.JoinPath("web", "requests", url.PathEscape(id)).String()
+}
+
+// Kind says how a field's value is to be shown.
+type Kind int
+
+// The kinds of value.
+const (
+	Plain   Kind = iota // running text
+	Code                // short text in a fixed font
+	Block               // text of several lines in a fixed font
+	Address             // a web address
+	Moment              // a point in time, shown in the reader's own time zone
+)
+
+// Field is one line of an announcement.
+type Field struct {
+	Label string
+	Kind  Kind
+	Text  string
+	Time  time.Time
+	// Also continues the line with a second label and value.
+	Also *Field
+}
+
+// Limits on the length of values, in characters (runes) of the original text.
+const (
+	// InlineLimit bounds a role, a list of roles, logins or resources.
+	InlineLimit = 400
+	// ReasonLimit bounds the reason of a request, a review or a decision.
+	ReasonLimit = 400
+)
+
+// Fields returns the lines of an announcement in the documented order.
+func Fields(v View) []Field {
+	fields := []Field{{Label: "ID", Text: v.ID}, {Label: "Cluster", Text: v.Cluster}}
+	if v.User != "" {
+		fields = append(fields, Field{Label: "User", Text: v.User})
+	}
+	fields = append(fields, roleFields(v)...)
+	if len(v.Resources) > 0 {
+		fields = append(fields, Field{Label: "Resource(s)", Kind: Code, Text: join(v.Resources, ",")})
+	}
+	if v.Reason != "" {
+		fields = append(fields, Field{Label: "Reason", Kind: Block, Text: v.Reason})
+	}
+	fields = append(fields, timeFields(v)...)
+	switch {
+	case v.Link != "":
+		fields = append(fields, Field{Label: "Link", Kind: Address, Text: v.Link})
+	case v.Status == Pending:
+		fields = append(fields,
+			Field{Label: "Approve", Kind: Code, Text: "tsh request review --approve " + v.ID},
+			Field{Label: "Deny", Kind: Code, Text: "tsh request review --deny " + v.ID})
+	}
+	return fields
+}
+
+func roleFields(v View) []Field {
+	if len(v.Roles) == 0 {
+		return nil
+	}
+	if len(v.Logins) == 0 {
+		return []Field{{Label: "Role(s)", Kind: Code, Text: join(v.Roles, ",")}}
+	}
+	var fields []Field
+	for _, role := range v.Roles {
+		logins := join(slices.Sorted(slices.Values(v.Logins[role])), ", ")
+		if logins == "" {
+			logins = "-"
+		}
+		fields = append(fields, Field{
+			Label: "Role", Kind: Code, Text: role,
+			Also: &Field{Label: "Login(s)", Kind: Code, Text: logins},
+		})
+	}
+	return fields
+}
+
+// timeFields tell when access begins and ends, and how long there is left to
+// decide. An ended request has nothing left to wait for.
+func timeFields(v View) []Field {
+	var fields []Field
+	if !v.Start.IsZero() {
+		fields = append(fields, Field{Label: "Access starts", Kind: Moment, Time: v.Start})
+	}
+	if !v.AccessUntil.IsZero() {
+		begin := v.Created
+		if v.Start.After(begin) {
+			begin = v.Start
+		}
+		if d := v.AccessUntil.Sub(begin); d > 0 && !v.Created.IsZero() {
+			fields = append(fields, Field{Label: "Duration", Text: Duration(d)})
+		}
+		fields = append(fields, Field{Label: "Access ends", Kind: Moment, Time: v.AccessUntil})
+	}
+	if v.Status == Pending && !v.Expires.IsZero() {
+		fields = append(fields, Field{Label: "Request expires", Kind: Moment, Time: v.Expires})
+	}
+	return fields
+}
+
+// join joins at most as many items as can be shown, so that a list of ten
+// thousand resources costs no more than one that fits.
+func join(items []string, sep string) string {
+	out := ""
+	for i, item := range items {
+		if i > 0 {
+			out += sep
+		}
+		out += item
+		if len(out) > InlineLimit*4 {
+			break
+		}
+	}
+	return out
+}
+
+// Duration writes a length of time as people say it, to the minute: "2 days
+// 4 hours", "45 minutes".
+func Duration(d time.Duration) string {
+	minutes := int(d.Round(time.Minute) / time.Minute)
+	if minutes == 0 {
+		return "less than a minute"
+	}
+	text := ""
+	for _, part := range []struct {
+		n    int
+		noun string
+	}{{minutes / (24 * 60), "day"}, {minutes / 60 % 24, "hour"}, {minutes % 60, "minute"}} {
+		if part.n == 0 {
+			continue
+		}
+		if text != "" {
+			text += " "
+		}
+		text += counted(part.n, part.noun)
+	}
+	return text
+}

@@ -1,0 +1,294 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits of the transport. The number of connections is that of Teleport's own
+// plugins.
+const (
+	ConnectionsPerHost = 100
+	// maxBody bounds what is read of an answer, in bytes.
+	maxBody = 8 << 20
+	// untoldWait is assumed when a service answers 429 without saying how long
+	// to wait.
+	untoldWait = 5 * time.Second
+	// maxWait bounds a told waiting time, so that one broken answer cannot
+	// silence a channel for a day.
+	maxWait = 15 * time.Minute
+)
+
+// Observer is told about calls; metrics implement it.
+type Observer interface {
+	// Called is told each finished call: its name, its HTTP status (zero if
+	// there was no answer) and how long it took.
+	Called(op string, status int, took time.Duration)
+	// Limited is told each waiting time that a rate limit imposes.
+	Limited(op string, wait time.Duration)
+}
+
+// Options configure a Transport; the zero value is usable.
+type Options struct {
+	// UserAgent is sent with each call.
+	UserAgent string
+	// Observer may be nil.
+	Observer Observer
+	// Base carries out the calls; nil means a tuned http.Transport that follows
+	// the proxy variables of the environment.
+	Base http.RoundTripper
+}
+
+// Transport is an http.RoundTripper to be given to a vendor's library. It
+// keeps the times that rate limits impose, per call and target, and answers
+// calls that come too early itself. It never repeats a call.
+type Transport struct {
+	base      http.RoundTripper
+	userAgent string
+	observer  Observer
+
+	mu    sync.Mutex
+	gates map[gate]time.Time // not before
+}
+
+type gate struct{ op, target string }
+
+// NewTransport returns a Transport.
+func NewTransport(o Options) *Transport {
+	t := &Transport{base: o.Base, userAgent: o.UserAgent, observer: o.Observer, gates: make(map[gate]time.Time)}
+	if t.base == nil {
+		t.base = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			MaxConnsPerHost:       ConnectionsPerHost,
+			MaxIdleConnsPerHost:   ConnectionsPerHost,
+			MaxIdleConns:          2 * ConnectionsPerHost,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ExpectContinueTimeout: time.Second,
+		}
+	}
+	return t
+}
+
+// Client returns an http.Client on the transport. It follows no redirects: no
+// service uses them, and a redirect could carry a token elsewhere.
+func (t *Transport) Client() *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+}
+
+// CloseIdle closes connections that no call uses.
+func (t *Transport) CloseIdle() {
+	if b, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		b.CloseIdleConnections()
+	}
+}
+
+// Call is one call to a service while it is under way and after. The vendor's
+// library gets the context, and its transport leaves the facts in the Call.
+type Call struct {
+	op, target string
+	sent       atomic.Bool
+
+	mu     sync.Mutex
+	status int
+	header http.Header
+	early  time.Duration
+}
+
+type callKey struct{}
+
+// Begin starts a call with the given name. Target narrows what a rate limit on
+// it holds for (a channel's id, say); empty means that it holds for the op.
+func Begin(ctx context.Context, op, target string) (context.Context, *Call) {
+	c := &Call{op: op, target: target}
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { c.sent.Store(true) },
+	})
+	return context.WithValue(ctx, callKey{}, c), c
+}
+
+// RoundTrip carries out one HTTP request.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c, _ := req.Context().Value(callKey{}).(*Call)
+	if c == nil {
+		c = &Call{op: req.Method + " " + req.URL.Path}
+	}
+	if wait := t.gated(c); wait > 0 {
+		c.set(0, nil, wait)
+		if t.observer != nil {
+			t.observer.Limited(c.op, wait)
+		}
+		closeBody(req)
+		return nil, &Error{Kind: Wait, Op: c.op, After: wait, Err: errors.New("held back by the service's rate limit")}
+	}
+	if t.userAgent != "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("User-Agent", t.userAgent)
+	}
+	start := time.Now()
+	resp, err := t.base.RoundTrip(req)
+	status := 0
+	if err == nil {
+		status = resp.StatusCode
+		c.set(status, resp.Header, 0)
+		resp.Body = limitedBody{io.LimitReader(resp.Body, maxBody), resp.Body}
+		if status == http.StatusTooManyRequests {
+			t.hold(c, retryAfter(resp.Header))
+		}
+	}
+	if t.observer != nil {
+		t.observer.Called(c.op, status, time.Since(start))
+	}
+	return resp, err
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+func (t *Transport) gated(c *Call) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wait := time.Duration(0)
+	for _, g := range []gate{{}, {c.op, ""}, {c.op, c.target}} {
+		if until, ok := t.gates[g]; ok {
+			left := time.Until(until)
+			if left <= 0 {
+				delete(t.gates, g)
+			}
+			wait = max(wait, left)
+		}
+	}
+	return wait
+}
+
+// hold keeps back further calls of the same kind.
+func (t *Transport) hold(c *Call, wait time.Duration) {
+	if wait == 0 {
+		wait = untoldWait
+	}
+	t.holdFor(gate{c.op, c.target}, wait)
+	if t.observer != nil {
+		t.observer.Limited(c.op, wait)
+	}
+}
+
+// HoldAll keeps back every call for a while: a service's global limit.
+func (t *Transport) HoldAll(wait time.Duration) { t.holdFor(gate{}, wait) }
+
+// Hold keeps back the calls of one op and target, where the service tells a
+// waiting time in its own form.
+func (t *Transport) Hold(op, target string, wait time.Duration) { t.holdFor(gate{op, target}, wait) }
+
+func (t *Transport) holdFor(g gate, wait time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if until := time.Now().Add(min(wait, maxWait)); until.After(t.gates[g]) {
+		t.gates[g] = until
+	}
+}
+
+// retryAfter reads the standard header, in (possibly broken) seconds or as a date.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 && s < maxWait.Seconds() {
+		return time.Duration(s * float64(time.Second))
+	} else if err == nil && s > 0 {
+		return maxWait
+	}
+	if at, err := http.ParseTime(text); err == nil && time.Until(at) > 0 {
+		return time.Until(at)
+	}
+	return 0
+}
+
+type limitedBody struct {
+	io.Reader
+	io.Closer
+}
+
+func (c *Call) set(status int, h http.Header, early time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status, c.header, c.early = status, h, early
+}
+
+// Status is the HTTP status of the answer, or zero.
+func (c *Call) Status() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// Header returns the answer's header; never nil.
+func (c *Call) Header() http.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.header == nil {
+		return http.Header{}
+	}
+	return c.header
+}
+
+// Fail sorts an error of the vendor's library by what the transport saw. The
+// caller may then change the kind by the service's own codes. It returns nil
+// for nil.
+func (c *Call) Fail(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	status, header, early := c.status, c.header, c.early
+	c.mu.Unlock()
+	e := &Error{Op: c.op, Status: status, Err: withoutURL(err)}
+	switch {
+	case early > 0:
+		e.Kind, e.After = Wait, early
+		e.Err = errors.New("held back by the service's rate limit")
+	case status == 0 && c.sent.Load():
+		e.Kind = Unclear
+	case status == 0:
+		e.Kind = Retry
+	case status == http.StatusTooManyRequests:
+		e.Kind, e.After = Wait, retryAfter(header)
+		if e.After == 0 {
+			e.After = untoldWait
+		}
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		e.Kind = Credentials
+	case status == http.StatusRequestTimeout, status >= 500, status < 300:
+		e.Kind = Unclear
+	default:
+		e.Kind = Permanent
+	}
+	return e
+}
+
+// withoutURL drops the address from an error, since a query can hold what
+// nobody should read in a log, and says in words that time ran out.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+	}
+	return err
+}
