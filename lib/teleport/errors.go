@@ -1,0 +1,108 @@
+package teleport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gravitational/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// The kinds of failure that [Load], [Dial] and [Probe] report. Each returned
+// error reads as one sentence and matches one of them by [errors.Is].
+var (
+	// ErrMissing: no credentials are configured, or a file does not exist.
+	ErrMissing = errors.New("credentials missing")
+	// ErrUnreadable: a file exists and cannot be read.
+	ErrUnreadable = errors.New("credentials unreadable")
+	// ErrMalformed: a file was read and is not what it should be.
+	ErrMalformed = errors.New("credentials malformed")
+	// ErrExpired: the identity's time is over, by our clock or the cluster's.
+	ErrExpired = errors.New("identity expired")
+	// ErrNotYetValid: the identity's time has not come.
+	ErrNotYetValid = errors.New("identity not yet valid")
+	// ErrAddress: the configured address is not host:port.
+	ErrAddress = errors.New("malformed address")
+	// ErrUnreachable: nobody answers at the address, or not as Teleport does.
+	ErrUnreachable = errors.New("cluster unreachable")
+	// ErrTimeout: a connection was accepted and the dial time ran out.
+	ErrTimeout = errors.New("dial timed out")
+	// ErrUntrusted: the server's certificate is not signed by an authority of
+	// the identity, as after a rotation of the certificate authority.
+	ErrUntrusted = errors.New("server not trusted")
+	// ErrRejected: the cluster does not accept the identity's certificate.
+	ErrRejected = errors.New("identity rejected")
+	// ErrDenied: the cluster knows the identity and does not let it in.
+	ErrDenied = errors.New("access denied")
+	// ErrServerTooOld: the cluster is older than [MinServerVersion].
+	ErrServerTooOld = errors.New("server too old")
+)
+
+// fault is a failure told in one sentence. The sentence stands alone: the
+// cause stays reachable by errors.As and is not printed, because the client
+// library's own text is a page long.
+type fault struct {
+	kind  error
+	text  string
+	cause error
+}
+
+func (f *fault) Error() string { return f.text }
+
+func (f *fault) Unwrap() []error {
+	if f.cause == nil {
+		return []error{f.kind}
+	}
+	return []error{f.kind, f.cause}
+}
+
+func newFault(kind, cause error, format string, args ...any) error {
+	return &fault{kind: kind, text: fmt.Sprintf(format, args...), cause: cause}
+}
+
+// failed says what was being done when the cluster answered err. Stack traces
+// that the client library attaches are dropped, its error types are kept. A
+// deadline or a cancellation that gRPC reports as a status also matches the
+// context's own error.
+func failed(err error, format string, args ...any) error {
+	err = trace.Unwrap(err)
+	doing := fmt.Sprintf(format, args...)
+	switch code := status.Code(err); {
+	case code == codes.DeadlineExceeded && !errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", doing, errors.Join(context.DeadlineExceeded, err))
+	case code == codes.Canceled && !errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", doing, errors.Join(context.Canceled, err))
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// IsDenied reports that the identity lacks a permission for the call.
+func IsDenied(err error) bool {
+	return trace.IsAccessDenied(err) || errors.Is(err, ErrDenied)
+}
+
+// IsConflict reports that an update lost: an expected value did not hold, or
+// the cluster gave up after too many concurrent writers. The two cannot be told
+// apart; read again and decide.
+func IsConflict(err error) bool { return trace.IsCompareFailed(err) }
+
+// IsUnimplemented reports that the cluster does not know the call: it is older
+// than the call, or the edition does not include it.
+func IsUnimplemented(err error) bool { return trace.IsNotImplemented(err) }
+
+// IsUnavailable reports that the cluster could not be reached or hung up. The
+// call may or may not have taken effect.
+func IsUnavailable(err error) bool {
+	return trace.IsConnectionProblem(err) || status.Code(err) == codes.Unavailable ||
+		errors.Is(err, io.EOF) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrTimeout)
+}
+
+// IsNotFound reports that the thing asked for, or written to, does not exist.
+func IsNotFound(err error) bool { return trace.IsNotFound(err) }
+
+// IsTooLarge reports that an answer exceeded the cap on one message, or the
+// cluster a limit of its own.
+func IsTooLarge(err error) bool { return trace.IsLimitExceeded(err) }

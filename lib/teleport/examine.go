@@ -1,0 +1,162 @@
+package teleport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gravitational/teleport/api/constants"
+	"golang.org/x/net/http2"
+)
+
+// examine connects by hand and names the reason why the client library cannot.
+// It starts when the library has not succeeded for a while, or at once when
+// hurry is closed. It returns nil if it finds nothing, or nothing that holds
+// for every way to reach the cluster.
+func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}) error {
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-hurry:
+	}
+	if ctx.Err() != nil || viaHTTPProxy(o.Addr) {
+		return nil
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", o.Addr)
+	if err != nil {
+		return unreachable(o, err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	defer conn.Close()
+	return handshake(ctx, conn, o)
+}
+
+// unreachable describes a failed TCP connection; nil when it was called off.
+func unreachable(o DialOptions, err error) error {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return timedOut(o, err)
+	case errors.Is(err, context.Canceled):
+		return nil
+	case errors.As(err, &dns):
+		return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: no address is known for host %s", o.Addr, dns.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: connection refused", o.Addr)
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: %v", o.Addr, err)
+}
+
+func timedOut(o DialOptions, err error) error {
+	return newFault(ErrTimeout, err, "the Teleport cluster at %s did not answer within %s", o.Addr, o.Timeout)
+}
+
+// handshake speaks TLS with the identity, as to an Auth Service. A Proxy's web
+// certificate proves nothing, since other ways lead through a Proxy.
+func handshake(ctx context.Context, conn net.Conn, o DialOptions) error {
+	cfg, err := o.Identity.creds.TLSConfig()
+	if err != nil {
+		return newFault(ErrMalformed, err, "the identity in %s cannot be used", o.Identity.files.certFile())
+	}
+	cfg = cfg.Clone()
+	cfg.ServerName = constants.APIDomain
+	cfg.NextProtos = []string{http2.NextProtoTLS}
+	session := tls.Client(conn, cfg)
+	if err := session.HandshakeContext(ctx); err != nil {
+		return handshakeFault(o, err)
+	}
+	// In TLS 1.3 the server judges our certificate after our side is done: its
+	// verdict is the first thing to read. One that accepts us speaks HTTP/2.
+	_, err = io.ReadFull(session, make([]byte, 1))
+	return handshakeFault(o, err)
+}
+
+// handshakeFault names the two verdicts that hold for every way: the server is
+// an Auth Service with a foreign certificate, or it refused ours.
+func handshakeFault(o DialOptions, err error) error {
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &unknown) && servesTeleport(unknown.Cert):
+		return untrusted(o, err, "is not signed by an authority in")
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && servesTeleport(invalid.Cert):
+		return newFault(ErrUntrusted, err, "the server certificate at %s is not valid now (%s to %s): check the clocks of both machines",
+			o.Addr, stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter))
+	}
+	return alertFault(o, err)
+}
+
+func servesTeleport(cert *x509.Certificate) bool {
+	return cert != nil && cert.VerifyHostname(constants.APIDomain) == nil
+}
+
+func untrusted(o DialOptions, err error, relation string) error {
+	return newFault(ErrUntrusted, err,
+		"the server certificate at %s %s %s (cluster %q): it is another cluster, or its certificate authority was rotated; issue a new identity",
+		o.Addr, relation, o.Identity.files.certFile(), o.Identity.Cluster)
+}
+
+// alertFault reads a TLS alert about our certificate. crypto/tls exports no
+// type for an alert received over TCP, so its text is all there is.
+func alertFault(o DialOptions, err error) error {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" {
+		return nil
+	}
+	file := o.Identity.files.certFile()
+	switch text := op.Err.Error(); {
+	case strings.Contains(text, "expired certificate"):
+		return newFault(ErrExpired, err,
+			"the cluster at %s says that the identity in %s has expired, which by our clock it has not until %s: check the clocks of both machines",
+			o.Addr, file, stamp(o.Identity.NotAfter))
+	case strings.Contains(text, "certificate"):
+		return newFault(ErrRejected, err,
+			"the cluster at %s rejects the identity in %s (%s): another cluster issued it, or the certificate authority was rotated; issue a new identity",
+			o.Addr, file, text)
+	}
+	return nil
+}
+
+// condense turns the library's aggregate into one sentence, where looking by
+// hand found nothing: the way leads through a Proxy, or time ran out.
+func condense(o DialOptions, err error) error {
+	text := err.Error()
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	file := o.Identity.files.certFile()
+	switch {
+	case has("unable to authenticate", "unknown certificate authority", "remote error: tls: bad certificate"):
+		return newFault(ErrRejected, err,
+			"the cluster behind %s rejects the identity in %s: another cluster issued it, or the certificate authority was rotated; issue a new identity", o.Addr, file)
+	case has("expired certificate"):
+		return newFault(ErrExpired, err, "the cluster behind %s says that the identity in %s has expired: check the clocks of both machines", o.Addr, file)
+	case has("access denied", "PermissionDenied"):
+		return newFault(ErrDenied, err, "the cluster at %s denies access to user %q of the identity in %s", o.Addr, o.Identity.User, file)
+	case has("signed by unknown authority", "no authorities", "failed to verify certificate"):
+		return untrusted(o, err, "is not vouched for by")
+	case has("connection refused", "no such host", "no route to host", "network is unreachable"):
+		return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable", o.Addr)
+	case has("deadline exceeded", "i/o timeout", "context canceled"):
+		return timedOut(o, err)
+	}
+	return newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does", o.Addr)
+}
