@@ -1,0 +1,87 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong, or not as it should be, in a file.
+type Problem struct {
+	File string // as given to Load
+	Line int    // from 1; 0 when the problem has no line
+	Key  string // dotted key; empty when the problem is not about one key
+	What string // what is wrong
+	Do   string // what to do about it
+	// Unknown is set for a warning about a key that no field takes.
+	Unknown bool
+}
+
+// String gives the problem on one line:
+// "<file>:<line>: <key>: <what is wrong>; <what to do>".
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	if p.Key != "" {
+		b.WriteString(": " + p.Key)
+	}
+	b.WriteString(": " + p.What)
+	if p.Do != "" {
+		b.WriteString("; " + p.Do)
+	}
+	return b.String()
+}
+
+// Error holds all faults of a file.
+type Error struct {
+	Faults []Problem // at least one, in the order of their lines
+	cause  error
+}
+
+// Error gives one line for each fault.
+func (e *Error) Error() string {
+	rows := make([]string, len(e.Faults))
+	for i, fault := range e.Faults {
+		rows[i] = fault.String()
+	}
+	return strings.Join(rows, "\n")
+}
+
+// Unwrap gives the error of the file system when the file could not be read,
+// else nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Report is what Load has to say about a file beside its faults.
+type Report struct {
+	Warnings []Problem // in the order of their lines
+}
+
+// Strict gives an *Error with the unknown keys as faults, or nil when there are
+// none. A command that checks a file uses it; one that runs on it does not.
+func (r Report) Strict() error {
+	var unknown []Problem
+	for _, w := range r.Warnings {
+		if w.Unknown {
+			unknown = append(unknown, w)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return &Error{Faults: unknown}
+}
+
+// sorted orders by line, each problem once; what has no line comes last.
+func sorted(problems []Problem) []Problem {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		if (a.Line == 0) != (b.Line == 0) {
+			return cmp.Compare(b.Line, a.Line)
+		}
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
+	})
+	return slices.Compact(problems)
+}

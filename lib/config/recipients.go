@@ -1,0 +1,113 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+)
+
+// Anyone is the key in Recipients that holds for every role without recipients
+// of its own.
+const Anyone = "*"
+
+// Recipients is the table [role_to_recipients]: whom to tell when a role is
+// requested. A key is the exact name of a role or a pattern in which "*" stands
+// for any run of characters; a value is one recipient or a list of them.
+type Recipients map[string]Names
+
+// Names is one recipient or a list of them; empty names are left out.
+type Names []string
+
+// UnmarshalTOML takes a string or a list of strings.
+func (n *Names) UnmarshalTOML(raw any) error {
+	const do = `; write a string or a list of strings, as in ["a", "b"]`
+	items, ok := raw.([]any)
+	if !ok {
+		items = []any{raw}
+	}
+	names := make(Names, 0, len(items))
+	for _, item := range items {
+		switch name, isString := item.(string); {
+		case !isString && ok:
+			return errors.New("this list holds " + describe(item) + do)
+		case !isString:
+			return errors.New("this is " + describe(item) + ", not a recipient" + do)
+		case name != "":
+			names = append(names, name)
+		}
+	}
+	*n = names
+	return nil
+}
+
+// Require records the faults of a table without which the plugin cannot tell
+// anyone. A plugin that routes by this table calls it from the Validate of its
+// whole config; f is the collector at the key of the table.
+func (r Recipients) Require(f *Faults) {
+	switch {
+	case len(r) == 0:
+		f.Add("", "the table is missing or empty", `add it with at least "*" = ["recipient"]`)
+	case !f.Has(Anyone) && len(r[Anyone]) == 0:
+		f.Add("", `there is no entry for "*"`, `add "*" = ["recipient"], which holds for every role without an entry of its own`)
+	case len(r[Anyone]) == 0:
+		f.Add(Anyone, `the entry for "*" is empty`, "name at least one recipient")
+	}
+}
+
+// For gives the recipients for the requested roles, each once, in the order in
+// which they are first named. For each role the entry of exactly that name
+// counts, else that of the longest pattern that matches, else that of "*". An
+// entry without recipients is as if it were not there.
+func (r Recipients) For(roles []string) []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, role := range roles {
+		for _, recipient := range r.forRole(role) {
+			if !seen[recipient] {
+				seen[recipient] = true
+				all = append(all, recipient)
+			}
+		}
+	}
+	return all
+}
+
+func (r Recipients) forRole(role string) []string {
+	if list := r[role]; len(list) > 0 {
+		return list
+	}
+	best := Anyone
+	for pattern, list := range r {
+		if len(list) > 0 && moreSpecific(pattern, best) && matches(pattern, role) {
+			best = pattern
+		}
+	}
+	return r[best]
+}
+
+// moreSpecific orders patterns: the longer first, those of one length by their
+// text, so that the choice never depends on the order of a map.
+func moreSpecific(a, b string) bool {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(b, a)) > 0
+}
+
+// matches tells whether the whole name fits a pattern that holds a "*".
+func matches(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return false // an exact name, which was looked up already
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if len(name) < len(first)+len(last) || !strings.HasPrefix(name, first) || !strings.HasSuffix(name, last) {
+		return false
+	}
+	name = name[len(first) : len(name)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name = name[i+len(part):]
+	}
+	return true
+}
