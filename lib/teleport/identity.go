@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (c Credentials) certFile() string {
 type Identity struct {
 	// User is the Teleport user the certificate was issued to.
 	User string
-	// Roles are the Teleport roles in the certificate.
+	// Roles are the Teleport roles in the certificate, sorted.
 	Roles []string
 	// Cluster is the name of the cluster that issued the certificate.
 	Cluster string
@@ -159,7 +160,7 @@ func parse(c Credentials, raw content) (*Identity, error) {
 	}
 	return &Identity{
 		User:      leaf.Subject.CommonName,
-		Roles:     leaf.Subject.Organization,
+		Roles:     slices.Sorted(slices.Values(leaf.Subject.Organization)),
 		Cluster:   issuingCluster(leaf),
 		NotBefore: leaf.NotBefore,
 		NotAfter:  leaf.NotAfter,

@@ -134,8 +134,9 @@ type identityWatch struct {
 	log       *zap.Logger
 	subscribe func() // renews the subscription to file events
 
-	suspect string // fault seen at the last look and not yet told
-	told    string // fault told last
+	suspect string    // fault seen at the last look and not yet told
+	since   time.Time // when it was seen first
+	told    string    // fault told last
 	marks   int    // lifeMarks of current that are passed and told
 }
 
@@ -238,17 +239,18 @@ func (w *identityWatch) read() (next *Identity, fault string, err error) {
 	return next, hash, err
 }
 
-// broken tells a fault when it is seen for the second time running, and once.
+// broken tells a fault once, and not before it has stood for a while.
 func (w *identityWatch) broken(fault string, err error) {
-	switch fault {
-	case w.told:
+	now := time.Now()
+	switch {
+	case fault == w.told:
 		w.suspect = ""
-	case w.suspect:
+	case fault != w.suspect:
+		w.suspect, w.since = fault, now
+	case now.Sub(w.since) >= confirm:
 		w.suspect, w.told = "", fault
 		w.log.Warn("the new Teleport identity cannot be used, the current one stays",
 			zap.Error(err), zap.Time("current_expires", w.current.NotAfter))
-	default:
-		w.suspect = fault
 	}
 }
 
