@@ -1,0 +1,299 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugindata"
+)
+
+// carryOut claims the request, takes the missing steps for all recipients in
+// parallel, and records their results.
+func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
+	r.decorate(ctx, req, rec, &v)
+	claimed, err := r.claim(ctx, id, rec)
+	switch {
+	case errors.Is(err, errConflict):
+		return time.Millisecond, nil // look at what the other writer wrote
+	case err != nil && r.Faults.IsNotFound(err) && !rec.Exists():
+		r.finish(id, "") // the request was deleted before anybody was told
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	f := &flight{r: r, id: id, view: v, suspect: t.suspect, taken: addresses(rec)}
+	f.renew(claimed)
+	if err := r.fly(ctx, t, rec, f, w); err != nil {
+		return 0, err
+	}
+	next := r.plan(rec, v, t)
+	if !next.empty() {
+		return time.Millisecond, nil
+	}
+	if next.wait == 0 {
+		r.finish(id, v.Version())
+	}
+	return next.wait, nil
+}
+
+// decorate adds what is nice to know, unless the record has it already.
+func (r *Reconciler) decorate(ctx context.Context, req types.AccessRequest, rec *plugindata.Record, v *message.View) {
+	if rec.Exists() && rec.User != "" {
+		if len(rec.Logins) > 0 {
+			v.Logins = rec.Logins
+		}
+		if len(rec.Resources) > 0 {
+			v.Resources = rec.Resources
+		}
+		return
+	}
+	if req == nil || r.Decorator == nil {
+		return
+	}
+	r.Decorator.Decorate(ctx, v, req)
+	rec.Logins, rec.Resources = v.Logins, v.Resources
+}
+
+func addresses(rec *plugindata.Record) map[string]bool {
+	taken := make(map[string]bool)
+	for _, d := range rec.Progress.Deliveries {
+		if d.Address != "" && !d.Over() {
+			taken[d.Address] = true
+		}
+	}
+	return taken
+}
+
+// flight is one round's work under a claim.
+type flight struct {
+	r       *Reconciler
+	id      string
+	view    message.View
+	suspect bool
+
+	mu      sync.Mutex
+	claimed time.Time       // when the claim, or its last renewal, began to count
+	taken   map[string]bool // addresses that have a recipient
+}
+
+func (f *flight) renew(at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.claimed = at
+}
+
+// errFenced says that a call might outlive the claim, and was not made.
+var errFenced = errors.New("the claim is too old for another call")
+
+// fence refuses a call that could still be under way when others may take the
+// claim for dead.
+func (f *flight) fence() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.claimed)+f.r.Timing.Call > f.r.Timing.Lease {
+		return errFenced
+	}
+	return nil
+}
+
+// take makes an address that of one recipient; a second one does not get it.
+func (f *flight) take(address string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.taken[address] {
+		return false
+	}
+	f.taken[address] = true
+	return true
+}
+
+type result struct {
+	delivery plugindata.Delivery
+	err      error
+}
+
+// fly runs the recipients' steps and records results as they come: those that
+// come together in one write, and none later than the flush time.
+func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, f *flight, w work) error {
+	results := make(chan result)
+	for _, i := range w.deliveries {
+		d := rec.Progress.Deliveries[i]
+		go func() {
+			d, err := f.deliver(ctx, d)
+			results <- result{d, err}
+		}()
+	}
+	if t.unrecorded == nil {
+		t.unrecorded = make(map[string]plugindata.Delivery)
+	}
+	flush := time.NewTimer(time.Hour)
+	defer flush.Stop()
+	waiting := false
+	for left := len(w.deliveries); left > 0; {
+		select {
+		case res := <-results:
+			left--
+			r.settle(t, f.id, &res)
+			*rec.Delivery(res.delivery.Recipient) = res.delivery
+			t.unrecorded[res.delivery.Recipient] = res.delivery
+			if !waiting {
+				waiting = true
+				flush.Reset(r.Timing.Flush)
+			}
+		case <-flush.C:
+			waiting = false
+			at := time.Now()
+			if err := r.record(ctx, f.id, t, rec, f.view, true); err == nil {
+				f.renew(at)
+			}
+		}
+	}
+	if w.decide {
+		r.decide(ctx, t, f, rec)
+	}
+	return r.record(ctx, f.id, t, rec, f.view, false)
+}
+
+// settle turns the failure of a recipient's step into a pause or an end.
+func (r *Reconciler) settle(t *track, id string, res *result) {
+	d := &res.delivery
+	if res.err == nil {
+		if p := t.pauses[d.Recipient]; p != nil && p.failures > 0 {
+			r.folded.Info("A recipient was told after failures before", r.fields(id, *d)...)
+		}
+		delete(t.pauses, d.Recipient)
+		return
+	}
+	if errors.Is(res.err, errFenced) {
+		return
+	}
+	fields := append(r.fields(id, *d), zap.Error(res.err))
+	switch outbound.KindOf(res.err) {
+	case outbound.Permanent, outbound.Gone:
+		d.Failed = res.err.Error()
+		d.Unclear = false
+		delete(t.pauses, d.Recipient)
+		if d.Requester {
+			r.folded.Info("The requester cannot be reached at the service", fields...)
+		} else {
+			r.folded.Error("A recipient cannot be told of an access request", fields...)
+		}
+	case outbound.Credentials:
+		r.refuseFor(res.err)
+		t.pause(d.Recipient, r.refused())
+	case outbound.Wait:
+		t.pause(d.Recipient, max(outbound.AfterOf(res.err), r.Timing.RetryMin/10))
+		r.folded.Debug("A recipient must wait for the service's rate limit", fields...)
+	default:
+		p := t.pause(d.Recipient, 0)
+		p.failures++
+		p.until = time.Now().Add(r.backoff(p.failures))
+		if p.failures == 1 {
+			r.folded.Warn("A recipient could not be told; it will be tried again", fields...)
+		} else {
+			r.folded.Debug("A recipient could not be told again", fields...)
+		}
+	}
+}
+
+func (t *track) pause(recipient string, d time.Duration) *pause {
+	p := t.pauses[recipient]
+	if p == nil {
+		p = &pause{}
+		t.pauses[recipient] = p
+	}
+	p.until = time.Now().Add(d)
+	return p
+}
+
+func (r *Reconciler) fields(id string, d plugindata.Delivery) []zap.Field {
+	fields := []zap.Field{zap.String("request_id", id), zap.String("recipient", d.Recipient)}
+	if d.Posted() {
+		fields = append(fields, zap.String("channel_id", d.Channel), zap.String("message_id", d.ID))
+	}
+	return fields
+}
+
+// credentialsPause is how long no call is made after the service refused our
+// credentials: it is for a person to mend, and some services ban those who
+// insist.
+const credentialsPause = 30 * time.Second
+
+func (r *Reconciler) refuseFor(err error) {
+	r.mu.Lock()
+	r.refuse = time.Now().Add(credentialsPause)
+	r.mu.Unlock()
+	r.Health.Set(ConditionService, false, err.Error())
+}
+
+// refused returns how long no call to the service is to be made.
+func (r *Reconciler) refused() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(time.Until(r.refuse), 0)
+}
+
+// decide asks the integration's rules about a pending request, once.
+func (r *Reconciler) decide(ctx context.Context, t *track, f *flight, rec *plugindata.Record) {
+	decider, ok := r.Service.(Decider)
+	if !ok || f.fence() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.Timing.Call)
+	defer cancel()
+	d, err := decider.Decide(ctx, f.view, rec.Messages)
+	if err == nil && d.Approve {
+		err = r.approve(ctx, f.id, d)
+	}
+	log := r.Log.With(zap.String("request_id", f.id), zap.String("user", f.view.User), zap.Strings("roles", f.view.Roles))
+	switch {
+	case err != nil && outbound.KindOf(err) == outbound.Permanent:
+		rec.Progress.Decision = "failed: " + err.Error()
+		log.Error("A rule could not decide an access request; it is left to people", zap.Error(err))
+	case err != nil:
+		p := t.pause(decision, 0)
+		p.failures++
+		p.until = time.Now().Add(r.backoff(p.failures))
+		r.folded.Warn("A rule could not decide an access request; it will be tried again",
+			zap.String("request_id", f.id), zap.Error(err))
+	default:
+		rec.Progress.Decision = "left to people: " + d.Evidence
+		text := "An access request is left to people"
+		if d.Approve {
+			rec.Progress.Decision, text = "approved: "+d.Evidence, "An access request was approved by rule"
+		}
+		delete(t.pauses, decision)
+		log.Info(text, zap.String("evidence", d.Evidence))
+	}
+}
+
+// approve submits the review. A refusal is looked into: that we have reviewed
+// the request before is success.
+func (r *Reconciler) approve(ctx context.Context, id string, d Decision) error {
+	err := r.Cluster.SubmitReview(ctx, id, r.Author, d.Reason)
+	if err == nil || !r.Faults.IsDenied(err) {
+		return err
+	}
+	req, readErr := r.Cluster.GetRequest(ctx, id)
+	if readErr != nil {
+		return fmt.Errorf("reading the access request after a refused review: %w", readErr)
+	}
+	if req == nil || req.GetState() != types.RequestState_PENDING {
+		return nil // ended meanwhile
+	}
+	for _, review := range req.GetReviews() {
+		if review.Reason == d.Reason && review.ProposedState == types.RequestState_APPROVED {
+			return nil
+		}
+	}
+	return &outbound.Error{Kind: outbound.Permanent, Op: "submit review", Err: err,
+		Hint: "allow the plugin's role to review these roles (review_requests)"}
+}
