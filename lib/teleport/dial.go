@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,25 +85,32 @@ func connect(parent context.Context, o DialOptions) (*client.Client, error) {
 	ctx, cancel := context.WithTimeout(parent, o.Timeout)
 	defer cancel()
 	hurry := make(chan struct{})
-	reason := make(chan error, 1)
-	go func() {
-		err := examine(ctx, o, hurry)
-		if errors.Is(err, ErrUnreachable) {
-			cancel() // no way can work: all of them need this connection
-		}
-		reason <- err
-	}()
+	found := make(chan finding, 1)
+	go func() { found <- examine(ctx, o, hurry, cancel) }()
 	clt, err := client.New(ctx, clientConfig(o))
 	if err == nil {
 		cancel()
-		<-reason
+		<-found
 		return clt, nil
 	}
 	close(hurry)
-	if why := <-reason; why != nil {
-		return nil, why
+	return nil, verdict(<-found, condense(o, err))
+}
+
+// finding is a reason why a connection fails; err is nil where none was found.
+// A sure one holds for every way to reach the cluster.
+type finding struct {
+	err  error
+	sure bool
+}
+
+// verdict picks the reason to tell: what was seen by hand, unless only the
+// library's text is sure.
+func verdict(seen, read finding) error {
+	if seen.err == nil || (read.sure && !seen.sure) {
+		return read.err
 	}
-	return nil, condense(o, err)
+	return seen.err
 }
 
 func clientConfig(o DialOptions) client.Config {
@@ -136,13 +144,18 @@ func hostPort(addr string) (string, error) {
 	trimmed = strings.TrimSuffix(trimmed, "/")
 	host, port, err := net.SplitHostPort(trimmed)
 	switch {
-	case err == nil && host != "" && port != "":
+	case err == nil && host != "" && isPort(port):
 		return trimmed, nil
 	case https && trimmed != "" && !strings.ContainsAny(trimmed, ":/"):
 		return net.JoinHostPort(trimmed, "443"), nil
 	}
 	return "", newFault(ErrAddress, err,
 		"the Teleport address %q is not host:port (an Auth Service listens on port 3025, a Proxy on 443 or 3080)", addr)
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }
 
 // viaHTTPProxy reports that connections to addr go through HTTPS_PROXY, so that

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -18,21 +19,26 @@ import (
 
 // examine connects by hand and names the reason why the client library cannot.
 // It starts when the library has not succeeded for a while, or at once when
-// hurry is closed. It returns nil if it finds nothing, or nothing that holds
-// for every way to reach the cluster.
-func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}) error {
+// hurry is closed. It calls giveUp when no way can work, since all of them need
+// a connection to this address.
+func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}, giveUp func()) finding {
 	wait := time.NewTimer(patience)
 	defer wait.Stop()
 	select {
+	case <-ctx.Done():
 	case <-wait.C:
 	case <-hurry:
 	}
 	if ctx.Err() != nil || viaHTTPProxy(o.Addr) {
-		return nil
+		return finding{}
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", o.Addr)
 	if err != nil {
-		return unreachable(o, err)
+		err = unreachable(o, err)
+		if errors.Is(err, ErrUnreachable) {
+			giveUp()
+		}
+		return finding{err, true}
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -66,10 +72,10 @@ func timedOut(o DialOptions, err error) error {
 
 // handshake speaks TLS with the identity, as to an Auth Service. A Proxy's web
 // certificate proves nothing, since other ways lead through a Proxy.
-func handshake(ctx context.Context, conn net.Conn, o DialOptions) error {
+func handshake(ctx context.Context, conn net.Conn, o DialOptions) finding {
 	cfg, err := o.Identity.creds.TLSConfig()
 	if err != nil {
-		return newFault(ErrMalformed, err, "the identity in %s cannot be used", o.Identity.files.certFile())
+		return finding{newFault(ErrMalformed, err, "the identity in %s cannot be used", o.Identity.files.certFile()), true}
 	}
 	cfg = cfg.Clone()
 	cfg.ServerName = constants.APIDomain
@@ -84,19 +90,26 @@ func handshake(ctx context.Context, conn net.Conn, o DialOptions) error {
 	return handshakeFault(o, err)
 }
 
-// handshakeFault names the two verdicts that hold for every way: the server is
-// an Auth Service with a foreign certificate, or it refused ours.
-func handshakeFault(o DialOptions, err error) error {
+// handshakeFault names the verdicts that hold for every way: the server is an
+// Auth Service with a foreign certificate, or it refused ours. A server that
+// does not speak TLS with us may still be a Proxy that wants another greeting.
+func handshakeFault(o DialOptions, err error) finding {
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &unknown) && servesTeleport(unknown.Cert):
-		return untrusted(o, err, "is not signed by an authority in")
+		return finding{untrusted(o, err, "is not signed by an authority in"), true}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && servesTeleport(invalid.Cert):
-		return newFault(ErrUntrusted, err, "the server certificate at %s is not valid now (%s to %s): check the clocks of both machines",
-			o.Addr, stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter))
+		return finding{newFault(ErrUntrusted, err, "the server certificate at %s is not valid now (%s to %s): check the clocks of both machines",
+			o.Addr, stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter)), true}
+	case errors.As(err, &record):
+		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it does not speak TLS", o.Addr), false}
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return finding{newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: it closes the connection at once", o.Addr), false}
 	}
-	return alertFault(o, err)
+	err = alertFault(o, err)
+	return finding{err, err != nil}
 }
 
 func servesTeleport(cert *x509.Certificate) bool {
@@ -132,31 +145,28 @@ func alertFault(o DialOptions, err error) error {
 
 // condense turns the library's aggregate into one sentence, where looking by
 // hand found nothing: the way leads through a Proxy, or time ran out.
-func condense(o DialOptions, err error) error {
+func condense(o DialOptions, err error) finding {
 	text := err.Error()
 	has := func(parts ...string) bool {
-		for _, p := range parts {
-			if strings.Contains(text, p) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
 	}
 	file := o.Identity.files.certFile()
 	switch {
 	case has("unable to authenticate", "unknown certificate authority", "remote error: tls: bad certificate"):
-		return newFault(ErrRejected, err,
+		err = newFault(ErrRejected, err,
 			"the cluster behind %s rejects the identity in %s: another cluster issued it, or the certificate authority was rotated; issue a new identity", o.Addr, file)
 	case has("expired certificate"):
-		return newFault(ErrExpired, err, "the cluster behind %s says that the identity in %s has expired: check the clocks of both machines", o.Addr, file)
+		err = newFault(ErrExpired, err, "the cluster behind %s says that the identity in %s has expired: check the clocks of both machines", o.Addr, file)
 	case has("access denied", "PermissionDenied"):
-		return newFault(ErrDenied, err, "the cluster at %s denies access to user %q of the identity in %s", o.Addr, o.Identity.User, file)
+		err = newFault(ErrDenied, err, "the cluster at %s denies access to user %q of the identity in %s", o.Addr, o.Identity.User, file)
 	case has("signed by unknown authority", "no authorities", "failed to verify certificate"):
-		return untrusted(o, err, "is not vouched for by")
+		err = untrusted(o, err, "is not vouched for by")
 	case has("connection refused", "no such host", "no route to host", "network is unreachable"):
-		return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable", o.Addr)
+		err = newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable", o.Addr)
 	case has("deadline exceeded", "i/o timeout", "context canceled"):
-		return timedOut(o, err)
+		return finding{timedOut(o, err), false}
+	default:
+		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does", o.Addr), false}
 	}
-	return newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does", o.Addr)
+	return finding{err, true}
 }

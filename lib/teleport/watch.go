@@ -137,7 +137,7 @@ type identityWatch struct {
 	suspect string    // fault seen at the last look and not yet told
 	since   time.Time // when it was seen first
 	told    string    // fault told last
-	marks   int    // lifeMarks of current that are passed and told
+	marks   int       // lifeMarks of current that are passed and told
 }
 
 func newWatch(current *Identity, interval time.Duration, onChange func(*Identity), log *zap.Logger) *identityWatch {
