@@ -1,0 +1,77 @@
+// Package recipient chooses who is told of an access request.
+package recipient
+
+import (
+	"context"
+	"net/mail"
+
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/message"
+)
+
+// Table gives the recipients configured for requested roles.
+type Table interface {
+	For(roles []string) []string
+}
+
+// Static routes by the table of the config and by the reviewers whom the
+// requester suggests.
+type Static struct {
+	Table Table
+	Log   *zap.Logger
+	// Reviewer turns the e-mail address of a suggested reviewer into a
+	// recipient; false leaves the reviewer out. Nil takes the address itself.
+	Reviewer func(email string) (recipient string, ok bool)
+}
+
+// Recipients lists the recipients of a request, each once: those of its roles,
+// then the suggested reviewers. A suggestion that is not a bare e-mail address
+// is left out.
+func (s Static) Recipients(_ context.Context, v message.View) []string {
+	var list []string
+	seen := make(map[string]bool)
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			list = append(list, name)
+		}
+	}
+	for _, name := range s.Table.For(v.Roles) {
+		add(name)
+	}
+	for _, reviewer := range v.SuggestedReviewers {
+		name, ok := reviewer, IsEmail(reviewer)
+		if ok && s.Reviewer != nil {
+			name, ok = s.Reviewer(reviewer)
+		}
+		if !ok {
+			s.Log.Warn("A suggested reviewer cannot be told",
+				zap.String("request_id", v.ID), zap.String("reviewer", message.Cut(reviewer, 100)))
+			continue
+		}
+		add(name)
+	}
+	return list
+}
+
+// IsEmail reports whether a text is an e-mail address and nothing else.
+func IsEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Address == s
+}
+
+// First routes by the first router that names anybody.
+type First []interface {
+	Recipients(ctx context.Context, v message.View) []string
+}
+
+// Recipients asks one router after the other.
+func (f First) Recipients(ctx context.Context, v message.View) []string {
+	for _, r := range f {
+		if list := r.Recipients(ctx, v); len(list) > 0 {
+			return list
+		}
+	}
+	return nil
+}
