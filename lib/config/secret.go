@@ -29,15 +29,16 @@ type Secret struct {
 	source *secretSource
 }
 
-// secretSource is where a secret comes from; exactly one of the first three is
-// set.
+// secretSource is where a secret comes from. The texts that must not be shown
+// are behind pointers, which package fmt never follows to a string: it does print
+// the fields of a struct by itself where a Secret is in an unexported field.
 type secretSource struct {
-	literal string
-	env     string // name of the variable
-	file    string // path
+	literal *string // the secret itself; nil when it comes from elsewhere
+	env     string  // name of the variable
+	file    string  // path
 
 	mu    sync.Mutex
-	value string      // last good content of the file
+	value *string     // last good content of the file; nil before there is one
 	seen  fs.FileInfo // of the file when it was last looked at
 	err   error       // why the last look failed
 }
@@ -53,7 +54,7 @@ func NewSecret(text string) Secret {
 	case strings.HasPrefix(text, "/"):
 		return secretFile(text)
 	}
-	return Secret{&secretSource{literal: text}}
+	return Secret{&secretSource{literal: &text}}
 }
 
 func secretFile(path string) Secret { return Secret{&secretSource{file: path}} }
@@ -69,8 +70,8 @@ func (s Secret) Read() (string, error) {
 	switch {
 	case s.source == nil:
 		return "", errors.New("the secret is not set")
-	case s.source.literal != "":
-		return s.source.literal, nil
+	case s.source.literal != nil:
+		return *s.source.literal, nil
 	case s.source.file != "":
 		return s.source.readFile()
 	}
@@ -99,10 +100,10 @@ func (s *secretSource) readFile() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = s.refresh()
-	if s.err != nil && s.value == "" {
+	if s.value == nil {
 		return "", s.err
 	}
-	return s.value, nil
+	return *s.value, nil
 }
 
 // refresh reads the file if it is not the one that was seen before.
@@ -111,7 +112,7 @@ func (s *secretSource) refresh() error {
 	if err != nil {
 		return s.failure(err)
 	}
-	if s.value != "" && sameFile(s.seen, info) {
+	if s.value != nil && sameFile(s.seen, info) {
 		return nil
 	}
 	if !info.Mode().IsRegular() {
@@ -126,7 +127,7 @@ func (s *secretSource) refresh() error {
 	}
 	// The state from before the read is kept: a change during the read then
 	// shows at the next look.
-	s.value, s.seen = value, info
+	s.value, s.seen = &value, info
 	return nil
 }
 

@@ -1,0 +1,79 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"teleport-plugins/lib/config"
+)
+
+func TestRecipientsForRoles(t *testing.T) {
+	table := config.Recipients{
+		"*":         {"all"},
+		"dev":       {"devs", "lead"},
+		"dev-*":     {"dev-any"},
+		"dev-*-ro":  {"readers", "lead"},
+		"*-prod":    {"oncall"},
+		"nobody":    {},
+		"nobody*":   {},
+		"a*b*c":     {"abc"},
+		"x-*":       {"x-first"},
+		"*-x":       {"x-last"},
+		"odd*name*": {"odd"},
+	}
+	for name, c := range map[string]struct {
+		roles []string
+		want  []string
+	}{
+		"no role":                            {nil, nil},
+		"an unknown role":                    {[]string{"ops"}, []string{"all"}},
+		"an exact name":                      {[]string{"dev"}, []string{"devs", "lead"}},
+		"a pattern":                          {[]string{"dev-web"}, []string{"dev-any"}},
+		"the longest pattern":                {[]string{"dev-web-ro"}, []string{"readers", "lead"}},
+		"a pattern from the end":             {[]string{"web-prod"}, []string{"oncall"}},
+		"an empty entry falls back":          {[]string{"nobody", "nobody-else"}, []string{"all"}},
+		"several stars":                      {[]string{"a1b2c"}, []string{"abc"}},
+		"stars match nothing too":            {[]string{"abc"}, []string{"abc"}},
+		"parts in the wrong order":           {[]string{"acb"}, []string{"all"}},
+		"prefix and suffix must not overlap": {[]string{"dev-ro"}, []string{"dev-any"}},
+		"a tie goes by the text":             {[]string{"x-x"}, []string{"x-last"}},
+		"a name that is a pattern":           {[]string{"odd*name*"}, []string{"odd"}},
+		"each recipient once, in order":      {[]string{"dev-web-ro", "dev", "ops", "dev"}, []string{"readers", "lead", "devs", "all"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 10 { // whatever the order of the map
+				if got := table.For(c.roles); !slices.Equal(got, c.want) {
+					t.Fatalf("got %q, want %q", got, c.want)
+				}
+			}
+		})
+	}
+}
+
+func TestRecipientsWithoutTable(t *testing.T) {
+	if got := config.Recipients(nil).For([]string{"dev"}); got != nil {
+		t.Errorf("got %q", got)
+	}
+}
+
+// FuzzRecipientsFor checks the matching of patterns against what a pattern is:
+// texts in order with anything between them.
+func FuzzRecipientsFor(f *testing.F) {
+	f.Add("a", "b", "x", "y")
+	f.Add("", "", "", "")
+	f.Add("aa", "a", "", "a")
+	f.Fuzz(func(t *testing.T, first, last, inner, rest string) {
+		if strings.Contains(first+last+inner, "*") {
+			t.Skip("a star in a text would be a pattern")
+		}
+		pattern := first + "*" + inner + "*" + last
+		table := config.Recipients{pattern: {"hit"}, "*": {"miss"}}
+		if got := table.For([]string{first + rest + inner + rest + last}); !slices.Equal(got, []string{"hit"}) {
+			t.Errorf("%q does not match %q", pattern, first+rest+inner+rest+last)
+		}
+		if got := table.For([]string{"\x00" + first + "\x01"}); first != "" && first[0] != 0 && !slices.Equal(got, []string{"miss"}) {
+			t.Errorf("%q matches what does not begin with %q", pattern, first)
+		}
+	})
+}
