@@ -98,11 +98,17 @@ func decodeJSON(body []byte, charset string, allowed bool) (decoded, error) {
 	if charset == "" {
 		d.warning = "missing_charset"
 	}
+	var fields map[string]json.RawMessage
+	err := json.Unmarshal(body, &fields)
+	if _, ok := fields["token"]; ok {
+		// With a JSON body only the header's token counts.
+		delete(fields, "token")
+		d.json, _ = json.Marshal(fields)
+	}
 	if !allowed {
 		return d, nil
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
+	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
 			return decoded{}, failure("json_not_object")
@@ -111,11 +117,6 @@ func decodeJSON(body []byte, charset string, allowed bool) (decoded, error) {
 	}
 	if fields == nil {
 		return decoded{}, failure("json_not_object")
-	}
-	if _, ok := fields["token"]; ok {
-		// With a JSON body only the header's token counts.
-		delete(fields, "token")
-		d.json, _ = json.Marshal(fields)
 	}
 	for k, v := range fields {
 		if s, ok := scalar(v); ok {

@@ -105,7 +105,7 @@ func (c *blockChecker) block(path string, v any) {
 	case "section":
 		c.section(path, b)
 	case "header":
-		c.fields(path, b, []string{"text"}, "block_id", "level")
+		c.fields(path, b, []string{"text"}, "block_id")
 		c.text(path+"/text", b["text"], maxHeader, "plain_text")
 	case "context":
 		c.context(path, b)

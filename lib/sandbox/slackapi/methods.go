@@ -1,8 +1,9 @@
 package slackapi
 
 // methods lists what the sandbox answers. The scopes, the required arguments
-// and whether JSON is taken are those of Slack's method reference; a method
-// without do exists at Slack but not here.
+// and whether JSON is taken are those of Slack's method reference (where it does
+// not say that JSON is taken, it is not); a method without do exists at Slack
+// but not here.
 func methods() map[string]method {
 	return map[string]method{
 		"auth.test":             {do: (*Server).authTest, json: true},
@@ -25,7 +26,7 @@ func methods() map[string]method {
 		"conversations.info":    {do: (*Server).conversationsInfo, scopes: everyKind("read"), required: []string{"channel"}},
 		"conversations.list":    {do: (*Server).conversationsList, scopes: everyKind("read")},
 		"conversations.members": {do: (*Server).conversationsMembers, scopes: everyKind("read"), required: []string{"channel"}},
-		"conversations.history": {do: (*Server).conversationsHistory, json: true, scopes: everyKind("history"), required: []string{"channel"}},
+		"conversations.history": {do: (*Server).conversationsHistory, scopes: everyKind("history"), required: []string{"channel"}},
 		"conversations.replies": {do: (*Server).conversationsReplies, scopes: everyKind("history"), required: []string{"channel", "ts"}},
 	}
 }
