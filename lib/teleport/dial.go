@@ -68,7 +68,7 @@ func Dial(ctx context.Context, o DialOptions) (*client.Client, error) {
 		o.Timeout = DefaultDialTimeout
 	}
 	if end, ok := ctx.Deadline(); ok {
-		o.Timeout = min(o.Timeout, time.Until(end).Round(time.Millisecond))
+		o.Timeout = max(0, min(o.Timeout, time.Until(end).Round(time.Millisecond)))
 	}
 	o.Addr = addr
 	clt, err := connect(ctx, o)

@@ -69,14 +69,13 @@ func newFault(kind, cause error, format string, args ...any) error {
 // context's own error.
 func failed(err error, format string, args ...any) error {
 	err = trace.Unwrap(err)
-	doing := fmt.Sprintf(format, args...)
-	switch code := status.Code(err); {
-	case code == codes.DeadlineExceeded && !errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w", doing, errors.Join(context.DeadlineExceeded, err))
-	case code == codes.Canceled && !errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s: %w", doing, errors.Join(context.Canceled, err))
+	switch told := status.Convert(err); told.Code() {
+	case codes.DeadlineExceeded:
+		err = &fault{context.DeadlineExceeded, told.Message(), err}
+	case codes.Canceled:
+		err = &fault{context.Canceled, told.Message(), err}
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
 
 // IsDenied reports that the identity lacks a permission for the call.

@@ -8,6 +8,7 @@ import (
 	"github.com/coreos/go-semver/semver"
 	"github.com/gravitational/teleport/api"
 	"github.com/gravitational/teleport/api/client/proto"
+	"github.com/gravitational/trace"
 )
 
 const (
@@ -49,7 +50,7 @@ func Probe(ctx context.Context, p Pinger) (Info, error) {
 	case IsUnimplemented(err):
 		return Info{}, newFault(ErrServerTooOld, err, "the Teleport cluster is older than %s, the oldest that is supported", MinServerVersion)
 	case IsDenied(err):
-		return Info{}, newFault(ErrDenied, err, "the Teleport cluster denies access to this identity: %v", failed(err, "ping"))
+		return Info{}, newFault(ErrDenied, err, "the Teleport cluster denies access to this identity: %v", trace.Unwrap(err))
 	case err != nil:
 		return Info{}, failed(err, "asking the Teleport cluster for its version")
 	}
