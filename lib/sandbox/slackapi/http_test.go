@@ -3,7 +3,6 @@ package slackapi_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -283,14 +282,4 @@ func FuzzDecodeBody(f *testing.F) {
 			t.Errorf("the token is among the arguments %v", args)
 		}
 	})
-}
-
-// readAll drains a response that was not parsed.
-func readAll(t *testing.T, r io.Reader) string {
-	t.Helper()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
