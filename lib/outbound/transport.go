@@ -145,7 +145,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		status = resp.StatusCode
 		c.set(status, resp.Header, 0)
-		resp.Body = limitedBody{io.LimitReader(resp.Body, maxBody), resp.Body}
+		resp.Body = &limitedBody{io.LimitReader(resp.Body, maxBody), resp.Body}
 		if status == http.StatusTooManyRequests {
 			t.hold(c, retryAfter(resp.Header))
 		}
@@ -218,9 +218,16 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
+// limitedBody is the body of an answer of which only so much is read.
 type limitedBody struct {
 	io.Reader
-	io.Closer
+	body io.ReadCloser
+}
+
+// Close reads a short rest, so that the connection can be used again.
+func (b *limitedBody) Close() error {
+	_, _ = io.CopyN(io.Discard, b.body, 16<<10)
+	return b.body.Close()
 }
 
 func (c *Call) set(status int, h http.Header, early time.Duration) {

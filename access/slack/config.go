@@ -1,0 +1,102 @@
+package slack
+
+import (
+	_ "embed" // for the example config
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
+)
+
+// defaultAPI is the base address of Slack's Web API.
+const defaultAPI = "https://slack.com/api/"
+
+//go:embed example.toml
+var example string
+
+// Config is the config of teleport-slack.
+type Config struct {
+	plugin.Base
+	Slack            Section           `toml:"slack"`
+	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels, e-mail addresses or Slack ids; \"*\" stands for every other role"`
+	Review           config.Ignored    `toml:"review" deprecated:"approving in Slack is not offered; requests are approved in Teleport"`
+}
+
+// Section is the section [slack].
+type Section struct {
+	Token config.Secret `toml:"token" doc:"bot token (xoxb-…): the token itself, the path of a file that holds it, or env:NAME"`
+	// APIURL ends in a slash after Load.
+	APIURL string `toml:"api_url" alias:"apiurl" doc:"base address of the Slack Web API"`
+	// Recipients is the only routing that the oldest plugins knew.
+	Recipients []string `toml:"recipients" deprecated:"write them as \"*\" = [...] in [role_to_recipients]" doc:"recipients of every request"`
+	// Users maps Teleport users, requesters and suggested reviewers, to Slack.
+	Users map[string]string `toml:"users" doc:"Teleport user to e-mail address or Slack user id, where the user's name is not the address"`
+}
+
+// Integration describes teleport-slack to the program that runs it.
+func Integration() plugin.Integration {
+	return plugin.Integration{
+		Name: "slack", Title: "Slack", Example: example,
+		New: func() plugin.Settings {
+			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI}}
+		},
+	}
+}
+
+// Validate checks the routing, and takes over that of the oldest configs.
+func (c *Config) Validate(f *config.Faults) {
+	if len(c.Slack.Recipients) > 0 {
+		if len(c.RoleToRecipients) == 0 {
+			c.RoleToRecipients = config.Recipients{config.Anyone: c.Slack.Recipients}
+			return
+		}
+		f.Warn("slack.recipients", "it has no effect beside [role_to_recipients]", "remove it")
+	}
+	c.RoleToRecipients.Require(f.In("role_to_recipients"))
+}
+
+// Validate checks the token's kind and the API's address.
+func (s *Section) Validate(f *config.Faults) {
+	token, err := s.Token.Read()
+	switch {
+	case !s.Token.IsSet():
+		f.Add("token", "there is no token", "set the bot token that Slack shows under OAuth & Permissions")
+	case err == nil && strings.HasPrefix(token, "xapp-"):
+		f.Add("token", "this is an app-level token", "set the bot token, which begins with xoxb-")
+	case err == nil && !strings.HasPrefix(token, "xox"):
+		f.Warn("token", "this does not look like a bot token", "set the bot token, which begins with xoxb-")
+	}
+	u, err := url.Parse(s.APIURL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		f.Add("api_url", "this is not a web address", "write for example "+defaultAPI)
+	}
+	if !strings.HasSuffix(s.APIURL, "/") {
+		s.APIURL += "/"
+	}
+}
+
+// Build makes the service.
+func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	s := newService(c.Slack, d)
+	for _, names := range c.RoleToRecipients {
+		s.configured = append(s.configured, names...)
+	}
+	slices.Sort(s.configured)
+	s.configured = slices.Compact(s.configured)
+	s.users = maps.Clone(c.Slack.Users)
+	return plugin.Parts{
+		Service: s,
+		Router: recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: func(email string) (string, bool) {
+			if name, ok := s.users[email]; ok {
+				return name, true
+			}
+			return email, true
+		}},
+		Codec: plugindata.Messages{},
+	}, nil
+}

@@ -1,0 +1,407 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
+	"teleport-plugins/lib/reconcile"
+)
+
+// service carries requests to one Slack workspace.
+type service struct {
+	client
+	log        *zap.Logger
+	configured []string          // recipients that the config names
+	users      map[string]string // Teleport user to recipient
+
+	mu    sync.Mutex
+	ids   map[string]found // e-mail address to user id
+	bot   string           // our own bot id, once known
+	scope string           // scopes of the token, as Slack tells them
+}
+
+// found is an answer of Slack's directory.
+type found struct {
+	id    string
+	until time.Time
+}
+
+// directoryAge is how long an answer of Slack's directory is trusted.
+const directoryAge = 10 * time.Minute
+
+var _ interface {
+	reconcile.Service
+	reconcile.Replier
+	reconcile.Finder
+	reconcile.RequesterTeller
+	plugin.Inspector
+} = (*service)(nil)
+
+func newService(s Section, d plugin.Deps) *service {
+	return &service{
+		client: client{token: s.Token, api: s.APIURL, transport: d.Transport, http: d.Transport.Client()},
+		log:    d.Log, ids: make(map[string]found),
+	}
+}
+
+// Resolve finds the user with an e-mail address; any other recipient is a
+// channel or an id, which Slack takes as it is.
+func (s *service) Resolve(ctx context.Context, name string) (string, error) {
+	if !recipient.IsEmail(name) {
+		return name, nil
+	}
+	if id, ok := s.cached(name); ok {
+		return id, nil
+	}
+	var id string
+	err := s.do(ctx, "users.lookupByEmail", "", func(ctx context.Context, api *slack.Client) error {
+		user, err := api.GetUserByEmailContext(ctx, name)
+		if err == nil {
+			id = user.ID
+		}
+		return err
+	})
+	if err != nil {
+		return "", ownTrouble(err)
+	}
+	if id == "" {
+		return "", &outbound.Error{Kind: outbound.Retry, Op: "users.lookupByEmail", Err: errNoAnswer}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ids) >= 10_000 {
+		clear(s.ids)
+	}
+	s.ids[name] = found{id, time.Now().Add(directoryAge)}
+	return id, nil
+}
+
+func (s *service) cached(email string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, ok := s.ids[email]
+	return f.id, ok && time.Now().Before(f.until)
+}
+
+// ownTrouble makes a missing scope the trouble of the one recipient that needs
+// it: the others go on.
+func ownTrouble(err error) error {
+	if e, ok := err.(*outbound.Error); ok && hasCode(err, "missing_scope", "no_permission", "access_denied") {
+		e.Kind = outbound.Permanent
+	}
+	return err
+}
+
+// Post announces a request. Should Slack refuse the form of the message, a
+// plain one goes out in its place.
+func (s *service) Post(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
+	m, err := s.send(ctx, address, announcement(v).options(), mark(v))
+	if aboutContent(err) {
+		s.log.Warn("Slack refused the form of a message; a plain one is posted", zap.String("request_id", v.ID), zap.Error(err))
+		m, err = s.send(ctx, address, plain(v).options(), mark(v))
+	}
+	return m, err
+}
+
+func (s *service) send(ctx context.Context, address string, opts ...[]slack.MsgOption) (m plugindata.Message, err error) {
+	const method = "chat.postMessage"
+	err = s.do(ctx, method, address, func(ctx context.Context, api *slack.Client) (err error) {
+		var all []slack.MsgOption
+		for _, o := range opts {
+			all = append(all, o...)
+		}
+		m.Channel, m.ID, err = api.PostMessageContext(ctx, address, all...)
+		return err
+	})
+	if err == nil && (m.ID == "" || m.Channel == "") {
+		return m, &outbound.Error{Kind: outbound.Unclear, Op: method, Err: errNoAnswer}
+	}
+	return m, err
+}
+
+// Edit makes a post show the view. Where Slack does not let it be edited any
+// more, the new state is told in its thread.
+func (s *service) Edit(ctx context.Context, m plugindata.Message, v message.View) error {
+	err := s.update(ctx, m, announcement(v))
+	if aboutContent(err) {
+		err = s.update(ctx, m, plain(v))
+	}
+	if hasCode(err, "edit_window_closed", "cant_update_message") {
+		_, err = s.send(ctx, m.Channel, content{text: statusText(v)}.options(), thread(m))
+	}
+	return err
+}
+
+func (s *service) update(ctx context.Context, m plugindata.Message, c content) error {
+	return s.do(ctx, "chat.update", m.Channel, func(ctx context.Context, api *slack.Client) error {
+		_, _, _, err := api.UpdateMessageContext(ctx, m.Channel, m.ID, c.options()...)
+		return err
+	})
+}
+
+// Reply tells a review in the thread of the announcement.
+func (s *service) Reply(ctx context.Context, m plugindata.Message, v message.View, review int) error {
+	_, err := s.send(ctx, m.Channel, content{text: reviewText(v.Reviews[review])}.options(), thread(m), markReview(v, review))
+	return err
+}
+
+func thread(m plugindata.Message) []slack.MsgOption {
+	return []slack.MsgOption{slack.MsgOptionTS(m.ID)}
+}
+
+// Requester is the Teleport user, if the name is an e-mail address or the
+// config says whom it stands for in Slack.
+func (s *service) Requester(v message.View) string {
+	if name, ok := s.users[v.User]; ok {
+		return name
+	}
+	if recipient.IsEmail(v.User) {
+		return v.User
+	}
+	return ""
+}
+
+// Notice tells the requester how the request ended.
+func (s *service) Notice(ctx context.Context, address string, v message.View) error {
+	_, err := s.send(ctx, address, notice(v).options())
+	return err
+}
+
+// Check asks Slack who we are.
+func (s *service) Check(ctx context.Context) error {
+	return s.do(ctx, "auth.test", "", func(ctx context.Context, api *slack.Client) error {
+		r, err := api.AuthTestContext(ctx)
+		if err == nil {
+			s.mu.Lock()
+			s.bot, s.scope = r.BotID, r.Header.Get("X-OAuth-Scopes")
+			s.mu.Unlock()
+		}
+		return err
+	})
+}
+
+func (s *service) known() (bot, scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bot, s.scope
+}
+
+// The metadata of our messages, by which they are found again. Every member of
+// a channel may read it, so it holds ids alone.
+const (
+	markType    = "teleport_access_request"
+	markRequest = "request"
+	markCreated = "created"
+	markIndex   = "review"
+)
+
+func mark(v message.View) []slack.MsgOption { return markReview(v, -1) }
+
+func markReview(v message.View, review int) []slack.MsgOption {
+	payload := map[string]any{markRequest: v.ID, markCreated: strconv.FormatInt(v.Created.Unix(), 10)}
+	if review >= 0 {
+		payload[markIndex] = strconv.Itoa(review)
+	}
+	return []slack.MsgOption{slack.MsgOptionMetadata(slack.SlackMetadata{EventType: markType, EventPayload: payload})}
+}
+
+// ours reports whether a message carries our mark for the request and review.
+func (s *service) ours(m slack.Message, v message.View, review int) bool {
+	if bot, _ := s.known(); bot != "" && m.BotID != bot || m.Metadata.EventType != markType {
+		return false
+	}
+	p := m.Metadata.EventPayload
+	index, isReply := p[markIndex]
+	if p[markRequest] != v.ID || p[markCreated] != strconv.FormatInt(v.Created.Unix(), 10) || isReply != (review >= 0) {
+		return false
+	}
+	return !isReply || index == strconv.Itoa(review)
+}
+
+// searchPages bounds how far back a message is looked for, in pages of 200.
+const searchPages = 10
+
+// Find looks for an announcement in what was said since the request was made.
+// Without the scope to read the conversation it finds nothing.
+func (s *service) Find(ctx context.Context, address string, v message.View) (m plugindata.Message, ok bool, err error) {
+	channel, err := s.conversation(ctx, address)
+	if err != nil || channel == "" {
+		return m, false, unreadable(err)
+	}
+	params := &slack.GetConversationHistoryParameters{
+		ChannelID: channel, Limit: 200, Inclusive: true, IncludeAllMetadata: true,
+		Oldest: strconv.FormatInt(v.Created.Add(-5*time.Minute).Unix(), 10),
+	}
+	for range searchPages {
+		var page *slack.GetConversationHistoryResponse
+		err := s.do(ctx, "conversations.history", channel, func(ctx context.Context, api *slack.Client) (err error) {
+			page, err = api.GetConversationHistoryContext(ctx, params)
+			return err
+		})
+		if err != nil {
+			return m, false, unreadable(err)
+		}
+		for _, msg := range page.Messages {
+			if s.ours(msg, v, -1) {
+				return plugindata.Message{Channel: channel, ID: msg.Timestamp}, true, nil
+			}
+		}
+		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" || !page.HasMore {
+			break
+		}
+	}
+	return m, false, nil
+}
+
+// FindReply looks for a reply in the thread of the announcement.
+func (s *service) FindReply(ctx context.Context, m plugindata.Message, v message.View, review int) (ok bool, err error) {
+	params := &slack.GetConversationRepliesParameters{
+		ChannelID: m.Channel, Timestamp: m.ID, Limit: 200, Inclusive: true, IncludeAllMetadata: true,
+	}
+	for range searchPages {
+		var page []slack.Message
+		var more bool
+		err := s.do(ctx, "conversations.replies", m.Channel, func(ctx context.Context, api *slack.Client) (err error) {
+			page, more, params.Cursor, err = api.GetConversationRepliesContext(ctx, params)
+			return err
+		})
+		if err != nil {
+			return false, unreadable(err)
+		}
+		for _, msg := range page {
+			if s.ours(msg, v, review) {
+				return true, nil
+			}
+		}
+		if !more || params.Cursor == "" {
+			break
+		}
+	}
+	return false, nil
+}
+
+// conversation turns an address into the id under which its history is read.
+func (s *service) conversation(ctx context.Context, address string) (id string, err error) {
+	if !strings.HasPrefix(address, "U") && !strings.HasPrefix(address, "W") {
+		return s.channelID(ctx, address)
+	}
+	err = s.do(ctx, "conversations.open", "", func(ctx context.Context, api *slack.Client) error {
+		ch, _, _, err := api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{address}})
+		if err == nil {
+			id = ch.ID
+		}
+		return err
+	})
+	return id, err
+}
+
+// channelID finds the id of a channel that the config gives by name.
+func (s *service) channelID(ctx context.Context, name string) (string, error) {
+	if isID(name) {
+		return name, nil
+	}
+	name = strings.TrimPrefix(name, "#")
+	params := &slack.GetConversationsParameters{Limit: 200, ExcludeArchived: true, Types: []string{"public_channel", "private_channel"}}
+	for range searchPages * 5 {
+		var page []slack.Channel
+		err := s.do(ctx, "conversations.list", "", func(ctx context.Context, api *slack.Client) (err error) {
+			page, params.Cursor, err = api.GetConversationsContext(ctx, params)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+		for _, ch := range page {
+			if ch.Name == name {
+				return ch.ID, nil
+			}
+		}
+		if params.Cursor == "" {
+			break
+		}
+	}
+	return "", nil
+}
+
+// isID reports whether a recipient has the form of Slack's own ids.
+func isID(s string) bool {
+	if len(s) < 9 || !strings.ContainsRune("CGDUW", rune(s[0])) {
+		return false
+	}
+	for _, r := range s {
+		if (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// unreadable turns a lasting refusal to let us look into "not found": whoever
+// cannot look has to post.
+func unreadable(err error) error {
+	switch outbound.KindOf(err) {
+	case outbound.Credentials, outbound.Permanent, outbound.Gone:
+		return nil
+	}
+	return err
+}
+
+// Inspect looks whether the token may do its work and whether the configured
+// recipients can be reached.
+func (s *service) Inspect(ctx context.Context) (faults []string) {
+	_, scope := s.known()
+	for _, need := range []struct{ scope, why string }{
+		{"chat:write", "nothing can be posted"},
+		{"users:read.email", "recipients cannot be found by e-mail address"},
+	} {
+		if scope != "" && !strings.Contains(","+strings.ReplaceAll(scope, " ", "")+",", ","+need.scope+",") {
+			faults = append(faults, fmt.Sprintf("the Slack app lacks the scope %s, without which %s; add it under OAuth & Permissions and install the app again", need.scope, need.why))
+		}
+	}
+	for _, name := range s.configured {
+		if fault := s.inspect(ctx, name); fault != "" {
+			faults = append(faults, fault)
+		}
+	}
+	return faults
+}
+
+func (s *service) inspect(ctx context.Context, name string) string {
+	if recipient.IsEmail(name) {
+		if _, err := s.Resolve(ctx, name); outbound.KindOf(err) == outbound.Permanent && err != nil {
+			return fmt.Sprintf("the recipient %s cannot be told: %v", name, err)
+		}
+		return ""
+	}
+	if !isID(name) || name[0] == 'U' || name[0] == 'W' {
+		return ""
+	}
+	var ch *slack.Channel
+	err := s.do(ctx, "conversations.info", "", func(ctx context.Context, api *slack.Client) (err error) {
+		ch, err = api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: name})
+		return err
+	})
+	switch {
+	case hasCode(err, "channel_not_found"):
+		return fmt.Sprintf("the channel %s does not exist or is private; invite the app to it with /invite", name)
+	case err != nil:
+		return "" // cannot be looked at, which is no fault of the channel
+	case ch.IsArchived:
+		return fmt.Sprintf("the channel %s (#%s) is archived; name another one", name, ch.Name)
+	case !ch.IsMember && !ch.IsIM:
+		return fmt.Sprintf("the app is no member of the channel %s (#%s); invite it there with /invite", name, ch.Name)
+	}
+	return ""
+}
