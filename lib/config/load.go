@@ -117,12 +117,25 @@ func (l *loader) validate(v reflect.Value, path string) {
 		for i := range v.Len() {
 			l.validate(v.Index(i), element(path, i))
 		}
+	case v.Kind() == reflect.Map && v.Type().Elem().Kind() == reflect.Struct:
+		l.validateMap(v, path)
 	}
 	if !v.CanAddr() {
 		return
 	}
 	if validator, ok := v.Addr().Interface().(Validator); ok {
 		validator.Validate(&Faults{l: l, path: path})
+	}
+}
+
+// validateMap validates copies, since the values of a map cannot be changed in
+// place.
+func (l *loader) validateMap(v reflect.Value, path string) {
+	for _, key := range v.MapKeys() {
+		item := reflect.New(v.Type().Elem()).Elem()
+		item.Set(v.MapIndex(key))
+		l.validate(item, join(path, key.String()))
+		v.SetMapIndex(key, item)
 	}
 }
 

@@ -26,7 +26,8 @@ type service struct {
 	Deep     struct {
 		On bool `toml:"on" doc:"a switch"`
 	} `toml:"Deep"`
-	Routes []route `toml:"routes"`
+	Routes []route          `toml:"routes"`
+	Teams  map[string]route `toml:"teams" doc:"a route for each team"`
 }
 
 type route struct {
