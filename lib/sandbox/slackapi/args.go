@@ -143,12 +143,6 @@ func scalar(v json.RawMessage) (string, bool) {
 	return s, true
 }
 
-// has reports whether the argument was given, even as an empty string.
-func (a Args) has(name string) bool {
-	_, ok := a[name]
-	return ok
-}
-
 // truth reads a boolean in the spellings that Slack takes.
 func (a Args) truth(name string) bool {
 	switch strings.ToLower(a[name]) {

@@ -286,6 +286,7 @@ func TestHistoryAndRepliesComeInPages(t *testing.T) {
 
 func TestEphemeralMessagesAreSeenByOneAndNotKept(t *testing.T) {
 	w := start(t, slackapi.Options{})
+	w.AddChannel(slackapi.Channel{Name: "few", Members: []string{bob}})
 	ts, err := w.client.PostEphemeralContext(t.Context(), requests, alice, text("psst"))
 	if err != nil {
 		t.Fatal(err)
@@ -298,8 +299,21 @@ func TestEphemeralMessagesAreSeenByOneAndNotKept(t *testing.T) {
 	}
 	_, _, _, err = w.client.UpdateMessageContext(t.Context(), requests, ts, text("x"))
 	wantCode(t, err, "message_not_found")
-	_, err = w.client.PostEphemeralContext(t.Context(), requests, "U0NOBODY", text("psst"))
-	wantCode(t, err, "user_not_in_channel")
+	for name, tc := range map[string]struct {
+		channel, user string
+		opts          []slack.MsgOption
+		want          string
+	}{
+		"to nobody":          {requests, "U0NOBODY", []slack.MsgOption{text("x")}, "user_not_in_channel"},
+		"to one outside":     {"few", alice, []slack.MsgOption{text("x")}, "user_not_in_channel"},
+		"to one inside":      {"few", bob, []slack.MsgOption{text("x")}, ""},
+		"of nothing":         {requests, alice, nil, "no_text"},
+		"where the bot isnt": {general, alice, []slack.MsgOption{text("x")}, "not_in_channel"},
+		"in no thread":       {requests, alice, []slack.MsgOption{text("x"), slack.MsgOptionTS("1.000001")}, "thread_not_found"},
+	} {
+		_, err := w.client.PostEphemeralContext(t.Context(), tc.channel, tc.user, tc.opts...)
+		t.Run(name, func(t *testing.T) { wantCode(t, err, tc.want) })
+	}
 }
 
 func TestPermalinksNameTheMessage(t *testing.T) {

@@ -77,9 +77,49 @@ func TestAHangingCallEndsWithItsCaller(t *testing.T) {
 		_, _, err := w.client.PostMessageContext(ctx, requests, text("x"))
 		done <- err
 	}()
+	if err := w.Wait(t.Context(), func() bool { return w.Calls("chat.postMessage") == 1 }); err != nil {
+		t.Fatal(err)
+	}
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestClosingEndsAHangingCall(t *testing.T) {
+	w := start(t, slackapi.Options{})
+	w.Faults().Add(fault.Fault{Effect: fault.Hang})
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := w.client.PostMessageContext(t.Context(), requests, text("x"))
+		done <- err
+	}()
+	if err := w.Wait(t.Context(), func() bool { return w.Calls("chat.postMessage") == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("the call was answered")
+	}
+}
+
+func TestAfterAnOutageTheServerIsBackAtItsAddress(t *testing.T) {
+	w := start(t, slackapi.Options{})
+	w.post(t, requests, text("before"))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.client.PostMessageContext(t.Context(), requests, text("during")); err == nil {
+		t.Error("a closed server answered")
+	}
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.post(t, requests, text("after"))
+	if got := w.Messages(requests); len(got) != 2 || got[1].Text != "after" {
+		t.Errorf("kept %+v", got)
 	}
 }
 

@@ -13,7 +13,8 @@ type Rendered struct {
 	// label (address), mentions as @ or # with the ID, buttons in brackets.
 	Text string `json:"text"`
 	// Mentions are those that ping someone: channel, here, everyone, or the ID
-	// of a user or group.
+	// of a user or group. Those in a text that blocks hide count as well, since
+	// Slack makes the notification from that text.
 	Mentions []string `json:"mentions,omitempty"`
 	// Links are the addresses that can be clicked, those of buttons included.
 	Links []string `json:"links,omitempty"`
@@ -173,11 +174,21 @@ func Render(text string, blocks json.RawMessage) Rendered {
 		for _, b := range list {
 			r.block(b)
 		}
+		r.hidden(text)
 	} else {
 		r.line(r.mrkdwn(text))
 	}
 	r.out.Text = strings.TrimSuffix(r.lines.String(), "\n")
 	return r.out
+}
+
+// hidden notes the mentions in a text that is not shown.
+func (r *renderer) hidden(text string) {
+	for _, span := range ParseMrkdwn(text) {
+		if span.Kind == MentionSpan {
+			r.out.Mentions = append(r.out.Mentions, span.Target)
+		}
+	}
 }
 
 // block is the shape of all blocks and elements together, as far as they are

@@ -56,7 +56,7 @@ func TestAMessageIsShownAsItsReaderSeesIt(t *testing.T) {
 		{"type":"actions","block_id":"b","elements":[
 			{"type":"button","action_id":"approve","style":"primary","value":"r1","text":{"type":"plain_text","text":"Approve"}},
 			{"type":"button","action_id":"deny","text":{"type":"plain_text","text":"Deny"}}]}]`
-	got := slackapi.Render("only a fallback", json.RawMessage(blocks))
+	got := slackapi.Render("a fallback for <!everyone>", json.RawMessage(blocks))
 	want := slackapi.Rendered{
 		Text: strings.Join([]string{
 			"A <request>",
@@ -71,7 +71,7 @@ func TestAMessageIsShownAsItsReaderSeesIt(t *testing.T) {
 			"@U2",
 			"[Approve] [Deny]",
 		}, "\n"),
-		Mentions: []string{"U1", "channel", "U2"},
+		Mentions: []string{"U1", "channel", "U2", "everyone"},
 		Links:    []string{"https://e.org", "https://e.org/r", "https://e.org/2"},
 		Buttons: []slackapi.Button{
 			{Text: "Open", URL: "https://e.org/r"},

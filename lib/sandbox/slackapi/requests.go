@@ -26,7 +26,8 @@ type Request struct {
 	// Header is the request's header without Authorization and Cookie.
 	Header http.Header `json:"header"`
 	// Error is the Slack error code of the answer, or the effect of the fault
-	// that took the answer's place; empty for success.
+	// that took the answer's place, or caller_gone when the caller left before
+	// the latency had passed; empty for success.
 	Error string `json:"error,omitempty"`
 }
 

@@ -90,6 +90,9 @@ func TestBlocksOutsideTheLimitsAreRefusedWithThePlace(t *testing.T) {
 		"verbatim of no kind":   {`[{"type":"section","text":{"type":"mrkdwn","text":"a","verbatim":"yes"}}]`, "invalid_blocks: must be a boolean [json-pointer:/blocks/0/text/verbatim]"},
 		"an image without alt":  {`[{"type":"image","image_url":"https://example.com"}]`, "invalid_blocks: missing required field: alt_text [json-pointer:/blocks/0]"},
 		"a text of no kind":     {`[{"type":"section","text":"bare"}]`, "invalid_blocks: must be an object [json-pointer:/blocks/0/text]"},
+		"a null in a context":   {`[{"type":"context","elements":[null]}]`, "invalid_blocks: must be an object [json-pointer:/blocks/0/elements/0]"},
+		"an image of no source": {`[{"type":"context","elements":[{"type":"image","alt_text":"a"}]}]`, "invalid_blocks: missing required field: image_url or slack_file [json-pointer:/blocks/0/elements/0]"},
+		"elements of no kind":   {`[{"type":"actions","elements":[1,{}]}]`, "invalid_blocks: must be an object [json-pointer:/blocks/0/elements/0]; missing required field: type [json-pointer:/blocks/0/elements/1]"},
 		"an unknown element":    {`[{"type":"actions","elements":[{"type":"lever"}]}]`, "invalid_blocks: unsupported type: lever [json-pointer:/blocks/0/elements/0/type]"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,16 +39,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m, known := s.methods[name]
 	d, argErr := decode(r, m.json)
 	if !s.pause(r) {
+		s.logRequest(s.record(r, name, d, "caller_gone"))
 		return
 	}
 	f, faulty := s.takeFault(name, d.args)
-	if faulty && fault.Before(w, r, f) {
-		s.logRequest(s.record(r, name, d, string(f.Effect)))
-		return
-	}
-	if faulty && f.Effect == fault.RateLimit {
-		s.logRequest(s.record(r, name, d, "ratelimited"))
-		rateLimit(w, f)
+	if faulty && s.misbehave(w, r, f, name, d) {
 		return
 	}
 	body, err := s.answer(w, r, d, argErr, name, m, known, f)
@@ -58,6 +53,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeAnswer(w, body, err, d.warning)
+}
+
+// misbehave carries out a fault that takes the place of the work, and reports
+// whether it did. A hanging call is logged before it hangs, so that one can wait
+// for it to have arrived.
+func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f fault.Fault, name string, d decoded) bool {
+	rec := s.record(r, name, d, string(f.Effect))
+	switch f.Effect {
+	case fault.Hang:
+		s.logRequest(rec)
+		return fault.Before(w, r, f)
+	case fault.RateLimit:
+		s.logRequest(rec)
+		rateLimit(w, f)
+		return true
+	}
+	if !fault.Before(w, r, f) {
+		return false
+	}
+	s.logRequest(rec)
+	return true
 }
 
 // pause lets the latency pass and reports whether the caller is still there.

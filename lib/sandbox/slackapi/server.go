@@ -31,6 +31,8 @@ const DefaultKeepRequests = 4096
 // workspace with the channels and users of DefaultChannels and DefaultUsers,
 // and a bot that holds DefaultScopes.
 type Options struct {
+	// Addr is where Start listens; a free port of 127.0.0.1 when empty.
+	Addr string
 	// Token is the bot's token; DefaultToken when empty.
 	Token string
 	// Scopes are the bot token's scopes; DefaultScopes when nil.
@@ -71,9 +73,9 @@ type Server struct {
 	watchers map[chan struct{}]struct{}
 
 	lifecycle sync.Mutex
-	server    *http.Server
-	url       string
-	served    chan struct{}
+	addr      string
+	started   bool
+	running   *listener
 }
 
 // New builds a workspace that does not listen yet.
@@ -86,12 +88,14 @@ func New(opts Options) *Server {
 		log:      newRequestLog(opts.KeepRequests),
 		state:    newWorkspace(opts),
 		watchers: make(map[chan struct{}]struct{}),
+		addr:     opts.Addr,
 	}
 	s.latency.Store(int64(opts.Latency))
 	return s
 }
 
 func (o Options) withDefaults() Options {
+	setDefault(&o.Addr, "127.0.0.1:0")
 	setDefault(&o.Token, DefaultToken)
 	setDefault(&o.TeamName, "Sandbox")
 	setDefault(&o.TeamDomain, "sandbox")
@@ -123,51 +127,88 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// Start listens on a free loopback port and serves until Close.
+// Start listens and serves until Close. After a Close it listens at the same
+// address again, as a service does that comes back after an outage.
 func (s *Server) Start() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	if s.server != nil {
+	if s.running != nil {
 		return errors.New("the simulated Slack is already started")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("listening for the simulated Slack: %w", err)
 	}
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan struct{})
-	s.server, s.served = srv, served
-	s.url = "http://" + l.Addr().String() + "/api/"
-	go func() {
-		defer close(served)
-		_ = srv.Serve(l)
-	}()
+	s.addr, s.started = l.Addr().String(), true
+	s.running = serve(l, s)
 	return nil
 }
 
 // URL is the base of the API with its closing slash, as a client library wants
-// it; empty before Start.
+// it. It is known once the server was started, and stays.
 func (s *Server) URL() string {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	return s.url
+	if !s.started {
+		return ""
+	}
+	return "http://" + s.addr + "/api/"
 }
 
-// Close stops listening and cuts the calls under way. The workspace can still
-// be read.
+// Close stops listening, cuts the connections and waits for the calls under way
+// to end. The workspace can still be read.
 func (s *Server) Close() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	if s.server == nil {
+	if s.running == nil {
 		return nil
 	}
-	err := s.server.Close()
-	<-s.served
-	s.server = nil
+	err := s.running.close()
+	s.running = nil
 	if err != nil {
 		return fmt.Errorf("closing the simulated Slack: %w", err)
 	}
 	return nil
+}
+
+// listener serves a handler until it is closed.
+type listener struct {
+	server *http.Server
+	served chan struct{}
+	next   http.Handler
+	// calls is held for reading by each call under way.
+	calls  sync.RWMutex
+	closed bool
+}
+
+func serve(l net.Listener, h http.Handler) *listener {
+	ln := &listener{served: make(chan struct{}), next: h}
+	ln.server = &http.Server{Handler: ln, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		defer close(ln.served)
+		_ = ln.server.Serve(l)
+	}()
+	return ln
+}
+
+// ServeHTTP answers a call, unless it came too late.
+func (ln *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ln.calls.RLock()
+	defer ln.calls.RUnlock()
+	if ln.closed {
+		fault.Drop(w)
+		return
+	}
+	ln.next.ServeHTTP(w, r)
+}
+
+func (ln *listener) close() error {
+	err := ln.server.Close()
+	<-ln.served
+	ln.calls.Lock()
+	defer ln.calls.Unlock()
+	ln.closed = true
+	return err
 }
 
 // Faults returns the set that the server asks at each call. The method of a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // State is the workspace at one moment.
@@ -40,21 +41,11 @@ func (s *Server) Snapshot(limit int) State {
 		messages = append(messages, ch.newest(limit))
 	}
 	s.mu.Unlock()
-	slices.SortFunc(st.Users, func(a, b User) int { return compare(a.ID, b.ID) })
+	slices.SortFunc(st.Users, func(a, b User) int { return strings.Compare(a.ID, b.ID) })
 	for i, list := range messages {
 		st.Channels[i].Messages = views(list)
 	}
 	return st
-}
-
-func compare(a, b string) int {
-	if a < b {
-		return -1
-	}
-	if a > b {
-		return 1
-	}
-	return 0
 }
 
 // newest copies the end of the list of messages.

@@ -2,6 +2,7 @@ package slackapi_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -170,4 +171,24 @@ func BenchmarkPostMessage(b *testing.B) {
 		r.Header.Set(bearer[0], bearer[1])
 		s.ServeHTTP(httptest.NewRecorder(), r)
 	}
+}
+
+func BenchmarkPostMessageOverLoopback(b *testing.B) {
+	s := slackapi.New(slackapi.Options{})
+	if err := s.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	defer transport.CloseIdleConnections()
+	client := slack.New(s.Token(), slack.OptionAPIURL(s.URL()), slack.OptionHTTPClient(&http.Client{Transport: transport}))
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, _, err := client.PostMessageContext(b.Context(), requests, text("hi"), slack.MsgOptionBlocks(section("hi"))); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 }
