@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"time"
 
 	"github.com/gravitational/teleport/api/types"
 
@@ -105,8 +106,8 @@ type Health interface {
 // Observer counts what happens; metrics implement it.
 type Observer interface {
 	// Stepped counts a step (post, edit, reply, notice, find, resolve) and how
-	// it ended: ok, or the kind of its failure.
-	Stepped(step, outcome string)
+	// it ended: ok, or the kind of its failure, and how long it took.
+	Stepped(step, outcome string, took time.Duration)
 	// Recorded counts a write to a record; conflict says that it was refused.
 	Recorded(conflict bool)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -45,13 +46,14 @@ func (f *flight) call(ctx context.Context, step string, fn func(context.Context)
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.r.Timing.Call)
 	defer cancel()
+	start := time.Now()
 	err := fn(ctx)
 	if err == nil {
-		f.r.Observer.Stepped(step, "ok")
+		f.r.Observer.Stepped(step, "ok", time.Since(start))
 		f.r.Health.Set(ConditionService, true, "")
 		return nil
 	}
-	f.r.Observer.Stepped(step, string(outbound.KindOf(err)))
+	f.r.Observer.Stepped(step, string(outbound.KindOf(err)), time.Since(start))
 	return err
 }
 

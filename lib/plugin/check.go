@@ -1,0 +1,108 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/teleport"
+)
+
+// checkBudget bounds the whole of the command check.
+const checkBudget = time.Minute
+
+// checkCommand tries all that start will need, says how each thing went, and
+// returns 1 if anything is wrong.
+func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) int {
+	c := &checker{out: stdout}
+	ctx, cancel := context.WithTimeout(context.Background(), checkBudget)
+	defer cancel()
+	settings := i.New()
+	report, err := config.Load(f.config, settings)
+	for _, w := range report.Warnings {
+		c.say("warn", w.String())
+	}
+	if err == nil {
+		err = report.Strict()
+	}
+	if !c.result("config "+f.config, err) {
+		return 1
+	}
+	quiet := &diag.Logger{Logger: zap.NewNop()}
+	if f.debug {
+		quiet = log
+	}
+	d, err := newDaemon(i, flags{}, quiet)
+	if !c.result("set-up", err) {
+		return 1
+	}
+	s, err := d.prepare(ctx, settings)
+	if !c.result("credentials", err) {
+		return 1
+	}
+	c.result(i.Title+" accepts the credentials", s.check(ctx))
+	if inspector, ok := s.parts.Service.(Inspector); ok {
+		for _, fault := range inspector.Inspect(ctx) {
+			c.result("recipients", fmt.Errorf("%s", fault))
+		}
+	}
+	c.cluster(ctx, s)
+	if c.failed {
+		return 1
+	}
+	return 0
+}
+
+type checker struct {
+	out    io.Writer
+	failed bool
+}
+
+func (c *checker) say(word, text string) { fmt.Fprintf(c.out, "%-5s %s\n", word, text) }
+
+func (c *checker) result(what string, err error) bool {
+	if err != nil {
+		c.failed = true
+		c.say("FAIL", what+": "+err.Error())
+		return false
+	}
+	c.say("ok", what)
+	return true
+}
+
+// cluster tries the connection and each permission.
+func (c *checker) cluster(ctx context.Context, s *session) {
+	src, err := s.connect(ctx)
+	if !c.result("connection to Teleport at "+s.settings.Common().Teleport.Addr, err) {
+		return
+	}
+	defer src.Close()
+	c.say("ok", fmt.Sprintf("cluster %s, version %s, as user %s", s.info.Load().ClusterName, s.info.Load().ServerVersion, s.identity.Load().User))
+	watcher, err := src.NewWatcher(ctx, types.KindAccessRequest)
+	if err == nil {
+		select {
+		case <-watcher.Events():
+		case <-watcher.Done():
+			err = watcher.Error()
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		_ = watcher.Close()
+	}
+	c.result("watch access requests (access_request: list, read)", err)
+	conn := s.conn.Load()
+	_, err = conn.GetPluginData(ctx, types.KindAccessRequest, "00000000-0000-0000-0000-000000000000", s.integration.Name)
+	c.result("read plugin data (access_plugin_data: read)", err)
+	err = conn.UpdatePluginData(ctx, types.KindAccessRequest, "00000000-0000-0000-0000-000000000000", s.integration.Name,
+		map[string]string{"check": ""}, nil)
+	if teleport.IsNotFound(err) {
+		err = nil // the request does not exist, but we were let in
+	}
+	c.result("write plugin data (access_plugin_data: update)", err)
+}

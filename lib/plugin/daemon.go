@@ -1,0 +1,191 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/watch"
+)
+
+// Time budgets of the end of the process.
+const (
+	// drainTime is how long running steps may take to finish.
+	drainTime = 15 * time.Second
+	// abortTime is how long their results may take to be recorded after that.
+	abortTime = 5 * time.Second
+)
+
+// conditionDelivering holds while no request has waited for too long.
+const conditionDelivering = "delivering"
+
+// daemon is what lives as long as the process, through every reload.
+type daemon struct {
+	integration Integration
+	flags       flags
+	log         *diag.Logger
+	health      *diag.Health
+	conditions  *conditions
+	metrics     *diag.Metrics
+	server      *diag.Server // nil when it is off
+	systemd     diag.Systemd
+}
+
+func newDaemon(i Integration, f flags, log *diag.Logger) (*daemon, error) {
+	registry := diag.NewRegistry(i.Name, Version())
+	d := &daemon{
+		integration: i, flags: f, log: log,
+		health:  diag.NewHealth(watch.Condition, reconcile.ConditionService, conditionDelivering),
+		metrics: diag.NewMetrics(registry),
+	}
+	d.conditions = newConditions(d.health, log.Logger)
+	// The Teleport client logs through the standard library.
+	slog.SetDefault(slog.New(diag.NewSlogHandler(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)))))
+	if err := d.serve(registry); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *daemon) serve(metrics prometheus.Gatherer) (err error) {
+	if d.flags.diagAddr == "" {
+		return nil
+	}
+	d.server, err = diag.NewServer(diag.ServerOptions{Addr: d.flags.diagAddr, Health: d.health, Metrics: metrics})
+	if err == nil {
+		d.log.Info("Serving health and metrics", zap.String("address", d.server.Addr().String()))
+	}
+	return err
+}
+
+// run works until a signal or a fault ends the process. A SIGHUP replaces the
+// session by one with the new config; with a config that is no good, the old
+// session goes on.
+func (d *daemon) run(ctx context.Context, settings Settings, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+	if d.server != nil {
+		helpers.Go(func() {
+			if err := d.server.Run(ctx); err != nil {
+				d.log.Error("Health and metrics are not served any more", zap.Error(err))
+			}
+		})
+	}
+	helpers.Go(func() { d.tellSystemd(d.systemd.Watchdog(ctx, nil)) })
+	d.log.Info(fmt.Sprintf("Starting Teleport Access %s Plugin %s:%s", d.integration.Title, version, gitref))
+	s, err := d.prepare(ctx, settings)
+	for err == nil && s != nil {
+		s, err = d.hold(ctx, s, signals)
+	}
+	return err
+}
+
+func (d *daemon) tellSystemd(err error) {
+	if err != nil {
+		d.log.Warn("The service manager was not told", zap.Error(err))
+	}
+}
+
+// errForced says that the process ends without waiting for what is under way.
+var errForced = errors.New("stopped at once, by a second signal or because the time to finish was over")
+
+// hold runs a session until it ends or is to be replaced by the next.
+func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal) (next *session, err error) {
+	working, stop := context.WithCancel(ctx)
+	rounds, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(working, rounds) }()
+	d.tellSystemd(d.systemd.Ready())
+	prepared := make(chan *session, 1)
+	reloading := false
+	for {
+		select {
+		case err := <-ended:
+			return nil, err
+		case next := <-prepared:
+			reloading = false
+			if next == nil {
+				d.tellSystemd(d.systemd.Ready())
+				continue
+			}
+			stop()
+			if err := d.drain(ended, abort, signals); err != nil {
+				return nil, err
+			}
+			d.log.Info("The config was reloaded")
+			return next, nil
+		case sig := <-signals:
+			switch {
+			case sig == syscall.SIGHUP && !reloading:
+				reloading = true
+				go func() { prepared <- d.reload(working) }()
+			case sig == syscall.SIGTERM || sig == syscall.SIGINT:
+				d.log.Info("Stopping; steps that are under way may finish", zap.Stringer("signal", sig))
+				d.tellSystemd(d.systemd.Stopping())
+				stop()
+				return nil, d.drain(ended, abort, signals)
+			}
+		}
+	}
+}
+
+// drain waits for a session to finish what is under way, within bounds.
+func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signal) error {
+	patience := time.NewTimer(drainTime)
+	defer patience.Stop()
+	aborted := false
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case sig := <-signals:
+			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
+				return errForced
+			}
+		case <-patience.C:
+			if aborted {
+				return errForced
+			}
+			aborted = true
+			d.log.Warn("Steps are still under way; they are broken off and will be looked into by the next start")
+			abort()
+			patience.Reset(abortTime)
+		}
+	}
+}
+
+// reload makes the next session from the config as it is now, or says what is
+// wrong and returns nil.
+func (d *daemon) reload(ctx context.Context) *session {
+	d.tellSystemd(d.systemd.Reloading())
+	if err := d.log.Reopen(); err != nil {
+		d.log.Error("The log file cannot be opened again; the old one is used", zap.Error(err))
+	}
+	settings, err := load(d.integration, d.flags.config, d.log.Logger)
+	if err == nil {
+		var s *session
+		if s, err = d.prepare(ctx, settings); err == nil {
+			err = d.log.SetSeverity(settings.Common().Log.Severity, d.flags.debug)
+			if err == nil {
+				return s
+			}
+		}
+	}
+	logError(d.log.Logger, err)
+	d.log.Error("The new config is not used; the old one stays in force")
+	return nil
+}
