@@ -56,24 +56,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // misbehave carries out a fault that takes the place of the work, and reports
-// whether it did. A hanging call is logged before it hangs, so that one can wait
-// for it to have arrived.
+// whether it did. Such a call is logged before its caller can see the outcome,
+// so that the log is complete for whoever has seen it.
 func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, f fault.Fault, name string, d decoded) bool {
 	rec := s.record(r, name, d, string(f.Effect))
 	switch f.Effect {
-	case fault.Hang:
-		s.logRequest(rec)
-		return fault.Before(w, r, f)
+	case fault.Refuse, fault.DoneNotAnswered:
+		return false // These are for answer and its caller.
+	case fault.Slow:
+		gone := fault.Before(w, r, f)
+		if gone {
+			s.logRequest(rec)
+		}
+		return gone
 	case fault.RateLimit:
 		s.logRequest(rec)
 		rateLimit(w, f)
 		return true
 	}
-	if !fault.Before(w, r, f) {
-		return false
-	}
 	s.logRequest(rec)
-	return true
+	return fault.Before(w, r, f)
 }
 
 // pause lets the latency pass and reports whether the caller is still there.
