@@ -26,6 +26,9 @@ const (
 	// connection. A connection to a healthy cluster is faster in most places,
 	// so that the extra look is not made at all.
 	patience = 250 * time.Millisecond
+	// graceTime is how long the client library may go on trying after Dial has
+	// found for sure why it cannot connect.
+	graceTime = 2 * time.Second
 )
 
 // DialOptions say where to connect and as whom.
@@ -86,7 +89,14 @@ func connect(parent context.Context, o DialOptions) (*client.Client, error) {
 	defer cancel()
 	hurry := make(chan struct{})
 	found := make(chan finding, 1)
-	go func() { found <- examine(ctx, o, hurry, cancel) }()
+	go func() {
+		f := examine(ctx, o, hurry)
+		if f.sure {
+			f.grace(ctx, hurry)
+			cancel()
+		}
+		found <- f
+	}()
 	clt, err := client.New(ctx, clientConfig(o))
 	if err == nil {
 		cancel()
@@ -102,6 +112,21 @@ func connect(parent context.Context, o DialOptions) (*client.Client, error) {
 type finding struct {
 	err  error
 	sure bool
+}
+
+// grace leaves the library's attempts a little time after a sure finding, in
+// case one is about to prove it wrong. Without a TCP connection none can.
+func (f finding) grace(ctx context.Context, hurry <-chan struct{}) {
+	if errors.Is(f.err, ErrUnreachable) {
+		return
+	}
+	wait := time.NewTimer(graceTime)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+	case <-hurry:
+	case <-wait.C:
+	}
 }
 
 // verdict picks the reason to tell: what was seen by hand, unless only the

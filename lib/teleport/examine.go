@@ -3,7 +3,6 @@ package teleport
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -19,9 +18,8 @@ import (
 
 // examine connects by hand and names the reason why the client library cannot.
 // It starts when the library has not succeeded for a while, or at once when
-// hurry is closed. It calls giveUp when no way can work, since all of them need
-// a connection to this address.
-func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}, giveUp func()) finding {
+// hurry is closed.
+func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}) finding {
 	wait := time.NewTimer(patience)
 	defer wait.Stop()
 	select {
@@ -35,10 +33,7 @@ func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}, giveUp f
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", o.Addr)
 	if err != nil {
 		err = unreachable(o, err)
-		if errors.Is(err, ErrUnreachable) {
-			giveUp()
-		}
-		return finding{err, true}
+		return finding{err, err != nil}
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -94,15 +89,11 @@ func handshake(ctx context.Context, conn net.Conn, o DialOptions) finding {
 // Auth Service with a foreign certificate, or it refused ours. A server that
 // does not speak TLS with us may still be a Proxy that wants another greeting.
 func handshakeFault(o DialOptions, err error) finding {
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
+	var foreign *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	switch {
-	case errors.As(err, &unknown) && servesTeleport(unknown.Cert):
-		return finding{untrusted(o, err, "is not signed by an authority in"), true}
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && servesTeleport(invalid.Cert):
-		return finding{newFault(ErrUntrusted, err, "the server certificate at %s is not valid now (%s to %s): check the clocks of both machines",
-			o.Addr, stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter)), true}
+	case errors.As(err, &foreign):
+		return certFault(o, foreign)
 	case errors.As(err, &record):
 		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it does not speak TLS", o.Addr), false}
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
@@ -112,8 +103,18 @@ func handshakeFault(o DialOptions, err error) finding {
 	return finding{err, err != nil}
 }
 
-func servesTeleport(cert *x509.Certificate) bool {
-	return cert != nil && cert.VerifyHostname(constants.APIDomain) == nil
+// certFault judges a server certificate that does not verify. One that is not
+// for Teleport's inner name is a Proxy's web certificate, or a foreign server's.
+func certFault(o DialOptions, bad *tls.CertificateVerificationError) finding {
+	leaf := bad.UnverifiedCertificates[0]
+	if leaf.VerifyHostname(constants.APIDomain) != nil {
+		return finding{}
+	}
+	if now := time.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		return finding{newFault(ErrUntrusted, bad, "the server certificate at %s is valid from %s to %s, which by our clock is not now: check the clocks of both machines",
+			o.Addr, stamp(leaf.NotBefore), stamp(leaf.NotAfter)), true}
+	}
+	return finding{untrusted(o, bad, "is not signed by an authority in"), true}
 }
 
 func untrusted(o DialOptions, err error, relation string) error {

@@ -121,12 +121,18 @@ func (p *pki) encode(f *identityfile.IdentityFile) []byte {
 // server is the TLS side of an Auth Service that trusts only its own identities.
 func (p *pki) server(names ...string) *tls.Config {
 	p.t.Helper()
+	return p.serverUntil(p.cert.NotAfter, names...)
+}
+
+// serverUntil is a server whose certificate ends at a given time.
+func (p *pki) serverUntil(end time.Time, names ...string) *tls.Config {
+	p.t.Helper()
 	key := newKey(p.t)
 	block, _ := pem.Decode(p.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: "auth"},
 		DNSNames:    names,
 		NotBefore:   p.cert.NotBefore,
-		NotAfter:    p.cert.NotAfter,
+		NotAfter:    end,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, key))
