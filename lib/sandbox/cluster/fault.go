@@ -107,7 +107,7 @@ func (c *Cluster) CutStreams(withError bool) {
 // CutConnections resets every open connection; new ones are welcome.
 func (c *Cluster) CutConnections() { c.gate.cut() }
 
-// Watchers tells how many watch streams are open and confirmed.
+// Watchers tells how many watch streams are open.
 func (c *Cluster) Watchers() int {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
