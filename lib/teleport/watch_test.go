@@ -203,20 +203,20 @@ func TestWatchDoesNotTellAFileThatWasOnlyHalfWritten(t *testing.T) {
 }
 
 func TestWatchWarnsOfAgeOncePerMark(t *testing.T) {
-	onBench(t, 1000*time.Hour, func(b *bench) {
-		b.pass(499 * time.Hour)
+	onBench(t, 100*time.Hour, func(b *bench) {
+		b.pass(49 * time.Hour)
 		b.wantLog()
 		b.pass(time.Hour)
-		b.wantLog("left=20 days")
-		b.pass(399 * time.Hour)
+		b.wantLog("left=2 days")
+		b.pass(39 * time.Hour)
 		b.wantLog()
 		b.pass(2 * time.Hour)
-		b.wantLog("left=4 days")
-		b.pass(98 * time.Hour)
+		b.wantLog("left=10 hours")
+		b.pass(8 * time.Hour)
 		b.wantLog()
 		b.pass(2 * time.Hour)
 		b.wantLog("has expired")
-		b.pass(1000 * time.Hour)
+		b.pass(10 * time.Hour)
 		b.wantLog()
 		b.wantChanges(0)
 	})
