@@ -12,9 +12,14 @@ const Truncated = " (truncated)"
 // Empty stands for a text that holds nothing to show.
 const Empty = "(empty)"
 
-// byteOrderMark is put behind each backtick of a quoted text, so that a run of
-// them can never close the quotation. It takes no room on the screen.
-const byteOrderMark = "\uFEFF"
+const (
+	// byteOrderMark is put behind each backtick of a fenced text, so that three
+	// of them never stand together. It takes no room on the screen.
+	byteOrderMark = "\uFEFF"
+	// graveAccent takes the place of a backtick in an inline quotation, which a
+	// single one would close. It looks much the same.
+	graveAccent = "\u02CB"
+)
 
 // Escape turns one character into what the service's markup needs in its place.
 type Escape func(r rune) string
@@ -30,20 +35,23 @@ func Text(s string, limit int, esc Escape) string {
 }
 
 // CodeText quotes a text in single backticks. Line breaks become spaces, since
-// an inline quotation ends at the end of its line.
+// an inline quotation ends at the end of its line, and a backtick becomes a
+// grave accent, since it would end the quotation too.
 func CodeText(s string, limit int, esc Escape) string {
-	return quoted(strings.Join(strings.Fields(s), " "), limit, esc, "`", "`")
+	return quoted(strings.Join(strings.Fields(s), " "), limit, esc, graveAccent, "`", "`")
 }
 
 // BlockText quotes a text of several lines between fences.
 func BlockText(s string, limit int, esc Escape) string {
-	return quoted(strings.TrimSpace(s), limit, esc, "```\n", "```")
+	return quoted(strings.TrimSpace(s), limit, esc, "`"+byteOrderMark, "```\n", "```")
 }
 
-func quoted(s string, limit int, esc Escape, before, after string) string {
+// quoted puts a text between two marks, and the given text in the place of each
+// backtick.
+func quoted(s string, limit int, esc Escape, backtick, before, after string) string {
 	out, cut := escaped(s, limit, func(r rune) string {
 		if r == '`' {
-			return "`" + byteOrderMark
+			return backtick
 		}
 		if esc == nil {
 			return string(r)
@@ -101,10 +109,11 @@ func Invisible(r rune) bool {
 // one; what is cut is marked. Texts with markup are cut before they are marked
 // up, by Text, CodeText and BlockText: use Cut for plain ones.
 func Cut(s string, limit int) string {
+	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
-	keep := max(limit-len(Truncated), 0)
-	runes := []rune(s)
-	return string(runes[:keep]) + Truncated[:min(len(Truncated), limit)]
+	limit = max(limit, 0)
+	mark := Truncated[:min(len(Truncated), limit)]
+	return string([]rune(s)[:limit-len(mark)]) + mark
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -156,16 +157,20 @@ func counted(n int, noun string) string {
 }
 
 // RequestLink is the address of the request's page in Teleport's web UI below
-// the proxy's base address, for example https://teleport.example.com.
+// the proxy's base address, for example https://teleport.example.com. It is
+// empty when either cannot be part of an address.
 func RequestLink(proxy, id string) string {
 	if proxy == "" {
 		return ""
 	}
 	u, err := url.Parse(proxy)
-	if err != nil {
+	if err != nil || u.Host == "" {
 		return ""
 	}
-	return u.JoinPath("web", "requests", url.PathEscape(id)).String()
+	if id = url.PathEscape(id); strings.Trim(id, ".") == "" {
+		return "" // a path would drop it, or take it for a way up
+	}
+	return u.JoinPath("web", "requests", id).String()
 }
 
 // Kind says how a field's value is to be shown.
@@ -245,26 +250,40 @@ func roleFields(v View) []Field {
 }
 
 // timeFields tell when access begins and ends, and how long there is left to
-// decide. An ended request has nothing left to wait for.
+// decide. A request that gave no access has neither beginning nor end; an ended
+// one has nothing left to wait for.
 func timeFields(v View) []Field {
 	var fields []Field
-	if !v.Start.IsZero() {
-		fields = append(fields, Field{Label: "Access starts", Kind: Moment, Time: v.Start})
-	}
-	if !v.AccessUntil.IsZero() {
-		begin := v.Created
-		if v.Start.After(begin) {
-			begin = v.Start
+	moment := func(label string, at time.Time) {
+		if !at.IsZero() {
+			fields = append(fields, Field{Label: label, Kind: Moment, Time: at})
 		}
-		if d := v.AccessUntil.Sub(begin); d > 0 && !v.Created.IsZero() {
-			fields = append(fields, Field{Label: "Duration", Text: Duration(d)})
-		}
-		fields = append(fields, Field{Label: "Access ends", Kind: Moment, Time: v.AccessUntil})
 	}
-	if v.Status == Pending && !v.Expires.IsZero() {
-		fields = append(fields, Field{Label: "Request expires", Kind: Moment, Time: v.Expires})
+	gives := v.Status == Pending || v.Status == Approved
+	if gives {
+		moment("Access starts", v.Start)
+	}
+	if d := duration(v); d > 0 {
+		fields = append(fields, Field{Label: "Duration", Text: Duration(d)})
+	}
+	if gives {
+		moment("Access ends", v.AccessUntil)
+	}
+	if v.Status == Pending {
+		moment("Request expires", v.Expires)
 	}
 	return fields
+}
+
+// duration is how long access is asked for, or zero if that is not known.
+func duration(v View) time.Duration {
+	if v.AccessUntil.IsZero() || v.Created.IsZero() {
+		return 0
+	}
+	if v.Start.After(v.Created) {
+		return v.AccessUntil.Sub(v.Start)
+	}
+	return v.AccessUntil.Sub(v.Created)
 }
 
 // join joins at most as many items as can be shown, so that a list of ten
@@ -287,7 +306,7 @@ func join(items []string, sep string) string {
 // 4 hours", "45 minutes".
 func Duration(d time.Duration) string {
 	minutes := int(d.Round(time.Minute) / time.Minute)
-	if minutes == 0 {
+	if minutes <= 0 {
 		return "less than a minute"
 	}
 	text := ""

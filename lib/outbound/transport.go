@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -145,7 +146,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		status = resp.StatusCode
 		c.set(status, resp.Header, 0)
-		resp.Body = &limitedBody{io.LimitReader(resp.Body, maxBody), resp.Body}
+		resp.Body = &boundedBody{body: resp.Body, left: maxBody}
 		if status == http.StatusTooManyRequests {
 			t.hold(c, retryAfter(resp.Header))
 		}
@@ -168,11 +169,7 @@ func (t *Transport) gated(c *Call) time.Duration {
 	wait := time.Duration(0)
 	for _, g := range []gate{{}, {c.op, ""}, {c.op, c.target}} {
 		if until, ok := t.gates[g]; ok {
-			left := time.Until(until)
-			if left <= 0 {
-				delete(t.gates, g)
-			}
-			wait = max(wait, left)
+			wait = max(wait, time.Until(until))
 		}
 	}
 	return wait
@@ -199,12 +196,15 @@ func (t *Transport) Hold(op, target string, wait time.Duration) { t.holdFor(gate
 func (t *Transport) holdFor(g gate, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if until := time.Now().Add(min(wait, maxWait)); until.After(t.gates[g]) {
+	now := time.Now()
+	maps.DeleteFunc(t.gates, func(_ gate, until time.Time) bool { return !until.After(now) })
+	if until := now.Add(min(wait, maxWait)); until.After(t.gates[g]) {
 		t.gates[g] = until
 	}
 }
 
-// retryAfter reads the standard header, in (possibly broken) seconds or as a date.
+// retryAfter reads the standard header, in (possibly broken) seconds or as a
+// date. It is zero when the header tells nothing, and never above maxWait.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 && s < maxWait.Seconds() {
@@ -212,20 +212,38 @@ func retryAfter(h http.Header) time.Duration {
 	} else if err == nil && s > 0 {
 		return maxWait
 	}
-	if at, err := http.ParseTime(text); err == nil && time.Until(at) > 0 {
-		return time.Until(at)
+	if at, err := http.ParseTime(text); err == nil {
+		return min(max(time.Until(at), 0), maxWait)
 	}
 	return 0
 }
 
-// limitedBody is the body of an answer of which only so much is read.
-type limitedBody struct {
-	io.Reader
+// errTooLarge stands for an answer that no service gives.
+var errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
+
+// boundedBody is the body of an answer that may not be larger than maxBody.
+type boundedBody struct {
 	body io.ReadCloser
+	left int64 // bytes that may still come
 }
 
-// Close reads a short rest, so that the connection can be used again.
-func (b *limitedBody) Close() error {
+// Read fails once more was read than is left.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 { // one more, to tell the end from the excess
+		p = p[:b.left+1]
+	}
+	n, err := b.body.Read(p)
+	if int64(n) > b.left {
+		n, b.left = int(b.left), 0
+		return n, errTooLarge
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+// Close reads a short rest, so that the connection can be used again: the
+// vendors' libraries leave the bodies of failures unread.
+func (b *boundedBody) Close() error {
 	_, _ = io.CopyN(io.Discard, b.body, 16<<10)
 	return b.body.Close()
 }

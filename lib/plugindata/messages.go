@@ -25,25 +25,49 @@ func (Messages) Decode(data map[string]string) (Known, error) {
 		Resolution:    message.Status(data["resolution"]),
 		ResolveReason: data["resolve_reason"],
 	}
-	if text := data["reviews_count"]; text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			faults = append(faults, fmt.Errorf("key %q: not a number", "reviews_count"))
-		}
-		k.ReviewsCount = max(n, 0)
-	}
-	for key, into := range map[string]any{
-		"resources": &k.Resources, "logins_by_role": &k.Logins,
-		"system_annotations": &k.Annotations, "suggested_reviewers": &k.SuggestedReviewers,
-	} {
-		if text := data[key]; text != "" {
-			if err := json.Unmarshal([]byte(text), into); err != nil {
-				faults = append(faults, fmt.Errorf("key %q: %w", key, err))
-			}
+	note := func(key string, err error) {
+		if err != nil {
+			faults = append(faults, fmt.Errorf("key %q: %w", key, err))
 		}
 	}
+	var err error
+	k.ReviewsCount, err = parseCount(data["reviews_count"])
+	note("reviews_count", err)
+	note("resources", decodeJSON(data["resources"], &k.Resources))
+	note("logins_by_role", decodeJSON(data["logins_by_role"], &k.Logins))
+	note("system_annotations", decodeJSON(data["system_annotations"], &k.Annotations))
+	note("suggested_reviewers", decodeJSON(data["suggested_reviewers"], &k.SuggestedReviewers))
 	k.Messages = decodeMessages(data)
 	return k, errors.Join(faults...)
+}
+
+// maxCount bounds a stored number of reviews. No request has as many; a larger
+// number is garbled, and room for as many reviews would be made.
+const maxCount = 10_000
+
+// parseCount reads a number as Count writes it.
+func parseCount(text string) (int, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > maxCount {
+		return 0, fmt.Errorf("%q is not a number of reviews", message.Cut(text, 40))
+	}
+	return n, nil
+}
+
+// decodeJSON reads a value in JSON, all of it or nothing.
+func decodeJSON[T any](text string, into *T) error {
+	if text == "" {
+		return nil
+	}
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		return err
+	}
+	*into = v
+	return nil
 }
 
 func decodeMessages(data map[string]string) []Message {

@@ -61,22 +61,29 @@ type Codec interface {
 	Encode(k Known) map[string]string
 }
 
-// Claim says that a replica is at work on the request. The zero value says
-// that none is.
+// Claim says that a replica is at work on the request.
 type Claim struct {
-	// Owner is the replica: a random word that it chose at its start.
+	// Owner is the replica: a random word that it chose at its start. It is
+	// empty when nobody is at work.
 	Owner string
-	// Generation grows with each claim, so that a claim that was renewed is
-	// never mistaken for one that stands still.
+	// Generation grows with each claim and outlives it, so that a claim that
+	// was renewed or made again is never mistaken for one that stands still.
 	Generation int
 }
 
-// IsZero reports that nobody claims the request.
-func (c Claim) IsZero() bool { return c == Claim{} }
+// Free reports that nobody claims the request.
+func (c Claim) Free() bool { return c.Owner == "" }
 
-// String is the claim as it is stored: "owner.generation".
+// Next is the claim of a replica that follows on this one.
+func (c Claim) Next(owner string) Claim { return Claim{Owner: owner, Generation: c.Generation + 1} }
+
+// Released is what stays of the claim when its owner has finished.
+func (c Claim) Released() Claim { return Claim{Generation: c.Generation} }
+
+// String is the claim as it is stored: "owner.generation", or nothing if there
+// never was one.
 func (c Claim) String() string {
-	if c.IsZero() {
+	if c == (Claim{}) {
 		return ""
 	}
 	return c.Owner + "." + strconv.Itoa(c.Generation)
@@ -88,7 +95,7 @@ func parseClaim(s string) (Claim, error) {
 	}
 	owner, gen, ok := strings.Cut(s, ".")
 	n, err := strconv.Atoi(gen)
-	if !ok || err != nil || owner == "" {
+	if !ok || err != nil || n < 1 {
 		return Claim{}, fmt.Errorf("key %q: %q is not a claim", claimKey, message.Cut(s, 40))
 	}
 	return Claim{Owner: owner, Generation: n}, nil
@@ -182,7 +189,7 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	var faults []string
 	note := func(err error) {
 		if err != nil {
-			faults = append(faults, err.Error())
+			faults = append(faults, strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 	var err error

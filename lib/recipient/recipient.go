@@ -20,14 +20,15 @@ type Table interface {
 type Static struct {
 	Table Table
 	Log   *zap.Logger
-	// Reviewer turns the e-mail address of a suggested reviewer into a
-	// recipient; false leaves the reviewer out. Nil takes the address itself.
-	Reviewer func(email string) (recipient string, ok bool)
+	// Reviewer turns a suggested reviewer, who is a Teleport user, into a
+	// recipient; false leaves the reviewer out. Nil takes the user's name if it
+	// is an e-mail address.
+	Reviewer func(user string) (recipient string, ok bool)
 }
 
 // Recipients lists the recipients of a request, each once: those of its roles,
-// then the suggested reviewers. A suggestion that is not a bare e-mail address
-// is left out.
+// then the suggested reviewers. A suggestion of whom no recipient can be made is
+// left out, with a warning.
 func (s Static) Recipients(_ context.Context, v message.View) []string {
 	var list []string
 	seen := make(map[string]bool)
@@ -42,7 +43,7 @@ func (s Static) Recipients(_ context.Context, v message.View) []string {
 	}
 	for _, reviewer := range v.SuggestedReviewers {
 		name, ok := reviewer, IsEmail(reviewer)
-		if ok && s.Reviewer != nil {
+		if s.Reviewer != nil {
 			name, ok = s.Reviewer(reviewer)
 		}
 		if !ok {
