@@ -1,0 +1,89 @@
+# Archives, images, and the tests of both.
+
+ARCHES      := amd64 arm64
+RELEASE_DIR ?= build/release
+EPOCH       ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+IMAGE_TAG   := $(subst +,_,$(VERSION))
+IMAGE_URL   ?=
+DOCKER      ?= docker
+
+TITLE_slack     := Slack
+TITLE_discord   := Discord
+TITLE_pagerduty := Pagerduty
+
+# Nothing of the machine may reach a binary: not its own compiler, whichever
+# that is, and not what its owner has set for other builds.
+PINNED := GOTOOLCHAIN=go$(shell awk '$$1 == "go" {print $$2}' go.mod) GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT=
+
+release: version-check ## build the archives of all plugins into build/release; VERSION=x.y.z
+	@rm -rf $(RELEASE_DIR) && mkdir -p $(RELEASE_DIR)
+	@$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) $(foreach s,$(SERVICES),stage-$(s)) &&) true
+	@$(GO) run ./install/pack -mtime $(EPOCH) -out $(RELEASE_DIR) \
+		$(foreach s,$(SERVICES),$(foreach a,$(ARCHES),$(RELEASE_DIR)/stage/$(call archive,$(s),$(a))))
+	@rm -rf $(RELEASE_DIR)/stage
+	@cat $(RELEASE_DIR)/SHA256SUMS
+
+archive = teleport-access-$(1)-v$(VERSION)-linux-$(2)-bin
+
+version-check:
+	@echo '$(VERSION)' | grep -Eq '^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$$' \
+		|| { echo "VERSION is '$(VERSION)'; give it as 1.2.3, without a v" >&2; exit 1; }
+
+# One plugin for one ARCH, laid out as it is to be packed.
+stage-%: DIR = $(RELEASE_DIR)/stage/$(call archive,$*,$(ARCH))/teleport-access-$*
+stage-%: FORCE
+	@mkdir -p $(DIR)/roles
+	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o $(DIR)/teleport-$* ./access/$*/cmd/teleport-$*
+	@cp $(firstword $(wildcard access/$*/README.md) install/README.md) $(DIR)/README.md
+	@cp LICENSE install/install $(DIR)/
+	@cp install/roles/$*/*.yaml $(DIR)/roles/
+	@sed 's/@PLUGIN@/$*/g; s/@TITLE@/$(TITLE_$*)/g' install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service
+	@echo 'v$(VERSION)' >$(DIR)/VERSION
+
+# What the images are made of; docker/Dockerfile says how.
+image-files: version-check
+	@mkdir -p build/image
+	@$(GO) run ./install/roots >build/image/ca-certificates.crt
+	@$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) image-binary-sandbox $(foreach s,$(SERVICES),image-binary-$(s)) &&) true
+
+image-binary-sandbox: FORCE
+	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o build/image/linux-$(ARCH)/teleport-sandbox ./lib/sandbox/cmd/teleport-sandbox
+
+image-binary-%: FORCE
+	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o build/image/linux-$(ARCH)/teleport-$* ./access/$*/cmd/teleport-$*
+
+image: image-files ## build the container images of all plugins and of the sandbox, for amd64 and arm64
+	@$(foreach s,sandbox $(SERVICES),$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) docker-$(s) &&)) true
+	@$(foreach s,sandbox $(SERVICES),$(DOCKER) tag teleport-plugin-$(s):$(IMAGE_TAG)-$(shell $(GO) env GOHOSTARCH) teleport-plugin-$(s):$(IMAGE_TAG) &&) true
+
+docker-%: FORCE
+	$(DOCKER) build --quiet --platform linux/$(ARCH) --file docker/Dockerfile --tag teleport-plugin-$*:$(IMAGE_TAG)-$(ARCH) \
+		--build-arg PLUGIN=$* --build-arg TARGETARCH=$(ARCH) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) --build-arg SOURCE=$(IMAGE_URL) \
+		--build-arg CREATED=$(shell date -u -d @$(EPOCH) +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r $(EPOCH) +%Y-%m-%dT%H:%M:%SZ) \
+		build/image
+
+image-test: ## build the images and run them against the sandbox
+	@if $(DOCKER) info >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory image && \
+		IMAGE_TAG=$(IMAGE_TAG) SERVICES='$(SERVICES)' $(GO) test -count=1 -run Image ./install/test; \
+	else echo "The images were not tested: no container engine answers to '$(DOCKER) info'."; fi
+
+# The archives are tried where users are to unpack them: on a Debian system with
+# nothing on it. An upgrade needs a version before.
+ship-test: ship-tools build/debian ## install, upgrade and remove the archives on a bare Debian
+	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/old VERSION=0.0.1 ARCHES=amd64
+	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/new VERSION=0.0.2-ship
+	SHIP_DIR=$(CURDIR)/build/ship DEBIAN=$(CURDIR)/build/debian SERVICES='$(SERVICES)' $(GO) test -count=1 -v -run Ship ./install/test
+
+ship-tools: FORCE
+	@install/test/tools.sh
+
+build/debian:
+	debootstrap --variant=minbase bookworm $@.new
+	mv $@.new $@
+
+reproducible-test: ## build the archives in two folders and compare them
+	SERVICES='$(SERVICES)' install/test/reproducible.sh
+
+.PHONY: release version-check image-files image image-test ship-test reproducible-test
