@@ -36,8 +36,17 @@ func (c *client) do(ctx context.Context, method, target string, fn func(ctx cont
 	return c.sort(call, method, target, err)
 }
 
-// errNoAnswer stands for an answer that says neither yes nor no.
-var errNoAnswer = errors.New("Slack's answer names no message") //nolint:staticcheck // a name
+// errNoAnswer stands for an answer that says neither yes nor no: Slack's library
+// takes {"ok":false} without a reason for success.
+var errNoAnswer = errors.New("Slack's answer says neither yes nor no") //nolint:staticcheck // a name
+
+// answered is nil if the answer holds what a success must hold.
+func answered(ok bool) error {
+	if ok {
+		return nil
+	}
+	return errNoAnswer
+}
 
 // limitedWithoutTime is how long to wait when Slack says that a rate limit is
 // reached but not for how long; Slack's limits count by the minute.
@@ -70,7 +79,7 @@ func kindOf(code string) (kind outbound.Kind, hint string) {
 	case "ratelimited", "rate_limited":
 		return outbound.Wait, ""
 	case "service_unavailable", "internal_error", "request_timeout", "message_limit_exceeded",
-		"team_added_to_org", "org_login_required", "external_channel_migrating", "streaming_state_conflict":
+		"team_added_to_org", "org_login_required", "external_channel_migrating", "streaming_state_conflict", "update_failed":
 		return outbound.Retry, ""
 	case "fatal_error", "":
 		return outbound.Unclear, ""
@@ -79,7 +88,7 @@ func kindOf(code string) (kind outbound.Kind, hint string) {
 	case "not_authed", "invalid_auth", "token_expired", "token_revoked", "account_inactive", "not_allowed_token_type":
 		return outbound.Credentials, "set slack.token to the app's current bot token, which begins with xoxb-"
 	case "two_factor_setup_required", "app_access_restricted", "ekm_access_denied", "accesslimited",
-		"access_denied", "no_permission", "missing_scope":
+		"access_denied", "no_permission", "missing_scope", "team_access_not_granted":
 		return outbound.Credentials, "ask an administrator of the Slack workspace to allow the app"
 	case "not_in_channel", "channel_not_found":
 		return outbound.Permanent, "invite the app to the channel with /invite, and check the channel's name or id"
@@ -89,6 +98,9 @@ func kindOf(code string) (kind outbound.Kind, hint string) {
 		return outbound.Permanent, "no active member of the workspace has this address"
 	case "messages_tab_disabled":
 		return outbound.Permanent, "switch on the Messages tab in the App Home settings of the Slack app"
+	}
+	if strings.HasPrefix(code, "restricted_action") {
+		return outbound.Permanent, "the workspace's settings do not let the app post there"
 	}
 	return outbound.Permanent, ""
 }
@@ -100,12 +112,15 @@ func aboutContent(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	switch e.Code {
-	case "no_text", "msg_too_long", "too_many_attachments", "metadata_too_large", "invalid_arguments", "block_mismatch":
-		return true
+	for _, prefix := range []string{
+		"no_text", "msg_too_long", "msg_blocks_too_long", "too_many_attachments", "markdown_text_conflict", "block_mismatch",
+		"invalid_blocks", "invalid_metadata", "metadata_too_large", "invalid_arg", "invalid_array_arg",
+	} {
+		if strings.HasPrefix(e.Code, prefix) {
+			return true
+		}
 	}
-	return strings.HasPrefix(e.Code, "invalid_blocks") || strings.HasPrefix(e.Code, "invalid_metadata") ||
-		strings.HasPrefix(e.Code, "msg_blocks")
+	return false
 }
 
 func hasCode(err error, codes ...string) bool {

@@ -50,6 +50,7 @@ func Integration() plugin.Integration {
 
 // Validate checks the routing, and takes over that of the oldest configs.
 func (c *Config) Validate(f *config.Faults) {
+	c.Slack.Recipients = slices.DeleteFunc(c.Slack.Recipients, func(name string) bool { return name == "" })
 	if len(c.Slack.Recipients) > 0 {
 		if len(c.RoleToRecipients) == 0 {
 			c.RoleToRecipients = config.Recipients{config.Anyone: c.Slack.Recipients}
@@ -68,6 +69,8 @@ func (s *Section) Validate(f *config.Faults) {
 		f.Add("token", "there is no token", "set the bot token that Slack shows under OAuth & Permissions")
 	case err == nil && strings.HasPrefix(token, "xapp-"):
 		f.Add("token", "this is an app-level token", "set the bot token, which begins with xoxb-")
+	case err == nil && strings.HasPrefix(token, "xoxp-"):
+		f.Warn("token", "this is a user token; messages are sent in that user's name", "set the bot token, which begins with xoxb-")
 	case err == nil && !strings.HasPrefix(token, "xox"):
 		f.Warn("token", "this does not look like a bot token", "set the bot token, which begins with xoxb-")
 	}
@@ -91,12 +94,7 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	s.users = maps.Clone(c.Slack.Users)
 	return plugin.Parts{
 		Service: s,
-		Router: recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: func(email string) (string, bool) {
-			if name, ok := s.users[email]; ok {
-				return name, true
-			}
-			return email, true
-		}},
-		Codec: plugindata.Messages{},
+		Router:  recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person},
+		Codec:   plugindata.Messages{},
 	}, nil
 }

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,13 +14,25 @@ import (
 
 // Limits of Slack's messages, in characters.
 const (
-	// textLimit is that of the text of a section.
+	// textLimit is that of the text of a section or a context.
 	textLimit = 3000
 	// blocksLimit keeps all blocks together below what Slack takes, which is
 	// not documented and about 13,200.
 	blocksLimit = 12000
-	// fallbackLimit is that of the plain text of an edited message.
+	// fallbackLimit keeps a plain text below that of chat.update, which is
+	// 4,000, and below the length at which Slack splits a message in two.
 	fallbackLimit = 3500
+)
+
+// Our own limits, in characters. They keep a message readable, and are such that
+// all that a message must hold fits into blocksLimit.
+const (
+	// valueLimit is that of one value, quotation and escapes included.
+	valueLimit = 1000
+	// shortLimit is that of a value in a plain text, without escapes.
+	shortLimit = 100
+	// roleLines is how many roles have a line of their own.
+	roleLines = 20
 )
 
 // escape replaces the three characters that have a meaning in Slack's markup.
@@ -36,77 +49,106 @@ func escape(r rune) string {
 }
 
 // content is what is posted: blocks for the eye, text for notifications and
-// screen readers.
+// screen readers, and metadata by which it is found again.
 type content struct {
 	text   string
 	blocks []slack.Block
+	mark   *slack.SlackMetadata
 }
 
+// options always gives the blocks, also none: chat.update would keep the old ones.
 func (c content) options() []slack.MsgOption {
 	opts := []slack.MsgOption{
-		slack.MsgOptionText(c.text, false),
+		slack.MsgOptionText(c.text, false), slack.MsgOptionBlocks(c.blocks...),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
 	}
-	if len(c.blocks) > 0 {
-		opts = append(opts, slack.MsgOptionBlocks(c.blocks...))
+	if c.mark != nil {
+		opts = append(opts, slack.MsgOptionMetadata(*c.mark))
 	}
 	return opts
 }
 
+// plain is the content reduced to what no limit can refuse.
+func (c content) plain() content { return content{text: c.text, mark: c.mark} }
+
 // announcement is the message that tells of a request and its state.
 func announcement(v message.View) content {
-	blocks := []slack.Block{section(v.Title())}
-	room := blocksLimit - len(v.Title())
-	for _, text := range paragraphs(v, room/2) {
+	title, status := v.Title(), statusText(v)
+	room := blocksLimit - utf8.RuneCountInString(title) - utf8.RuneCountInString(status)
+	blocks := []slack.Block{section(title)}
+	for _, text := range packed(fieldLines(v, room)) {
 		blocks = append(blocks, section(text))
 	}
-	status := slack.NewTextBlockObject(slack.MarkdownType, statusText(v), false, true)
-	return content{text: fallback(v), blocks: append(blocks, slack.NewContextBlock("", status))}
+	return content{text: fallback(v), blocks: append(blocks,
+		slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, status, false, true)))}
 }
 
-// plain is the announcement reduced to what no limit can refuse.
-func plain(v message.View) content { return content{text: fallback(v)} }
-
+// section is a paragraph. It is verbatim, so that an address in a user's text
+// does not become a link.
 func section(text string) slack.Block {
 	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, true), nil, nil)
 }
 
-// paragraphs writes the fields, one a line, into as many texts as the limit of
-// a text asks for. A field always stands in one piece.
-func paragraphs(v message.View, room int) []string {
-	var texts []string
-	current, size := "", 0
+// fieldLines writes the fields, one a line, into the room. The roles that are too
+// many for it are only counted: the reason and the link, which follow, matter
+// more.
+func fieldLines(v message.View, room int) []string {
+	var before, roles, after []string
 	for _, f := range message.Fields(v) {
-		line := fieldText(f)
-		n := utf8.RuneCountInString(line)
-		if n > textLimit { // the escapes of a very hostile text
-			line = "*" + f.Label + "*: " + message.CodeText(f.Text, 50, escape)
-			n = utf8.RuneCountInString(line)
+		text := fieldText(f)
+		room -= utf8.RuneCountInString(text) + 1
+		switch {
+		case f.Also != nil:
+			roles = append(roles, text)
+		case len(roles) == 0:
+			before = append(before, text)
+		default:
+			after = append(after, text)
 		}
-		if size += n + 1; size > room*2 {
-			break
-		}
-		if current != "" && utf8.RuneCountInString(current)+n+1 > textLimit {
-			texts = append(texts, current)
-			current = ""
-		}
-		if current != "" {
-			current += "\n"
-		}
-		current += line
 	}
-	return append(texts, current)
+	more := 0
+	for room < 0 && len(roles) > 0 || len(roles) > roleLines {
+		last := len(roles) - 1
+		room += utf8.RuneCountInString(roles[last]) + 1
+		roles = roles[:last]
+		if more++; more == 1 {
+			room -= len(moreRoles(len(v.Roles))) + 1
+		}
+	}
+	if more > 0 {
+		roles = append(roles, moreRoles(more))
+	}
+	return slices.Concat(before, roles, after)
+}
+
+func moreRoles(n int) string { return fmt.Sprintf("… and %d more", n) }
+
+// packed joins lines into as few texts as the limit of a text allows. No line is
+// longer than a text.
+func packed(lines []string) []string {
+	var texts []string
+	size := 0 // of the last text
+	for _, line := range lines {
+		n := utf8.RuneCountInString(line) + 1
+		if last := len(texts) - 1; last >= 0 && size+n <= textLimit {
+			texts[last] += "\n" + line
+			size += n
+			continue
+		}
+		texts, size = append(texts, line), n
+	}
+	return texts
 }
 
 func fieldText(f message.Field) string {
 	text := "*" + f.Label + "*: "
 	switch f.Kind {
 	case message.Code:
-		text += message.CodeText(f.Text, message.InlineLimit, escape)
+		text += code(f.Text)
 	case message.Block:
-		text += message.BlockText(f.Text, message.ReasonLimit, escape)
+		text += block(f.Text)
 	case message.Address:
-		text += "<" + message.Text(f.Text, textLimit/2, escape) + ">"
+		text += address(f.Text)
 	case message.Moment:
 		text += moment(f.Time)
 	default:
@@ -118,10 +160,36 @@ func fieldText(f message.Field) string {
 	return text
 }
 
-// line is user text that is kept on one line, where it cannot pass for another
-// field.
-func line(s string) string {
-	return message.Text(strings.Join(strings.Fields(s), " "), message.InlineLimit, escape)
+// code, block and line are user text as it stands in a message.
+func code(s string) string  { return fitted(s, message.InlineLimit, message.CodeText) }
+func block(s string) string { return fitted(s, message.ReasonLimit, message.BlockText) }
+
+// line keeps a text on one line, where it cannot pass for another field.
+func line(s string) string { return fitted(oneLine(s), message.InlineLimit, message.Text) }
+
+// short is line for a text of few words.
+func short(s string) string { return message.Text(oneLine(s), shortLimit, escape) }
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// fitted writes at most limit characters of a text, and fewer where their
+// escapes would take more room than a value may have.
+func fitted(s string, limit int, write func(string, int, message.Escape) string) string {
+	out := write(s, limit, escape)
+	for utf8.RuneCountInString(out) > valueLimit {
+		limit /= 2
+		out = write(s, limit, escape)
+	}
+	return out
+}
+
+// address is a link to a web address. One that is too long is shown, but leads
+// nowhere: a part of it would lead somewhere else.
+func address(link string) string {
+	if text := "<" + message.Text(link, valueLimit, escape) + ">"; len(link) <= valueLimit && len(text) <= valueLimit {
+		return text
+	}
+	return code(link)
 }
 
 // moment is shown by Slack in the reader's own time zone.
@@ -134,7 +202,7 @@ func stateText(s message.Status) string {
 }
 
 func statusText(v message.View) string {
-	text := "*Status*: " + v.Status.Emoji() + " " + message.Text(string(v.Status), 40, escape)
+	text := "*Status*: " + stateText(v.Status)
 	if p := v.Progress(); p != "" {
 		text += " (" + p + ")"
 	}
@@ -142,52 +210,96 @@ func statusText(v message.View) string {
 		text += "\n*Access list*: " + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
-		text += "\n*Resolution reason*: " + message.BlockText(v.ResolveReason, message.ReasonLimit, escape)
+		text += "\n*Resolution reason*: " + block(v.ResolveReason)
 	}
 	return text
 }
 
 // fallback says the most important in one plain line.
 func fallback(v message.View) string {
-	text := fmt.Sprintf("%s requests %s (%s)", line(v.User), what(v), stateText(v.Status))
+	user := short(v.User)
+	if user == "" {
+		user = "Somebody"
+	}
+	text := fmt.Sprintf("%s requests %s (%s)", user, what(v, short), stateText(v.Status))
 	if v.Reason != "" && v.Status == message.Pending {
-		text += ": " + message.Text(strings.Join(strings.Fields(v.Reason), " "), 100, escape)
+		text += ": " + short(v.Reason)
 	}
 	if v.Link != "" {
-		text += " <" + message.Text(v.Link, textLimit/2, escape) + ">"
-	}
-	return message.Cut(text, fallbackLimit)
-}
-
-func what(v message.View) string {
-	if len(v.Resources) > 0 {
-		return "access to " + message.Text(strings.Join(v.Resources, ", "), 100, escape)
-	}
-	noun := "role "
-	if len(v.Roles) > 1 {
-		noun = "roles "
-	}
-	return noun + message.Text(strings.Join(v.Roles, ", "), 100, escape)
-}
-
-// reviewText is the reply that tells one review.
-func reviewText(r message.Review) string {
-	text := fmt.Sprintf("*%s* reviewed the request on %s.\n*Decision*: %s",
-		line(r.Author), moment(r.Created), stateText(r.State))
-	if r.Reason != "" {
-		text += "\n*Reason*: " + message.BlockText(r.Reason, message.ReasonLimit, escape)
+		text += " " + address(v.Link)
 	}
 	return text
 }
 
-// notice tells the requester how the request ended.
+// what says what is requested; quote writes the names.
+func what(v message.View, quote func(string) string) string {
+	switch {
+	case len(v.Resources) > 0:
+		return "access to " + quote(strings.Join(v.Resources, ", "))
+	case len(v.Roles) > 1:
+		return "roles " + quote(strings.Join(v.Roles, ", "))
+	case len(v.Roles) == 1:
+		return "role " + quote(v.Roles[0])
+	}
+	return "access"
+}
+
+// reviewReply is the reply that tells one review.
+func reviewReply(v message.View, review int) content {
+	r := v.Reviews[review]
+	text := fmt.Sprintf("*%s* reviewed the request", line(r.Author))
+	if !r.Created.IsZero() {
+		text += " on " + moment(r.Created)
+	}
+	text += ".\n*Decision*: " + stateText(r.State)
+	if r.Reason != "" {
+		text += "\n*Reason*: " + block(r.Reason)
+	}
+	return content{
+		text:   fmt.Sprintf("%s reviewed the request: %s", short(r.Author), stateText(r.State)),
+		blocks: []slack.Block{section(text)},
+	}
+}
+
+// stateReply tells the state in the thread of a message that cannot be changed.
+func stateReply(v message.View) content {
+	return content{text: fallback(v), blocks: []slack.Block{section(statusText(v))}}
+}
+
+// notice tells the requester how the request ended, and what to do with it.
 func notice(v message.View) content {
-	text := fmt.Sprintf("Your request %s for %s is now *%s*.", message.CodeText(v.ID, 100, escape), what(v), stateText(v.Status))
+	state := outcome(v)
+	text := strings.TrimSpace(fmt.Sprintf("%s Your request for %s %s.\n*ID*: %s", v.Status.Emoji(), what(v, code), state, code(v.ID)))
 	if v.ResolveReason != "" {
-		text += "\n*Reason*: " + message.BlockText(v.ResolveReason, message.ReasonLimit, escape)
+		text += "\n*Reason*: " + block(v.ResolveReason)
 	}
-	if v.Status == message.Approved && v.Link != "" {
-		text += "\nAssume it in Teleport: <" + message.Text(v.Link, textLimit/2, escape) + ">"
+	if v.Status == message.Approved {
+		text += "\n*To use it*: " + code("tsh login --request-id="+v.ID)
+		if v.Link != "" {
+			text += " or " + address(v.Link)
+		}
+		if !v.AccessUntil.IsZero() {
+			text += "\n*Access ends*: " + moment(v.AccessUntil)
+		}
 	}
-	return content{text: fallback(v), blocks: []slack.Block{section(text)}}
+	plain := fmt.Sprintf("Your request for %s %s.", what(v, short), strings.ReplaceAll(state, "*", ""))
+	return content{text: plain, blocks: []slack.Block{section(text)}}
+}
+
+// outcome says in words how a request ended.
+func outcome(v message.View) string {
+	switch v.Status {
+	case message.Approved:
+		return "was *approved*"
+	case message.Denied:
+		return "was *denied*"
+	case message.Expired:
+		return "has *expired*"
+	case message.Promoted:
+		if v.AccessList != "" {
+			return "was *promoted* to the access list " + short(v.AccessList)
+		}
+		return "was *promoted* to an access list"
+	}
+	return "is now *" + message.Text(string(v.Status), 40, escape) + "*"
 }

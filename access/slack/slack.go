@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,16 +69,14 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 	var id string
 	err := s.do(ctx, "users.lookupByEmail", "", func(ctx context.Context, api *slack.Client) error {
 		user, err := api.GetUserByEmailContext(ctx, name)
-		if err == nil {
-			id = user.ID
+		if err != nil {
+			return err
 		}
-		return err
+		id = user.ID
+		return answered(id != "")
 	})
 	if err != nil {
 		return "", ownTrouble(err)
-	}
-	if id == "" {
-		return "", &outbound.Error{Kind: outbound.Retry, Op: "users.lookupByEmail", Err: errNoAnswer}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,78 +103,92 @@ func ownTrouble(err error) error {
 	return err
 }
 
-// Post announces a request. Should Slack refuse the form of the message, a
-// plain one goes out in its place.
+// Post announces a request.
 func (s *service) Post(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
-	m, err := s.send(ctx, address, announcement(v).options(), mark(v))
+	c := announcement(v)
+	c.mark = mark(v, announced)
+	return s.post(ctx, address, c)
+}
+
+// post sends a message. Should Slack refuse its form, a plain one goes out in its
+// place.
+func (s *service) post(ctx context.Context, address string, c content, opts ...slack.MsgOption) (plugindata.Message, error) {
+	m, err := s.send(ctx, address, append(c.options(), opts...))
 	if aboutContent(err) {
-		s.log.Warn("Slack refused the form of a message; a plain one is posted", zap.String("request_id", v.ID), zap.Error(err))
-		m, err = s.send(ctx, address, plain(v).options(), mark(v))
+		s.log.Warn("Slack refused the form of a message; a plain one is sent", zap.Error(err))
+		m, err = s.send(ctx, address, append(c.plain().options(), opts...))
 	}
 	return m, err
 }
 
-func (s *service) send(ctx context.Context, address string, opts ...[]slack.MsgOption) (m plugindata.Message, err error) {
-	const method = "chat.postMessage"
-	err = s.do(ctx, method, address, func(ctx context.Context, api *slack.Client) (err error) {
-		var all []slack.MsgOption
-		for _, o := range opts {
-			all = append(all, o...)
+func (s *service) send(ctx context.Context, address string, opts []slack.MsgOption) (m plugindata.Message, err error) {
+	err = s.do(ctx, "chat.postMessage", address, func(ctx context.Context, api *slack.Client) error {
+		channel, ts, err := api.PostMessageContext(ctx, address, opts...)
+		if err != nil {
+			return err
 		}
-		m.Channel, m.ID, err = api.PostMessageContext(ctx, address, all...)
-		return err
+		m = plugindata.Message{Channel: channel, ID: ts}
+		return answered(channel != "" && ts != "")
 	})
-	if err == nil && (m.ID == "" || m.Channel == "") {
-		return m, &outbound.Error{Kind: outbound.Unclear, Op: method, Err: errNoAnswer}
-	}
 	return m, err
 }
 
 // Edit makes a post show the view. Where Slack does not let it be edited any
 // more, the new state is told in its thread.
 func (s *service) Edit(ctx context.Context, m plugindata.Message, v message.View) error {
-	err := s.update(ctx, m, announcement(v))
+	c := announcement(v)
+	err := s.update(ctx, m, c)
 	if aboutContent(err) {
-		err = s.update(ctx, m, plain(v))
+		s.log.Warn("Slack refused the form of a message; it is made a plain one", zap.String("request_id", v.ID), zap.Error(err))
+		err = s.update(ctx, m, c.plain())
 	}
 	if hasCode(err, "edit_window_closed", "cant_update_message") {
-		_, err = s.send(ctx, m.Channel, content{text: statusText(v)}.options(), thread(m))
+		_, err = s.post(ctx, m.Channel, stateReply(v), thread(m))
 	}
 	return err
 }
 
 func (s *service) update(ctx context.Context, m plugindata.Message, c content) error {
 	return s.do(ctx, "chat.update", m.Channel, func(ctx context.Context, api *slack.Client) error {
-		_, _, _, err := api.UpdateMessageContext(ctx, m.Channel, m.ID, c.options()...)
-		return err
+		_, ts, _, err := api.UpdateMessageContext(ctx, m.Channel, m.ID, c.options()...)
+		if err != nil {
+			return err
+		}
+		return answered(ts != "")
 	})
 }
 
 // Reply tells a review in the thread of the announcement.
 func (s *service) Reply(ctx context.Context, m plugindata.Message, v message.View, review int) error {
-	_, err := s.send(ctx, m.Channel, content{text: reviewText(v.Reviews[review])}.options(), thread(m), markReview(v, review))
+	c := reviewReply(v, review)
+	c.mark = mark(v, review)
+	_, err := s.post(ctx, m.Channel, c, thread(m))
 	return err
 }
 
-func thread(m plugindata.Message) []slack.MsgOption {
-	return []slack.MsgOption{slack.MsgOptionTS(m.ID)}
+func thread(m plugindata.Message) slack.MsgOption { return slack.MsgOptionTS(m.ID) }
+
+// Requester is the recipient that stands for the Teleport user who asks.
+func (s *service) Requester(v message.View) string {
+	name, _ := s.person(v.User)
+	return name
 }
 
-// Requester is the Teleport user, if the name is an e-mail address or the
-// config says whom it stands for in Slack.
-func (s *service) Requester(v message.View) string {
-	if name, ok := s.users[v.User]; ok {
-		return name
+// person is the recipient that the config names for a Teleport user, or the
+// user's name if it is an e-mail address.
+func (s *service) person(user string) (name string, ok bool) {
+	if name := s.users[user]; name != "" {
+		return name, true
 	}
-	if recipient.IsEmail(v.User) {
-		return v.User
+	if recipient.IsEmail(user) {
+		return user, true
 	}
-	return ""
+	return "", false
 }
 
 // Notice tells the requester how the request ended.
 func (s *service) Notice(ctx context.Context, address string, v message.View) error {
-	_, err := s.send(ctx, address, notice(v).options())
+	_, err := s.post(ctx, address, notice(v))
 	return err
 }
 
@@ -183,12 +196,13 @@ func (s *service) Notice(ctx context.Context, address string, v message.View) er
 func (s *service) Check(ctx context.Context) error {
 	return s.do(ctx, "auth.test", "", func(ctx context.Context, api *slack.Client) error {
 		r, err := api.AuthTestContext(ctx)
-		if err == nil {
-			s.mu.Lock()
-			s.bot, s.scope = r.BotID, r.Header.Get("X-OAuth-Scopes")
-			s.mu.Unlock()
+		if err != nil {
+			return err
 		}
-		return err
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.bot, s.scope = r.BotID, r.Header.Get("X-OAuth-Scopes")
+		return answered(r.UserID != "")
 	})
 }
 
@@ -207,27 +221,22 @@ const (
 	markIndex   = "review"
 )
 
-func mark(v message.View) []slack.MsgOption { return markReview(v, -1) }
+// announced stands in the place of a review's index for the announcement.
+const announced = -1
 
-func markReview(v message.View, review int) []slack.MsgOption {
+// mark is the metadata of the announcement, or of the reply that tells a review.
+func mark(v message.View, review int) *slack.SlackMetadata {
 	payload := map[string]any{markRequest: v.ID, markCreated: strconv.FormatInt(v.Created.Unix(), 10)}
-	if review >= 0 {
+	if review != announced {
 		payload[markIndex] = strconv.Itoa(review)
 	}
-	return []slack.MsgOption{slack.MsgOptionMetadata(slack.SlackMetadata{EventType: markType, EventPayload: payload})}
+	return &slack.SlackMetadata{EventType: markType, EventPayload: payload}
 }
 
-// ours reports whether a message carries our mark for the request and review.
-func (s *service) ours(m slack.Message, v message.View, review int) bool {
-	if bot, _ := s.known(); bot != "" && m.BotID != bot || m.Metadata.EventType != markType {
-		return false
-	}
-	p := m.Metadata.EventPayload
-	index, isReply := p[markIndex]
-	if p[markRequest] != v.ID || p[markCreated] != strconv.FormatInt(v.Created.Unix(), 10) || isReply != (review >= 0) {
-		return false
-	}
-	return !isReply || index == strconv.Itoa(review)
+// ours reports whether a message of ours carries the mark.
+func (s *service) ours(m slack.Message, want *slack.SlackMetadata) bool {
+	bot, _ := s.known()
+	return (bot == "" || m.BotID == bot) && reflect.DeepEqual(m.Metadata, *want)
 }
 
 // searchPages bounds how far back a message is looked for, in pages of 200.
@@ -242,19 +251,22 @@ func (s *service) Find(ctx context.Context, address string, v message.View) (m p
 	}
 	params := &slack.GetConversationHistoryParameters{
 		ChannelID: channel, Limit: 200, Inclusive: true, IncludeAllMetadata: true,
-		Oldest: strconv.FormatInt(v.Created.Add(-5*time.Minute).Unix(), 10),
+		// The clocks of Teleport and Slack may differ.
+		Oldest: strconv.FormatInt(max(v.Created.Add(-5*time.Minute).Unix(), 0), 10),
 	}
 	for range searchPages {
 		var page *slack.GetConversationHistoryResponse
 		err := s.do(ctx, "conversations.history", channel, func(ctx context.Context, api *slack.Client) (err error) {
-			page, err = api.GetConversationHistoryContext(ctx, params)
-			return err
+			if page, err = api.GetConversationHistoryContext(ctx, params); err != nil {
+				return err
+			}
+			return answered(page.Ok)
 		})
 		if err != nil {
 			return m, false, unreadable(err)
 		}
 		for _, msg := range page.Messages {
-			if s.ours(msg, v, -1) {
+			if s.ours(msg, mark(v, announced)) {
 				return plugindata.Message{Channel: channel, ID: msg.Timestamp}, true, nil
 			}
 		}
@@ -275,13 +287,16 @@ func (s *service) FindReply(ctx context.Context, m plugindata.Message, v message
 		var more bool
 		err := s.do(ctx, "conversations.replies", m.Channel, func(ctx context.Context, api *slack.Client) (err error) {
 			page, more, params.Cursor, err = api.GetConversationRepliesContext(ctx, params)
-			return err
+			if err != nil {
+				return err
+			}
+			return answered(len(page) > 0) // the announcement leads every page
 		})
 		if err != nil {
 			return false, unreadable(err)
 		}
 		for _, msg := range page {
-			if s.ours(msg, v, review) {
+			if s.ours(msg, mark(v, review)) {
 				return true, nil
 			}
 		}
@@ -294,15 +309,16 @@ func (s *service) FindReply(ctx context.Context, m plugindata.Message, v message
 
 // conversation turns an address into the id under which its history is read.
 func (s *service) conversation(ctx context.Context, address string) (id string, err error) {
-	if !strings.HasPrefix(address, "U") && !strings.HasPrefix(address, "W") {
+	if !isUser(address) {
 		return s.channelID(ctx, address)
 	}
 	err = s.do(ctx, "conversations.open", "", func(ctx context.Context, api *slack.Client) error {
 		ch, _, _, err := api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{address}})
-		if err == nil {
-			id = ch.ID
+		if err != nil {
+			return err
 		}
-		return err
+		id = ch.ID
+		return answered(id != "")
 	})
 	return id, err
 }
@@ -348,6 +364,9 @@ func isID(s string) bool {
 	return true
 }
 
+// isUser reports whether a recipient is the id of a user.
+func isUser(s string) bool { return isID(s) && (s[0] == 'U' || s[0] == 'W') }
+
 // unreadable turns a lasting refusal to let us look into "not found": whoever
 // cannot look has to post.
 func unreadable(err error) error {
@@ -385,7 +404,7 @@ func (s *service) inspect(ctx context.Context, name string) string {
 		}
 		return ""
 	}
-	if !isID(name) || name[0] == 'U' || name[0] == 'W' {
+	if !isID(name) || isUser(name) {
 		return ""
 	}
 	var ch *slack.Channel
