@@ -17,6 +17,13 @@ type unmarshaler interface {
 	UnmarshalTOML(any) error
 }
 
+// abbreviated is implemented by tables that may also be written as one value, as
+// earlier releases did. FromValue gets that value, decoded; its error is of the
+// form of unmarshaler's.
+type abbreviated interface {
+	FromValue(any) error
+}
+
 // field is one field of a struct as the file sees it.
 type field struct {
 	value   reflect.Value
@@ -135,6 +142,12 @@ func (l *loader) fill(v reflect.Value, raw any, path, written string) {
 
 func (l *loader) fillTable(v reflect.Value, raw any, path, written string) {
 	table, ok := raw.(map[string]any)
+	if short, can := v.Addr().Interface().(abbreviated); can && !ok {
+		if err := short.FromValue(raw); err != nil {
+			l.mismatch(path, err.Error(), "")
+		}
+		return
+	}
 	if !ok {
 		l.mismatch(path, fmt.Sprintf("this is %s, not a table", describe(raw)), fmt.Sprintf("write [%s] on a line of its own and the keys below it", written))
 		return
