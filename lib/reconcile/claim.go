@@ -19,19 +19,18 @@ import (
 func (r *Reconciler) blocked(t *track, rec *plugindata.Record) time.Duration {
 	held := ""
 	switch {
-	case !rec.Claim.IsZero() && rec.Claim.Owner != r.Owner:
+	case !rec.Claim.Free() && rec.Claim.Owner != r.Owner:
 		held = rec.Claim.String()
 	case rec.Exists() && !rec.Ours() && len(rec.Messages) == 0 && rec.Resolution == "":
 		// Teleport's own plugin has written its record and not yet posted, or
 		// it died before it could.
 		held = rec.Fingerprint()
 	}
-	if held == "" {
-		t.observed = ""
-		return 0
-	}
 	if t.observed != held {
-		t.observed, t.observedSince = held, time.Now()
+		t.observed, t.observedSince, t.suspect = held, time.Now(), false
+	}
+	if held == "" {
+		return 0
 	}
 	left := r.Timing.Lease - time.Since(t.observedSince)
 	if left <= 0 {
@@ -48,7 +47,7 @@ var errConflict = errors.New("the record was changed by another writer")
 // first call. It returns when the claim began to count.
 func (r *Reconciler) claim(ctx context.Context, id string, rec *plugindata.Record) (since time.Time, err error) {
 	since = time.Now()
-	rec.Claim = plugindata.Claim{Owner: r.Owner, Generation: rec.Claim.Generation + 1}
+	rec.Claim = rec.Claim.Next(r.Owner)
 	return since, r.write(ctx, id, rec)
 }
 
@@ -88,14 +87,13 @@ func (r *Reconciler) record(ctx context.Context, id string, t *track, rec *plugi
 		switch {
 		case rec.Claim.Owner != r.Owner: // another's, or none
 		case more:
-			rec.Claim.Generation++
+			rec.Claim = rec.Claim.Next(r.Owner)
 		default:
-			rec.Claim = plugindata.Claim{}
+			rec.Claim = rec.Claim.Released()
 		}
 		err := r.write(ctx, id, rec)
 		if err == nil {
 			clear(t.unrecorded)
-			t.suspect = t.suspect && more
 			return nil
 		}
 		if !errors.Is(err, errConflict) || attempt == 8 {
@@ -113,7 +111,7 @@ func (r *Reconciler) record(ctx context.Context, id string, t *track, rec *plugi
 			fresh.Progress = rec.Progress
 		}
 		fresh.Progress.Decision = firstOf(fresh.Progress.Decision, rec.Progress.Decision)
-		mergeAll(fresh, t.unrecorded)
+		r.mergeAll(fresh, t.unrecorded)
 		*rec = *fresh
 	}
 }
@@ -134,17 +132,44 @@ func (r *Reconciler) reread(ctx context.Context, id string) (*plugindata.Record,
 	return rec, nil
 }
 
-// mergeAll puts results that were not yet recorded into a record.
-func mergeAll(rec *plugindata.Record, results map[string]plugindata.Delivery) {
-	for _, d := range results {
-		old := rec.Delivery(d.Recipient)
+// mergeAll puts results that were not yet recorded into a record that was read
+// since. While our claim stands in it nobody else has changed the deliveries,
+// and the results are simply newer. Otherwise both sides may have gone on, and
+// neither's progress is to be lost.
+func (r *Reconciler) mergeAll(rec *plugindata.Record, results map[string]plugindata.Delivery) {
+	ours := rec.Claim.Owner == r.Owner
+	for recipient, d := range results {
+		old := rec.Delivery(recipient)
 		switch {
 		case old == nil:
 			rec.Progress.Deliveries = append(rec.Progress.Deliveries, d)
-		case !old.Posted() || old.Message() == d.Message() || d.Reposted && !old.Reposted:
+		case ours || d.Reposted && !old.Reposted:
 			*old = d
+		default:
+			*old = merged(*old, d)
+			results[recipient] = *old // newer than either, should the write fail
 		}
 	}
+}
+
+// merged joins what two replicas say of one recipient.
+func merged(a, b plugindata.Delivery) plugindata.Delivery {
+	unclear := a.Unclear || b.Unclear
+	switch {
+	case !a.Posted():
+		a = b
+	case a.Message() == b.Message():
+		if a.Shown != b.Shown {
+			a.Shown = "" // whoever was last; another edit makes sure
+		}
+		a.Replies = max(a.Replies, b.Replies)
+		a.Failed = firstOf(a.Failed, b.Failed)
+		if a.Noticed == "" {
+			a.Noticed = b.Noticed
+		}
+	}
+	a.Unclear = unclear
+	return a
 }
 
 // summarize derives the part that Teleport's own plugins know from the progress

@@ -205,7 +205,7 @@ func (r *Reconciler) Listed(req types.AccessRequest) {
 // messages still wait for its end.
 func (r *Reconciler) Recorded(id string, data map[string]string) (open bool) {
 	rec, err := plugindata.Decode(r.Codec, data)
-	if err != nil || !rec.Claim.IsZero() || !rec.Ours() {
+	if err != nil || !rec.Claim.Free() || !rec.Ours() {
 		return rec.Resolution == ""
 	}
 	v := message.View{Status: message.Pending}
@@ -327,7 +327,7 @@ func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again 
 	if wait := r.blocked(t, rec); wait > 0 {
 		return wait, nil
 	}
-	mergeAll(rec, t.unrecorded)
+	r.mergeAll(rec, t.unrecorded)
 	if !r.begin(ctx, id, t, rec, v) {
 		r.finish(id, v.Version())
 		return 0, nil

@@ -19,6 +19,14 @@ import (
 // parallel, and records their results.
 func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
 	r.decorate(ctx, req, rec, &v)
+	if t.suspect {
+		// Whoever held the claim may have died between a call and its record.
+		// That is written down with our own claim, lest we die as well.
+		for i := range rec.Progress.Deliveries {
+			d := &rec.Progress.Deliveries[i]
+			d.Unclear = !d.Over()
+		}
+	}
 	claimed, err := r.claim(ctx, id, rec)
 	switch {
 	case errors.Is(err, errConflict):
@@ -29,7 +37,9 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 	case err != nil:
 		return 0, err
 	}
-	f := &flight{r: r, id: id, view: v, suspect: t.suspect, taken: addresses(rec)}
+	t.suspect = false
+	clear(t.unrecorded) // was written with the claim
+	f := &flight{r: r, id: id, view: v, taken: addresses(rec)}
 	f.renew(claimed)
 	if err := r.fly(ctx, t, rec, f, w); err != nil {
 		return 0, err
@@ -74,10 +84,9 @@ func addresses(rec *plugindata.Record) map[string]bool {
 
 // flight is one round's work under a claim.
 type flight struct {
-	r       *Reconciler
-	id      string
-	view    message.View
-	suspect bool
+	r    *Reconciler
+	id   string
+	view message.View
 
 	mu      sync.Mutex
 	claimed time.Time       // when the claim, or its last renewal, began to count
@@ -153,6 +162,9 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 			at := time.Now()
 			if err := r.record(ctx, f.id, t, rec, f.view, true); err == nil {
 				f.renew(at)
+			}
+			if rec.Claim.Owner != r.Owner {
+				f.renew(time.Time{}) // another replica has it; no further call
 			}
 		}
 	}

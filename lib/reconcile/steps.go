@@ -17,10 +17,9 @@ import (
 // address, announce, tell reviews, correct the announcement, tell the
 // requester. It returns how far it came, also when a step fails.
 func (f *flight) deliver(ctx context.Context, d plugindata.Delivery) (plugindata.Delivery, error) {
-	unclear := d.Unclear || f.suspect
-	steps := []func(context.Context, *plugindata.Delivery, bool) error{f.resolve, f.post, f.reply, f.edit, f.notice}
+	steps := []func(context.Context, *plugindata.Delivery) error{f.resolve, f.post, f.reply, f.edit, f.notice}
 	for _, step := range steps {
-		if err := step(ctx, &d, unclear); err != nil {
+		if err := step(ctx, &d); err != nil {
 			if outbound.KindOf(err) == outbound.Unclear {
 				d.Unclear = true
 			}
@@ -57,7 +56,7 @@ func (f *flight) call(ctx context.Context, step string, fn func(context.Context)
 	return err
 }
 
-func (f *flight) resolve(ctx context.Context, d *plugindata.Delivery, _ bool) error {
+func (f *flight) resolve(ctx context.Context, d *plugindata.Delivery) error {
 	if d.Over() || d.Address != "" {
 		return nil
 	}
@@ -73,11 +72,11 @@ func (f *flight) resolve(ctx context.Context, d *plugindata.Delivery, _ bool) er
 	return nil
 }
 
-func (f *flight) post(ctx context.Context, d *plugindata.Delivery, unclear bool) error {
+func (f *flight) post(ctx context.Context, d *plugindata.Delivery) error {
 	if !f.r.wantsPost(*d, f.view) {
 		return nil
 	}
-	if unclear {
+	if d.Unclear {
 		if found, err := f.find(ctx, d); found || err != nil {
 			return err
 		}
@@ -91,7 +90,7 @@ func (f *flight) post(ctx context.Context, d *plugindata.Delivery, unclear bool)
 		d.Channel, d.ID = "", ""
 		return err
 	}
-	d.Shown, d.Unclear = f.view.Version(), false
+	d.Shown = f.view.Version()
 	if f.view.Status.Ended() {
 		d.Noticed = f.view.Status // the copy itself says it
 	}
@@ -108,7 +107,7 @@ func (f *flight) find(ctx context.Context, d *plugindata.Delivery) (found bool, 
 	err = f.call(ctx, "find", func(ctx context.Context) error {
 		var m plugindata.Message
 		if m, found, err = finder.Find(ctx, d.Address, f.view); found && err == nil {
-			d.Channel, d.ID, d.Shown, d.Unclear = m.Channel, m.ID, "", false
+			d.Channel, d.ID, d.Shown = m.Channel, m.ID, ""
 		}
 		return err
 	})
@@ -117,14 +116,14 @@ func (f *flight) find(ctx context.Context, d *plugindata.Delivery) (found bool, 
 
 // reply tells the reviews that were not told yet. A reply that the service
 // will never take is passed over: the announcement matters more.
-func (f *flight) reply(ctx context.Context, d *plugindata.Delivery, unclear bool) error {
+func (f *flight) reply(ctx context.Context, d *plugindata.Delivery) error {
 	replier, ok := f.r.Service.(Replier)
 	if !ok || d.Over() || !d.Posted() {
 		return nil
 	}
 	for d.Replies < len(f.view.Reviews) {
 		found, err := false, error(nil)
-		if unclear {
+		if d.Unclear {
 			found, err = f.findReply(ctx, d)
 		}
 		if err == nil && !found {
@@ -143,7 +142,6 @@ func (f *flight) reply(ctx context.Context, d *plugindata.Delivery, unclear bool
 			return err
 		}
 		d.Replies++
-		unclear = f.suspect
 	}
 	return nil
 }
@@ -160,7 +158,7 @@ func (f *flight) findReply(ctx context.Context, d *plugindata.Delivery) (found b
 	return found, err
 }
 
-func (f *flight) edit(ctx context.Context, d *plugindata.Delivery, _ bool) error {
+func (f *flight) edit(ctx context.Context, d *plugindata.Delivery) error {
 	if !f.r.wantsEdit(*d, f.view) {
 		return nil
 	}
@@ -183,12 +181,13 @@ func (f *flight) again(ctx context.Context, d *plugindata.Delivery, cause error)
 	}
 	f.r.folded.Info("An announcement was removed at the service; it is posted once more", f.r.fields(f.id, *d)...)
 	d.Channel, d.ID, d.Shown, d.Reposted, d.Replies = "", "", "", true, len(f.view.Reviews)
-	return f.post(ctx, d, false)
+	d.Unclear = false
+	return f.post(ctx, d)
 }
 
 // notice tells the requester of the decision. It is a courtesy: only a passing
 // failure is tried again.
-func (f *flight) notice(ctx context.Context, d *plugindata.Delivery, _ bool) error {
+func (f *flight) notice(ctx context.Context, d *plugindata.Delivery) error {
 	teller, ok := f.r.Service.(RequesterTeller)
 	if !ok || !f.r.wantsNotice(*d, f.view) {
 		return nil

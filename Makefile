@@ -1,0 +1,74 @@
+# Everything that can be done with this repository; `make help` lists it.
+
+SERVICES := slack discord pagerduty
+
+VERSION ?= 0.0.0-dev
+GITREF  ?= $(shell git describe --always --long --dirty --tags 2>/dev/null)
+
+GO      ?= go
+STAMP   := -X teleport-plugins/lib/plugin.version=$(VERSION) -X teleport-plugins/lib/plugin.gitref=$(GITREF)
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w $(STAMP)'
+
+# Linters, pinned; they are built on first use.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+
+DEMO_ADDR ?= 127.0.0.1:8080
+
+# How long each fuzz target runs.
+FUZZTIME ?= 20s
+
+PLUGINS := $(foreach s,$(SERVICES),$(if $(wildcard access/$(s)/cmd/teleport-$(s)),build/teleport-$(s)))
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: $(PLUGINS) build/teleport-sandbox ## build the plugins and the sandbox into build/
+
+build/teleport-sandbox: FORCE
+	@mkdir -p build
+	$(GOBUILD) -o $@ ./lib/sandbox/cmd/teleport-sandbox
+
+build/teleport-%: FORCE
+	@mkdir -p build
+	$(GOBUILD) -o $@ ./access/$*/cmd/teleport-$*
+
+test: build ## run all tests, those with the real binaries among them
+	PLUGINS_BIN=$(CURDIR)/build $(GO) test ./...
+
+race: build ## run all tests with the race detector
+	PLUGINS_BIN=$(CURDIR)/build $(GO) test -race ./...
+
+demo: build ## start the sandbox and the plugins, and print the address of the page
+	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))
+
+lint: ## check format and code
+	@unformatted=$$($(GO) run $(GOFUMPT) -l access lib docker install); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofumpt -w):"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' access lib | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9]+' "$$file" | sed 's/func //' | while read -r target; do \
+			echo "$$target in $$(dirname "$$file")"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" || exit 1; \
+		done || exit 1; \
+	done
+
+bench: build ## measure speed, memory and calls beside the floor
+	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/bench
+
+faults: build ## run the fault timelines and print their table
+	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/faults
+
+clean: ## remove what was built
+	rm -rf build
+
+-include install/*.mk
+
+FORCE:
+
+.PHONY: help build test race demo lint fuzz bench faults clean FORCE

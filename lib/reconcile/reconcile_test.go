@@ -1,0 +1,666 @@
+package reconcile_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/reconcile"
+)
+
+func TestARequestIsAnnouncedOnceToEachRecipientWithTwoWrites(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.recipients = []string{"ops", "db", "sec", "ops"}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", func(req types.AccessRequest) { req.SetRequestReason("why") })
+		r.settle(time.Second)
+		r.wantPosts(map[string]int{"ops": 1, "db": 1, "sec": 1})
+		if r.memory.writes != 2 || r.memory.gets != 1 || r.memory.reads != 1 {
+			t.Errorf("%d writes, %d reads of the record, %d reads of the request; want 2, 1, 1", r.memory.writes, r.memory.gets, r.memory.reads)
+		}
+		rec := r.record("1")
+		if rec.User != "alice" || rec.Reason != "why" || len(rec.Messages) != 3 || !rec.Claim.Free() {
+			t.Errorf("record: %+v", rec)
+		}
+		r.settle(time.Hour)
+		if r.memory.writes != 2 {
+			t.Errorf("%d writes after an hour in which nothing happened", r.memory.writes)
+		}
+	})
+}
+
+func TestEachReviewIsToldOnceInOrderAndEachStateShown(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.recipients = []string{"ops", "db"}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Second)
+		for i := range 5 {
+			r.memory.review("1", fmt.Sprint("reviewer", i), types.RequestState_APPROVED, "")
+		}
+		r.settle(time.Second)
+		r.wantShown("PENDING.5")
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Second)
+		r.wantShown("APPROVED.5")
+		for _, p := range r.desk.posts {
+			if !slices.Equal(p.replies, []int{0, 1, 2, 3, 4}) {
+				t.Errorf("%s was told the reviews %v", p.address, p.replies)
+			}
+		}
+		if rec := r.record("1"); rec.ReviewsCount != 5 || rec.Resolution != message.Approved {
+			t.Errorf("record: %d reviews, resolution %q", rec.ReviewsCount, rec.Resolution)
+		}
+	})
+}
+
+func TestWhatHappensToARecipientThatFails(t *testing.T) {
+	broken := func(kind outbound.Kind, times int) func(step, address string) error {
+		return func(step, address string) error {
+			if step == "post" && address == "db" && times > 0 {
+				times--
+				return fail(kind)
+			}
+			return nil
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		fault func(step, address string) error
+		after time.Duration
+		want  map[string]int
+	}{
+		{"a passing failure is tried again until it succeeds", broken(outbound.Retry, 12), time.Hour, map[string]int{"ops": 1, "db": 1}},
+		{"a failure of unknown outcome as well", broken(outbound.Unclear, 3), time.Minute, map[string]int{"ops": 1, "db": 1}},
+		{"a rate limit is waited for", broken(outbound.Wait, 1), time.Minute, map[string]int{"ops": 1, "db": 1}},
+		{"a lasting failure ends it for this recipient alone", broken(outbound.Permanent, 1), time.Hour, map[string]int{"ops": 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.recipients = []string{"ops", "db"}
+				r.desk.fault = tc.fault
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				r.settle(10 * time.Millisecond)
+				if r.posts()["ops"] != 1 {
+					t.Error("the healthy recipient had to wait")
+				}
+				r.settle(tc.after)
+				r.wantPosts(tc.want)
+				r.memory.decide("1", types.RequestState_DENIED)
+				r.settle(time.Minute)
+				r.wantShown("DENIED.0")
+			})
+		})
+	}
+}
+
+func TestALastingFailureIsRecordedWithItsReasonAndToldOnce(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.desk.fault = func(string, string) error { return fail(outbound.Permanent) }
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+		r.settle(time.Hour)
+		if d := r.record("1").Progress.Deliveries; len(d) != 1 || !strings.Contains(d[0].Failed, "permanent") {
+			t.Errorf("deliveries: %+v", d)
+		}
+		if lines := r.logged(zap.ErrorLevel); len(lines) != 1 {
+			t.Errorf("error lines: %q", lines)
+		}
+	})
+}
+
+func TestRefusedCredentialsSilenceTheServiceForAWhile(t *testing.T) {
+	inTime(t, func(r *rig) {
+		good := false
+		r.desk.fault = func(string, string) error {
+			if good {
+				return nil
+			}
+			return fail(outbound.Credentials)
+		}
+		x := r.start()
+		defer x.stop()
+		for i := range 50 {
+			r.memory.put(fmt.Sprint(i), nil)
+		}
+		r.settle(10 * time.Minute)
+		if n := len(r.desk.steps); n > 50*21 {
+			t.Errorf("%d calls in ten minutes with bad credentials", n)
+		}
+		if c := r.health.conditions(); !slices.Equal(c, []string{reconcile.ConditionService}) {
+			t.Errorf("bad conditions: %q", c)
+		}
+		r.desk.mu.Lock()
+		good = true
+		r.desk.mu.Unlock()
+		r.settle(time.Minute)
+		r.wantPosts(map[string]int{"ops": 50})
+		if c := r.health.conditions(); len(c) != 0 {
+			t.Errorf("bad conditions after recovery: %q", c)
+		}
+	})
+}
+
+func TestOfManyReplicasOneSpeaks(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.recipients = []string{"ops", "db"}
+		r.desk.latency = 30 * time.Millisecond
+		for range 3 {
+			defer r.start().stop()
+		}
+		for i := range 40 {
+			id := fmt.Sprint(i)
+			r.memory.put(id, nil)
+			r.memory.review(id, "bob", types.RequestState_APPROVED, "")
+			time.Sleep(7 * time.Millisecond)
+			r.memory.decide(id, types.RequestState_APPROVED)
+		}
+		r.settle(5 * time.Minute)
+		r.wantPosts(map[string]int{"ops": 40, "db": 40})
+		r.wantShown("APPROVED.1")
+		for _, p := range r.desk.posts {
+			if len(p.replies) != 1 {
+				t.Errorf("request %s: review told %d times at %s", p.request, len(p.replies), p.address)
+			}
+		}
+	})
+}
+
+func TestADeadReplicasClaimIsTakenOverAfterTheLease(t *testing.T) {
+	for _, finds := range []bool{true, false} {
+		t.Run(fmt.Sprint("posts can be looked up: ", finds), func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				if finds {
+					r.service = finder{r.desk}
+				}
+				first := r.start()
+				r.desk.lost = func(step, _ string) error {
+					if step == "post" { // the process dies between the answer and the record
+						go first.crash()
+						time.Sleep(time.Millisecond)
+					}
+					return nil
+				}
+				r.memory.put("1", nil)
+				<-first.ended
+				r.desk.lost = nil
+				r.wantPosts(map[string]int{"ops": 1})
+
+				second := r.start()
+				defer second.stop()
+				second.catchUp()
+				r.settle(29 * time.Second)
+				r.wantPosts(map[string]int{"ops": 1})
+				if r.record("1").Claim.Owner != "replica1" {
+					t.Fatal("the claim of the dead replica was not respected for the lease")
+				}
+				r.settle(2 * time.Second)
+				want := map[string]int{"ops": 2} // the one call that no service can undo
+				if finds {
+					want["ops"] = 1
+				}
+				r.wantPosts(want)
+				if rec := r.record("1"); !rec.Claim.Free() || len(rec.Messages) != 1 {
+					t.Errorf("record: %+v", rec)
+				}
+			})
+		})
+	}
+}
+
+func TestAResultThatCannotBeRecordedIsKeptAndNotPostedAgain(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		writes := 0
+		r.memory.beforeWrite = func(string) error {
+			if writes++; writes > 1 && writes < 20 {
+				return errors.New("the cluster is away")
+			}
+			return nil
+		}
+		r.memory.put("1", nil)
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 1})
+		if rec := r.record("1"); len(rec.Messages) != 1 || !rec.Claim.Free() {
+			t.Errorf("record: %+v", rec)
+		}
+	})
+}
+
+func TestAWriteWhoseAnswerIsLostIsNoReasonToPostAgain(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		writes := 0
+		r.memory.afterWrite = func(string) error {
+			if writes++; writes <= 5 {
+				return errors.New("the connection broke")
+			}
+			return nil
+		}
+		r.memory.put("1", nil)
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 1})
+	})
+}
+
+func TestAForeignWriterInTheMiddleIsNoReasonToPostAgain(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		writes := 0
+		r.memory.foreign = func(string) map[string]string {
+			if writes++; writes <= 4 {
+				return map[string]string{"reviews_count": fmt.Sprint(writes)}
+			}
+			return nil
+		}
+		r.memory.put("1", nil)
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 1})
+		if rec := r.record("1"); len(rec.Messages) != 1 || rec.ReviewsCount != 0 {
+			t.Errorf("record: %+v", rec)
+		}
+	})
+}
+
+func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
+	own := map[string]string{"user": "alice", "roles": "editor", "messages": "ops/m1"}
+	seed := func(r *rig, data map[string]string) {
+		r.memory.put("1", nil)
+		_ = r.memory.update(types.KindAccessRequest, "1", "test", data, nil)
+	}
+	t.Run("is continued: the message is edited, and nobody told again", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: "PENDING.0"}}
+			seed(r, own)
+			r.memory.decide("1", types.RequestState_APPROVED)
+			x := r.start()
+			defer x.stop()
+			x.catchUp()
+			r.settle(time.Minute)
+			r.wantPosts(map[string]int{"ops": 1})
+			r.wantShown("APPROVED.0")
+			if rec := r.record("1"); rec.Resolution != message.Approved || len(rec.Messages) != 1 {
+				t.Errorf("record: %+v", rec)
+			}
+		})
+	})
+	t.Run("without messages is a send under way, and left alone for the lease", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			seed(r, map[string]string{"user": "alice", "roles": "editor"})
+			x := r.start()
+			defer x.stop()
+			x.catchUp()
+			r.settle(29 * time.Second)
+			r.wantPosts(nil)
+			r.settle(2 * time.Second)
+			r.wantPosts(map[string]int{"ops": 1})
+		})
+	})
+	t.Run("is not posted when the other plugin finishes meanwhile", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			seed(r, map[string]string{"user": "alice", "roles": "editor"})
+			x := r.start()
+			defer x.stop()
+			x.catchUp()
+			r.settle(10 * time.Second)
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: "PENDING.0"}}
+			_ = r.memory.update(types.KindAccessRequest, "1", "test", own, nil)
+			r.settle(time.Minute)
+			r.wantPosts(map[string]int{"ops": 1})
+		})
+	})
+}
+
+func TestAGarbledRecordIsToldOfAndTheRequestHandled(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.memory.put("1", nil)
+		_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"progress": "{nonsense", "claim": "x", "reviews_count": "many"}, nil)
+		x := r.start()
+		defer x.stop()
+		x.catchUp()
+		r.settle(time.Minute)
+		r.wantPosts(map[string]int{"ops": 1})
+		n := 0
+		for _, line := range r.logged(zap.WarnLevel) {
+			if strings.Contains(line, "cannot be read") {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("told %d times of the garbled record: %q", n, r.logged(zap.WarnLevel))
+		}
+	})
+}
+
+func TestRequestsThatEndedBeforeTheyWereAnnounced(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		state types.RequestState
+		age   time.Duration
+		want  map[string]int
+	}{
+		{"pending, of any age, are announced", types.RequestState_PENDING, 100 * time.Hour, map[string]int{"ops": 1}},
+		{"decided a while ago are announced in their final state", types.RequestState_APPROVED, 50 * time.Minute, map[string]int{"ops": 1}},
+		{"promoted as well", types.RequestState_PROMOTED, 50 * time.Minute, map[string]int{"ops": 1}},
+		{"decided long ago are not", types.RequestState_DENIED, 70 * time.Minute, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.memory.put("1", func(req types.AccessRequest) { _ = req.SetState(tc.state) })
+				time.Sleep(tc.age)
+				x := r.start()
+				defer x.stop()
+				x.catchUp()
+				r.settle(time.Minute)
+				r.wantPosts(tc.want)
+				r.wantShown(fmt.Sprint(tc.state, ".0"))
+			})
+		})
+	}
+	t.Run("expired are not", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			x := r.start()
+			defer x.stop()
+			r.memory.remove("1")
+			r.settle(time.Minute)
+			r.wantPosts(nil)
+		})
+	})
+}
+
+func TestARequestThatExpiresShowsIt(t *testing.T) {
+	t.Run("while the plugin runs", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			x := r.start()
+			defer x.stop()
+			r.memory.put("1", nil)
+			r.settle(time.Minute)
+			r.memory.remove("1")
+			r.settle(time.Minute)
+			r.wantShown("EXPIRED.0")
+		})
+	})
+	t.Run("while it was down", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			x := r.start()
+			r.memory.put("1", nil)
+			r.settle(time.Minute)
+			x.stop()
+			r.memory.remove("1")
+			x = r.start()
+			defer x.stop()
+			x.catchUp()
+			r.settle(time.Minute)
+			r.wantShown("EXPIRED.0")
+		})
+	})
+	t.Run("but not after it was approved", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			x := r.start()
+			defer x.stop()
+			r.memory.put("1", nil)
+			r.memory.decide("1", types.RequestState_APPROVED)
+			r.settle(time.Minute)
+			edits := len(r.desk.steps)
+			r.memory.remove("1")
+			r.settle(time.Minute)
+			r.wantShown("APPROVED.0")
+			if len(r.desk.steps) != edits {
+				t.Errorf("steps after the end: %q", r.desk.steps[edits:])
+			}
+		})
+	})
+}
+
+func TestARequestThatTheClusterHidesIsNotTakenForGone(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		r.memory.with(func() { r.memory.hidden = true })
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+		r.settle(time.Minute)
+		r.wantShown("PENDING.0")
+		if c := r.health.conditions(); !slices.Equal(c, []string{reconcile.ConditionRequests}) {
+			t.Errorf("bad conditions: %q", c)
+		}
+		r.memory.with(func() { r.memory.hidden = false })
+		r.settle(5 * time.Minute)
+		r.wantShown("PENDING.1")
+		if c := r.health.conditions(); len(c) != 0 {
+			t.Errorf("bad conditions after recovery: %q", c)
+		}
+	})
+}
+
+func TestWithoutThePermissionToWriteRecordsNothingIsPosted(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		r.memory.with(func() { r.memory.beforeWrite = func(string) error { return errDenied } })
+		for i := range 1000 {
+			r.memory.put(fmt.Sprint(i), nil)
+		}
+		r.settle(time.Hour)
+		r.wantPosts(nil)
+		if c := r.health.conditions(); !slices.Equal(c, []string{reconcile.ConditionRecords}) {
+			t.Errorf("bad conditions: %q", c)
+		}
+		if n := len(r.logged(zap.WarnLevel)); n > 600 {
+			t.Errorf("%d lines in an hour", n)
+		}
+		r.memory.with(func() { r.memory.beforeWrite = nil })
+		r.settle(5 * time.Minute)
+		r.wantPosts(map[string]int{"ops": 1000})
+	})
+}
+
+func TestAMessageRemovedAtTheServiceIsPostedOnceMore(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Second)
+		r.desk.posts[0].removed = true
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Second)
+		r.wantPosts(map[string]int{"ops": 2})
+		r.wantShown("APPROVED.0")
+		r.desk.posts[1].removed = true
+		r.memory.review("1", "late", types.RequestState_DENIED, "")
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 2})
+	})
+}
+
+func TestTheRequester(t *testing.T) {
+	t.Run("gets a copy and is told of the decision", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.service = teller{finder{r.desk}}
+			x := r.start()
+			defer x.stop()
+			r.memory.put("1", nil)
+			r.settle(time.Second)
+			r.wantPosts(map[string]int{"ops": 1, "alice": 1})
+			r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+			r.settle(time.Second)
+			r.memory.decide("1", types.RequestState_APPROVED)
+			r.settle(time.Second)
+			r.memory.remove("1")
+			r.settle(time.Minute)
+			if !slices.Equal(r.desk.notices, []string{"alice 1 APPROVED"}) {
+				t.Errorf("notices: %q", r.desk.notices)
+			}
+		})
+	})
+	t.Run("never gets the same message twice", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.service = teller{finder{r.desk}}
+			r.recipients = []string{"alice", "ops", "also-ops"}
+			x := r.start()
+			defer x.stop()
+			r.memory.put("1", nil)
+			r.settle(time.Minute)
+			r.wantPosts(map[string]int{"ops": 1, "alice": 1})
+		})
+	})
+	t.Run("that cannot be reached stops nobody", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.service = teller{finder{r.desk}}
+			r.desk.fault = func(_, address string) error {
+				if address == "alice" {
+					return fail(outbound.Permanent)
+				}
+				return nil
+			}
+			x := r.start()
+			defer x.stop()
+			r.memory.put("1", nil)
+			r.memory.decide("1", types.RequestState_DENIED)
+			r.settle(time.Minute)
+			r.wantPosts(map[string]int{"ops": 1})
+			if lines := r.logged(zap.ErrorLevel); len(lines) != 0 {
+				t.Errorf("error lines: %q", lines)
+			}
+		})
+	})
+}
+
+func TestAReplyThatIsRefusedDoesNotStopTheEdit(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.desk.fault = func(step, _ string) error {
+			if step == "reply" {
+				return fail(outbound.Permanent)
+			}
+			return nil
+		}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Minute)
+		r.wantShown("APPROVED.1")
+	})
+}
+
+func TestASlowServiceOutlivesTheLeaseWithoutASecondPost(t *testing.T) {
+	inTime(t, func(r *rig) {
+		for i := range 40 {
+			r.recipients = append(r.recipients, fmt.Sprint("channel", i))
+		}
+		r.desk.latency = 9 * time.Second
+		for range 2 {
+			defer r.start().stop()
+		}
+		r.memory.put("1", nil)
+		for i := range 6 {
+			r.memory.review("1", fmt.Sprint(i), types.RequestState_APPROVED, "")
+		}
+		r.settle(time.Hour)
+		for address, n := range r.posts() {
+			if n != 1 {
+				t.Errorf("%d posts at %s", n, address)
+			}
+		}
+		for _, p := range r.desk.posts {
+			if !slices.Equal(p.replies, []int{0, 1, 2, 3, 4, 5}) {
+				t.Errorf("%s was told the reviews %v", p.address, p.replies)
+			}
+		}
+		r.wantShown("PENDING.6")
+	})
+}
+
+func TestAHangingCallDelaysNoOtherRecipientsRecord(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.recipients = []string{"ops", "stuck"}
+		r.service = hanging{r.desk}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(2 * time.Second)
+		if rec := r.record("1"); len(rec.Messages) != 1 {
+			t.Errorf("after two seconds the record holds %d messages", len(rec.Messages))
+		}
+		r.settle(time.Minute)
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Minute)
+		r.wantShown("APPROVED.0")
+	})
+}
+
+func TestAnIDThatIsUsedAgainIsAnotherRequest(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		r.memory.remove("1")
+		r.settle(time.Minute)
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		r.wantPosts(map[string]int{"ops": 2})
+		if r.desk.posts[0].shown != "EXPIRED.0" || r.desk.posts[1].shown != "PENDING.0" {
+			t.Errorf("shown: %s, %s", r.desk.posts[0].shown, r.desk.posts[1].shown)
+		}
+	})
+}
+
+func TestFinishedRequestsAreNotReadAgainAfterARestart(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		for i := range 100 {
+			r.memory.put(fmt.Sprint(i), nil)
+		}
+		r.settle(time.Minute)
+		x.stop()
+		r.memory.put("new", nil)
+		reads := r.memory.gets
+		x = r.start()
+		defer x.stop()
+		x.catchUp()
+		r.settle(time.Minute)
+		r.wantPosts(map[string]int{"ops": 101})
+		if n := r.memory.gets - reads; n != 1 {
+			t.Errorf("%d records were read one by one, want that of the new request alone", n)
+		}
+	})
+}
+
+func TestStoppingLetsStepsFinish(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.desk.latency = 5 * time.Second
+		x := r.start()
+		r.memory.put("1", nil)
+		r.settle(time.Second)
+		r.memory.put("2", nil)
+		x.stop()
+		if rec := r.record("1"); len(rec.Messages) != 1 || !rec.Claim.Free() {
+			t.Errorf("record after the stop: %+v", rec)
+		}
+		x = r.start()
+		defer x.stop()
+		x.catchUp()
+		r.settle(time.Minute)
+		r.wantPosts(map[string]int{"ops": 2})
+	})
+}

@@ -1,0 +1,218 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/reconcile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rig is a cluster, a service and any number of replicas, in virtual time.
+type rig struct {
+	t      *testing.T
+	memory *memory
+	desk   *desk
+	// service is what replicas are given; the desk itself unless set.
+	service    reconcile.Service
+	recipients []string
+	timing     reconcile.Timing
+	logs       *observer.ObservedLogs
+	log        *zap.Logger
+	health     *health
+	replicas   int
+}
+
+func inTime(t *testing.T, f func(r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.DebugLevel)
+		r := &rig{
+			t: t, memory: newMemory(), desk: &desk{}, recipients: []string{"ops"},
+			logs: logs, log: zap.New(core), health: &health{bad: map[string]string{}},
+		}
+		r.service = r.desk
+		f(r)
+	})
+}
+
+type router struct{ r *rig }
+
+func (x router) Recipients(context.Context, message.View) []string { return x.r.recipients }
+
+type health struct {
+	mu  sync.Mutex
+	bad map[string]string
+}
+
+func (h *health) Set(condition string, ok bool, reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.bad, condition)
+	if !ok {
+		h.bad[condition] = reason
+	}
+}
+
+func (h *health) conditions() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.bad))
+}
+
+type nobody struct{}
+
+func (nobody) Stepped(string, string, time.Duration) {}
+func (nobody) Recorded(bool)                         {}
+
+// replica is one reconciler at work.
+type replica struct {
+	*reconcile.Reconciler
+	rig   *rig
+	stop  func() // lets what is under way finish
+	crash func() // as kill -9: nothing more comes of it
+	ended chan struct{}
+}
+
+// start begins a replica. It is told of every change unless it is deaf.
+func (r *rig) start() *replica {
+	r.replicas++
+	crashed := make(chan struct{})
+	rec := reconcile.New(reconcile.Options{
+		Plugin: "test", Owner: fmt.Sprint("replica", r.replicas), Service: r.service, Router: router{r},
+		Cluster: &link{memory: r.memory, cut: crashed}, Codec: plugindata.Messages{}, Health: r.health, Observer: nobody{}, Log: r.log,
+		Faults: reconcile.Faults{
+			IsConflict: func(err error) bool { return errors.Is(err, errConflict) },
+			IsDenied:   func(err error) bool { return errors.Is(err, errDenied) },
+			IsNotFound: func(err error) bool { return errors.Is(err, errMissing) },
+		},
+		Place: func() (string, string) { return "cluster", "" }, Timing: r.timing, Workers: 8,
+	})
+	working, stop := context.WithCancel(r.t.Context())
+	rounds, abort := context.WithCancel(context.Background())
+	x := &replica{Reconciler: rec, rig: r, ended: make(chan struct{})}
+	go func() {
+		defer close(x.ended)
+		rec.Run(working, rounds)
+		abort()
+	}()
+	x.stop = func() { r.deafen(rec); stop(); <-x.ended }
+	x.crash = sync.OnceFunc(func() { r.deafen(rec); close(crashed); stop(); abort(); <-x.ended })
+	r.memory.mu.Lock()
+	r.memory.sinks = append(r.memory.sinks, rec)
+	r.memory.mu.Unlock()
+	return x
+}
+
+func (r *rig) deafen(rec *reconcile.Reconciler) {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	r.memory.sinks = slices.DeleteFunc(slices.Clone(r.memory.sinks), func(s sink) bool { return s == rec })
+}
+
+// catchUp tells a replica of all that is there, as the watch does.
+func (x *replica) catchUp() {
+	m := x.rig.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	open := map[string]bool{}
+	x.Open(func(id string) { open[id] = true })
+	for id := range m.records {
+		if x.Recorded(id, m.data(id, "test")) {
+			open[id] = true
+		}
+	}
+	for id, req := range m.requests {
+		delete(open, id)
+		x.Listed(req)
+	}
+	for id := range open {
+		x.Deleted(id)
+	}
+}
+
+// link is a replica's way to the cluster; cut, no call comes through.
+type link struct {
+	*memory
+	cut chan struct{}
+}
+
+var errCut = errors.New("the process is dead")
+
+func (l *link) UpdatePluginData(ctx context.Context, kind, id, plugin string, set, expect map[string]string) error {
+	select {
+	case <-l.cut:
+		return errCut
+	default:
+	}
+	return l.memory.UpdatePluginData(ctx, kind, id, plugin, set, expect)
+}
+
+// settle lets virtual time pass until all that is due has been done.
+func (r *rig) settle(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (r *rig) posts() map[string]int {
+	r.desk.mu.Lock()
+	defer r.desk.mu.Unlock()
+	n := map[string]int{}
+	for _, p := range r.desk.posts {
+		n[p.address]++
+	}
+	return n
+}
+
+func (r *rig) wantPosts(want map[string]int) {
+	r.t.Helper()
+	if got := r.posts(); !maps.Equal(got, want) {
+		r.t.Fatalf("posts by address: %v, want %v\nsteps: %q", got, want, r.desk.steps)
+	}
+}
+
+func (r *rig) wantShown(version string) {
+	r.t.Helper()
+	r.desk.mu.Lock()
+	defer r.desk.mu.Unlock()
+	for _, p := range r.desk.posts {
+		if !p.removed && p.shown != version {
+			r.t.Fatalf("post %s at %s shows %q, want %q\nsteps: %q", p.id, p.address, p.shown, version, r.desk.steps)
+		}
+	}
+}
+
+func (r *rig) record(id string) *plugindata.Record {
+	r.t.Helper()
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	rec, err := plugindata.Decode(plugindata.Messages{}, r.memory.data(id, "test"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return rec
+}
+
+func (r *rig) logged(level zapcore.Level) (lines []string) {
+	for _, e := range r.logs.All() {
+		if e.Level >= level {
+			lines = append(lines, e.Message)
+		}
+	}
+	return lines
+}
