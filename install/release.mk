@@ -80,7 +80,8 @@ ship-tools: FORCE
 	@install/test/tools.sh
 
 build/debian:
-	debootstrap --variant=minbase bookworm $@.new
+	@mkdir -p build && rm -rf $@.new
+	debootstrap --variant=minbase bookworm $(CURDIR)/$@.new
 	mv $@.new $@
 
 reproducible-test: ## build the archives in two folders and compare them

@@ -1,0 +1,254 @@
+package roles_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
+	"github.com/gravitational/teleport/api/types"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"teleport-plugins/access/slack"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/sandbox"
+)
+
+// disabled is a line of YAML that is switched off: a # in the first column. A
+// comment that is meant to be read is indented, or stands at the head of the file.
+var disabled = regexp.MustCompile(`(?m)^#( {4,}\S)`)
+
+// documents are the resources of a file as JSON, with what is optional switched
+// on or off.
+func documents(t *testing.T, path string, optional bool) (docs []document) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if optional {
+		text = disabled.ReplaceAll(text, []byte("$1"))
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	for {
+		var content map[string]any
+		if err := d.Decode(&content); errors.Is(err, io.EOF) {
+			return docs
+		} else if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		data, err := json.Marshal(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, _ := content["kind"].(string)
+		docs = append(docs, document{path: path, kind: kind, json: data})
+	}
+}
+
+type document struct {
+	path string
+	kind string
+	json []byte
+}
+
+// strict decodes a document into a type of Teleport's, and takes no unknown key.
+func (d document) strict(t *testing.T, into any) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(d.json))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		t.Fatalf("%s: %s: %v", d.path, d.kind, err)
+	}
+}
+
+func (d document) role(t *testing.T) *types.RoleV6 {
+	t.Helper()
+	r := &types.RoleV6{}
+	d.strict(t, r)
+	if err := r.CheckAndSetDefaults(); err != nil {
+		t.Fatalf("%s: %v", d.path, err)
+	}
+	return r
+}
+
+// pluginRole is the role that the plugin holds.
+func pluginRole(t *testing.T, service string, optional bool) *types.RoleV6 {
+	t.Helper()
+	return documents(t, filepath.Join(service, "access-plugin.yaml"), optional)[0].role(t)
+}
+
+func services(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+func TestEveryFileIsTeleports(t *testing.T) {
+	for _, service := range services(t) {
+		files, err := filepath.Glob(filepath.Join(service, "*.yaml"))
+		if err != nil || len(files) != 4 {
+			t.Fatalf("%s has %d files, error %v", service, len(files), err)
+		}
+		for _, file := range files {
+			for _, optional := range []bool{false, true} {
+				for _, d := range documents(t, file, optional) {
+					checkDocument(t, service, d)
+				}
+			}
+		}
+	}
+}
+
+func checkDocument(t *testing.T, service string, d document) {
+	t.Helper()
+	var name string
+	switch d.kind {
+	case types.KindRole:
+		name = d.role(t).GetName()
+	case types.KindUser:
+		u := &types.UserV2{}
+		d.strict(t, u)
+		if err := u.CheckAndSetDefaults(); err != nil {
+			t.Errorf("%s: %v", d.path, err)
+		}
+		name = u.GetName()
+	case types.KindBot:
+		b := &machineidv1.Bot{}
+		if err := protojson.Unmarshal(d.json, b); err != nil {
+			t.Errorf("%s: %v", d.path, err)
+		}
+		name = b.GetMetadata().GetName()
+	default:
+		t.Errorf("%s has a resource of kind %q", d.path, d.kind)
+	}
+	if !strings.HasPrefix(name, "access-plugin-"+service) {
+		t.Errorf("%s names %q, which another plugin may use", d.path, name)
+	}
+}
+
+// What every plugin holds and, beyond that, may be given.
+func TestRights(t *testing.T) {
+	required := []string{"access_plugin_data: read update", "access_request: list read"}
+	optional := map[string][]string{
+		"slack":     {"access_list: list read", "access_monitoring_rule: list read", "role: read", "user: read"},
+		"discord":   {"access_monitoring_rule: list read", "role: read", "user: read"},
+		"pagerduty": {"access_monitoring_rule: list read", "role: read", "user: read"},
+	}
+	for _, service := range services(t) {
+		t.Run(service, func(t *testing.T) {
+			if got := rights(pluginRole(t, service, false)); !slices.Equal(got, required) {
+				t.Errorf("without options: %q, want %q", got, required)
+			}
+			want := slices.Concat(required, optional[service])
+			slices.Sort(want)
+			role := pluginRole(t, service, true)
+			if got := rights(role); !slices.Equal(got, want) {
+				t.Errorf("with options: %q, want %q", got, want)
+			}
+			review := role.GetAccessReviewConditions(types.Allow)
+			preview := documents(t, filepath.Join(service, "preview-role.yaml"), true)[0].role(t)
+			if !slices.Equal(review.PreviewAsRoles, []string{preview.GetName()}) {
+				t.Errorf("previews as %q, want %q", review.PreviewAsRoles, preview.GetName())
+			}
+			if mayReview := len(review.Roles) > 0; mayReview != (service == "pagerduty") {
+				t.Errorf("may review requests for %q", review.Roles)
+			}
+		})
+	}
+}
+
+// rights are the rules of a role as sorted lines of a kind and its verbs.
+func rights(r types.Role) []string {
+	var lines []string
+	for _, rule := range r.GetRules(types.Allow) {
+		for _, kind := range rule.Resources {
+			lines = append(lines, kind+": "+strings.Join(rule.Verbs, " "))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// The user, the bot and the impersonator are about the role of the same plugin.
+func TestIdentitiesHoldThePluginRole(t *testing.T) {
+	for _, service := range services(t) {
+		want := []string{pluginRole(t, service, false).GetName()}
+		user := &types.UserV2{}
+		documents(t, filepath.Join(service, "access-plugin.yaml"), false)[1].strict(t, user)
+		if !slices.Equal(user.GetRoles(), want) {
+			t.Errorf("the user of %s holds %q, want %q", service, user.GetRoles(), want)
+		}
+		bot := &machineidv1.Bot{}
+		if err := protojson.Unmarshal(documents(t, filepath.Join(service, "bot.yaml"), false)[0].json, bot); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(bot.GetSpec().GetRoles(), want) {
+			t.Errorf("the bot of %s holds %q, want %q", service, bot.GetSpec().GetRoles(), want)
+		}
+		impersonate := documents(t, filepath.Join(service, "impersonator.yaml"), false)[0].role(t).GetImpersonateConditions(types.Allow)
+		if !slices.Equal(impersonate.Users, []string{user.GetName()}) || !slices.Equal(impersonate.Roles, want) {
+			t.Errorf("the impersonator of %s may be %q with %q", service, impersonate.Users, impersonate.Roles)
+		}
+	}
+}
+
+// The command check, which tries every call that is needed, is content with the
+// role as it is, and with no less.
+func TestPluginWorksWithItsRole(t *testing.T) {
+	integrations := map[string]plugin.Integration{"slack": slack.Integration()}
+	for service, integration := range integrations {
+		role := pluginRole(t, service, false)
+		t.Run(service, func(t *testing.T) {
+			if out, code := check(t, integration, role); code != 0 {
+				t.Errorf("check gave %d:\n%s", code, out)
+			}
+			short := *role
+			short.Spec.Allow.Rules = []types.Rule{types.NewRule(types.KindAccessRequest, []string{types.VerbList, types.VerbRead})}
+			if out, code := check(t, integration, &short); code == 0 {
+				t.Errorf("check is content without the right to plugin data:\n%s", out)
+			}
+		})
+	}
+}
+
+// check runs the command check of a plugin whose user holds just the role.
+func check(t *testing.T, i plugin.Integration, role types.Role) (output string, code int) {
+	t.Helper()
+	sb, err := sandbox.Start(sandbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	config, err := sb.WriteConfig(t.TempDir(), i.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sb.Cluster()
+	for _, rule := range role.GetRules(types.Allow) {
+		for _, kind := range rule.Resources {
+			c.Allow(role.GetName(), kind, rule.Verbs...)
+		}
+	}
+	c.AddUser("access-plugin-"+i.Name, []string{role.GetName()}, nil)
+	var out bytes.Buffer
+	code = plugin.Run(i, []string{"check", "-c", config}, &out, &out)
+	return out.String(), code
+}
