@@ -42,6 +42,7 @@ func (s *Sandbox) routes() map[string]map[string]endpoint {
 		"/api/requests/{id}/promote": {http.MethodPost: s.postPromotion},
 		"/api/requests/{id}/expire":  act(s.cluster.Expire),
 		"/api/requests/{id}/delete":  act(s.cluster.Delete),
+		"/api/oncall":                {http.MethodPost: s.postOnCall},
 		"/api/faults": {
 			http.MethodGet: s.getFaults, http.MethodPost: s.postFaults, http.MethodDelete: s.deleteFaults,
 		},
@@ -239,6 +240,14 @@ func (s *Sandbox) postPromotion(r *http.Request) (int, any, error) {
 	}
 	err := s.cluster.Promote(r.PathValue("id"), n.List)
 	return http.StatusNoContent, nil, err
+}
+
+func (s *Sandbox) postOnCall(r *http.Request) (int, any, error) {
+	var c OnCallChange
+	if err := decode(r, &c); err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, s.SetOnCall(c)
 }
 
 func (s *Sandbox) getFaults(*http.Request) (int, any, error) {

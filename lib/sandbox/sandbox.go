@@ -178,6 +178,10 @@ func resources() []cluster.ResourceSpec {
 // furnish adds what the presets of the cluster leave out.
 func (s *Sandbox) furnish() error {
 	s.cluster.AddUser(pluginUser("pagerduty"), []string{cluster.PluginRole, cluster.ReviewerRole}, nil)
+	s.cluster.AddRole("prod-admin", cluster.RoleSpec{
+		Logins: []string{"root", "admin"}, Approve: 2,
+		Annotations: map[string][]string{"pagerduty_notify_service": {"Access Approvals"}},
+	})
 	for _, r := range resources() {
 		if err := s.cluster.AddResource(r); err != nil {
 			return fmt.Errorf("filling the sandbox cluster: %w", err)

@@ -44,9 +44,8 @@ type flags struct {
 // run runs a command until it is done or ctx ends, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var f flags
-	code := -1
 	app := kingpin.New("teleport-sandbox", "A Teleport cluster, Slack, Discord and PagerDuty on this machine, to try access request plugins on.")
-	app.UsageWriter(stdout).ErrorWriter(stderr).Terminate(func(c int) { code = c })
+	app.UsageWriter(stdout).ErrorWriter(stderr)
 	app.HelpFlag.Short('h')
 	app.Command("version", "Print the version.")
 	start := app.Command("start", "Start everything and run until Ctrl-C or SIGTERM.")
@@ -61,8 +60,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	command, err := app.Parse(args)
 	switch {
-	case code >= 0:
-		return code
 	case err != nil:
 		fmt.Fprintf(stderr, "teleport-sandbox: %v; see teleport-sandbox --help\n", err)
 		return 1

@@ -1,0 +1,112 @@
+// The panel of a service: its channels on the left, the messages of the chosen
+// one on the right, replies under what they reply to.
+import { clock, el, flash, keyed } from "./dom.js";
+
+const signs = { public: "#", private: "🔒", group_dm: "👥" };
+
+export class Chat {
+  constructor(name, title, body, extra) {
+    this.name = name;
+    this.body = body;
+    this.extra = extra;
+    this.read = new Map();
+    this.chosen = "";
+    this.byHand = false;
+    this.channels = el("ul", { class: "channels plain", "aria-label": title + " channels" });
+    this.head = el("div", { class: "chat-head" });
+    this.list = el("ol", { class: "messages plain", "aria-label": "Messages", tabIndex: 0 });
+    this.none = el("p", { class: "empty" }, "Nothing has been posted here.");
+    this.aside = el("div", { class: "rota" });
+    this.node = el("div", { class: "chat " + name },
+      el("nav", { "aria-label": title + " channels" }, this.channels, extra && this.aside),
+      el("div", { class: "chat-main" }, this.head, this.list, this.none));
+  }
+
+  // update shows a new state; visible says whether somebody is looking.
+  update(state, visible) {
+    this.state = state;
+    this.users = state.users || {};
+    const old = this.chosen;
+    const channels = state.channels || [];
+    const live = (c) => c.messages.filter((m) => !m.deleted).length;
+    const chosen = channels.find((c) => c.id === this.chosen);
+    // Until the reader chooses, show where something is said.
+    if (!chosen || (!this.byHand && live(chosen) === 0)) this.chosen = (channels.find(live) || channels[0])?.id || "";
+    if (visible && this.chosen) this.read.set(this.chosen, this.weight(channels.find((c) => c.id === this.chosen)));
+    this.fillChannels(channels);
+    this.fillMessages(channels.find((c) => c.id === this.chosen), old !== this.chosen);
+    if (this.extra) this.extra(this.aside, state);
+  }
+
+  // unread is how many things happened where nobody looked.
+  unread() {
+    return (this.state?.channels || []).reduce((n, c) => n + Math.max(0, this.weight(c) - (this.read.get(c.id) || 0)), 0);
+  }
+
+  weight(channel) { return channel ? channel.messages.length : 0; }
+
+  choose(id) {
+    this.chosen = id;
+    this.byHand = true;
+    this.list.replaceChildren();
+    this.update(this.state, true);
+    this.onread?.();
+  }
+
+  fillChannels(channels) {
+    const items = channels.map((c) => ({
+      id: c.id, kind: c.kind, name: c.name || c.user, chosen: c.id === this.chosen,
+      unread: Math.max(0, this.weight(c) - (this.read.get(c.id) || 0)),
+    }));
+    const order = items.filter((c) => c.kind !== "dm").concat(items.filter((c) => c.kind === "dm"));
+    keyed(this.channels, order, (c) => c.id, (c) => el("li", {}, el("button", { type: "button", onclick: () => this.choose(c.id) })), (node, c) => {
+      const button = node.firstChild;
+      button.replaceChildren(el("span", { class: "sign", "aria-hidden": "true" }, sign(c)), el("span", { class: "name" }, c.name),
+        c.unread > 0 ? el("span", { class: "badge", "aria-label": c.unread + " unread" }, c.unread) : "");
+      button.setAttribute("aria-current", c.chosen ? "true" : "false");
+    });
+  }
+
+  fillMessages(channel, changed) {
+    const messages = (channel?.messages || []).filter((m) => !m.deleted);
+    this.none.hidden = messages.length > 0;
+    this.head.replaceChildren(channel ? el("strong", {}, sign(channel) + " " + (channel.name || channel.user)) : "",
+      channel?.kind === "dm" ? el("span", { class: "muted" }, " direct message") : "");
+    const atEnd = changed || this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
+    if (changed) this.list.replaceChildren();
+    const known = new Set(messages.map((m) => m.id));
+    const items = messages.filter((m) => !m.thread || !known.has(m.thread))
+      .map((m) => ({ ...m, replies: messages.filter((r) => r.thread === m.id) }));
+    keyed(this.list, items, (m) => m.id, (m) => this.make(m), (node, m, again) => this.fill(node, m, again));
+    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  make() { return el("li", { class: "message" }, el("div", { class: "own" }), el("ol", { class: "replies plain" })); }
+
+  fill(node, m, again) {
+    const [own, replies] = node.children;
+    const { replies: list, ...alone } = m;
+    const seen = JSON.stringify(alone);
+    if (own.seen !== seen) {
+      own.replaceChildren(...this.content(m));
+      if (again && own.seen !== undefined) flash(own);
+      own.seen = seen;
+    }
+    keyed(replies, list, (r) => r.id, () => el("li", { class: "message" }), (n, r) => n.replaceChildren(...this.content(r)));
+    replies.hidden = list.length === 0;
+  }
+
+  content(m) {
+    return [
+      el("div", { class: "avatar", "aria-hidden": "true" }, (m.author || "?")[0].toUpperCase()),
+      el("div", { class: "said" },
+        el("div", { class: "by" }, el("strong", {}, m.author || "unknown"), el("span", { class: "app" }, "APP"), clock(m.created),
+          m.status && el("span", { class: "state " + m.status }, m.status),
+          m.edited && el("span", { class: "muted edited" }, "(edited)"),
+          m.mentions?.length > 0 && el("span", { class: "pinged", title: "This message notified them" }, "pings " + m.mentions.map((u) => this.users[u] || u).join(", "))),
+        this.body(m, this.users)),
+    ].flat();
+  }
+}
+
+function sign(c) { return signs[c.kind] || (c.kind === "dm" ? "@" : "•"); }
