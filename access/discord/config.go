@@ -1,0 +1,91 @@
+package discord
+
+import (
+	_ "embed" // for the example config
+	"net/url"
+	"slices"
+	"strings"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
+)
+
+// defaultAPI is the base address of Discord's REST API.
+const defaultAPI = "https://discord.com/api/"
+
+//go:embed example.toml
+var example string
+
+// Config is the config of teleport-discord.
+type Config struct {
+	plugin.Base
+	Discord          Section           `toml:"discord"`
+	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels (id or server/channel) and users (user:id); \"*\" stands for every other role"`
+}
+
+// Section is the section [discord].
+type Section struct {
+	Token config.Secret `toml:"token" doc:"bot token: the token itself, the path of a file that holds it, or env:NAME"`
+	// APIURL ends in a slash after Load.
+	APIURL string `toml:"api_url" alias:"apiurl" doc:"base address of the Discord API"`
+	// Users maps Teleport users, requesters and suggested reviewers, to Discord;
+	// after Load the names are in lower case.
+	Users map[string]string `toml:"users" doc:"Teleport user to Discord user id; those in it are told in direct messages"`
+}
+
+// Integration describes teleport-discord to the program that runs it.
+func Integration() plugin.Integration {
+	return plugin.Integration{
+		Name: "discord", Title: "Discord", Example: example,
+		New: func() plugin.Settings {
+			return &Config{Base: plugin.DefaultBase(), Discord: Section{APIURL: defaultAPI}}
+		},
+	}
+}
+
+// Validate checks the routing.
+func (c *Config) Validate(f *config.Faults) { c.RoleToRecipients.Require(f.In("role_to_recipients")) }
+
+// Validate checks the token, the API's address and the user ids.
+func (s *Section) Validate(f *config.Faults) {
+	if !s.Token.IsSet() {
+		f.Add("token", "there is no token", "set the token that the Discord developer portal shows on the page Bot")
+	} else if token, err := s.Token.Read(); err == nil && strings.ContainsAny(token, " \t\r\n") {
+		f.Add("token", "the token holds white space", `write it alone, without the word "Bot"`)
+	}
+	u, err := url.Parse(s.APIURL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		f.Add("api_url", "this is not a web address", "write for example "+defaultAPI)
+	}
+	if !strings.HasSuffix(s.APIURL, "/") {
+		s.APIURL += "/"
+	}
+	users := make(map[string]string, len(s.Users))
+	for name, id := range s.Users {
+		if !isID(id) {
+			f.Add("users."+name, "this is not a Discord user id", `write its digits in quotes; "Copy User ID" in Discord's developer mode gives them`)
+		}
+		users[strings.ToLower(name)] = id
+	}
+	s.Users = users
+}
+
+// Build makes the service.
+func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	s := newService(c.Discord, d)
+	for _, names := range c.RoleToRecipients {
+		s.configured = append(s.configured, names...)
+	}
+	slices.Sort(s.configured)
+	s.configured = slices.Compact(s.configured)
+	return plugin.Parts{
+		Service: s,
+		Router: recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: func(email string) (string, bool) {
+			name := s.user(email)
+			return name, name != ""
+		}},
+		Codec: plugindata.Messages{},
+	}, nil
+}
