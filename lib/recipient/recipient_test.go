@@ -1,0 +1,111 @@
+package recipient_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/recipient"
+)
+
+// table names the same recipients for every role.
+type table []string
+
+func (t table) For(roles []string) []string {
+	if len(roles) == 0 {
+		return nil
+	}
+	return t
+}
+
+func TestRecipientsOfARequest(t *testing.T) {
+	mapped := func(user string) (string, bool) {
+		if user == "alice" {
+			return "U1", true
+		}
+		return user, recipient.IsEmail(user)
+	}
+	for name, c := range map[string]struct {
+		table     table
+		roles     []string
+		reviewers []string
+		reviewer  func(string) (string, bool)
+		want      []string
+		warnings  int
+	}{
+		"of the roles":                {table: table{"a", "b"}, roles: []string{"r"}, want: []string{"a", "b"}},
+		"each once":                   {table: table{"a", "b", "a"}, roles: []string{"r"}, want: []string{"a", "b"}},
+		"nobody":                      {roles: []string{"r"}},
+		"suggested reviewers follow":  {table: table{"a"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"a", "b@example.org"}},
+		"a reviewer is among them":    {table: table{"b@example.org"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"b@example.org"}},
+		"reviewers alone":             {reviewers: []string{"b@example.org"}, want: []string{"b@example.org"}},
+		"no address":                  {reviewers: []string{"bob", "general"}, warnings: 2},
+		"an address with a name":      {reviewers: []string{"Bob <b@example.org>"}, warnings: 1},
+		"two addresses":               {reviewers: []string{"a@example.org, b@example.org"}, warnings: 1},
+		"mapped without an address":   {reviewers: []string{"alice", "bob"}, reviewer: mapped, want: []string{"U1"}, warnings: 1},
+		"two users who are one":       {reviewers: []string{"alice", "alice"}, reviewer: mapped, want: []string{"U1"}},
+		"an address that is unmapped": {reviewers: []string{"b@example.org"}, reviewer: mapped, want: []string{"b@example.org"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			core, logged := observer.New(zap.WarnLevel)
+			router := recipient.Static{Table: c.table, Log: zap.New(core), Reviewer: c.reviewer}
+			got := router.Recipients(t.Context(), message.View{ID: "req", Roles: c.roles, SuggestedReviewers: c.reviewers})
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if logged.Len() != c.warnings {
+				t.Errorf("%d warnings, want %d: %v", logged.Len(), c.warnings, logged.All())
+			}
+		})
+	}
+}
+
+func TestALongSuggestionIsNotLoggedWhole(t *testing.T) {
+	core, logged := observer.New(zap.WarnLevel)
+	router := recipient.Static{Table: table{}, Log: zap.New(core)}
+	router.Recipients(t.Context(), message.View{SuggestedReviewers: []string{strings.Repeat("x", 5000)}})
+	if got := logged.All()[0].ContextMap()["reviewer"].(string); len(got) > 100 {
+		t.Errorf("%d characters were logged", len(got))
+	}
+}
+
+func TestIsEmail(t *testing.T) {
+	for s, want := range map[string]bool{
+		"a@example.org": true, "a.b+c@sub.example.org": true, "ä@example.org": true,
+		"": false, "a": false, "a@": false, "@example.org": false, "<a@example.org>": false, "A <a@example.org>": false,
+		"a@example.org,b@example.org": false, " a@example.org": false, "#general": false, "C012345678": false,
+	} {
+		if got := recipient.IsEmail(s); got != want {
+			t.Errorf("IsEmail(%q) = %v", s, got)
+		}
+	}
+}
+
+// named is a router that names the same recipients for everything.
+type named []string
+
+func (n named) Recipients(context.Context, message.View) []string { return n }
+
+func TestTheFirstRouterThatNamesAnybodyCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		routers recipient.First
+		want    []string
+	}{
+		"none":               {nil, nil},
+		"none names any":     {recipient.First{named{}, named{}}, nil},
+		"the first":          {recipient.First{named{"a"}, named{"b"}}, []string{"a"}},
+		"the second":         {recipient.First{named{}, named{"b"}}, []string{"b"}},
+		"never both at once": {recipient.First{named{}, named{"b"}, named{"c"}}, []string{"b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.routers.Recipients(t.Context(), message.View{}); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
