@@ -1,0 +1,131 @@
+package pagerduty
+
+import (
+	_ "embed" // for the example config
+	"net/url"
+	"slices"
+	"strings"
+
+	"teleport-plugins/access/pagerduty/approval"
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/recipient"
+)
+
+// The annotations that are read where the config names no others.
+const (
+	defaultNotifyService = "pagerduty_notify_service"
+	defaultServices      = "pagerduty_services"
+)
+
+//go:embed example.toml
+var example string
+
+// Config is the config of teleport-pagerduty.
+type Config struct {
+	plugin.Base
+	PagerDuty        Section        `toml:"pagerduty"`
+	HTTP             config.Ignored `toml:"http" deprecated:"remove the table; PagerDuty calls nothing back any more"`
+	RoleToRecipients config.Ignored `toml:"role_to_recipients" deprecated:"remove the table; annotations of roles and access monitoring rules name the services"`
+}
+
+// Section is the section [pagerduty].
+type Section struct {
+	APIKey    config.Secret `toml:"api_key" doc:"REST API key that may write: the key itself, the path of a file that holds it, or env:NAME"`
+	UserEmail string        `toml:"user_email" doc:"e-mail address of the PagerDuty user in whose name incidents and notes are written"`
+	// NotifyService and Services are never empty after Load.
+	NotifyService      string            `toml:"notify_service" default:"\"pagerduty_notify_service\"" doc:"annotation that names the services to notify"`
+	Services           string            `toml:"services" default:"\"pagerduty_services\"" doc:"annotation that names the services whose people on call are approved"`
+	RequestAnnotations Annotations       `toml:"RequestAnnotations"`
+	Region             string            `toml:"region" default:"\"us\"" doc:"service region of the account: us or eu"`
+	APIEndpoint        string            `toml:"api_endpoint" doc:"base address of the REST API, in place of the region's"`
+	Urgency            string            `toml:"urgency" doc:"urgency of incidents: high or low; by default the service decides"`
+	Priority           string            `toml:"priority" doc:"name of the priority of incidents; by default none"`
+	Users              map[string]string `toml:"users" doc:"Teleport user to e-mail address at PagerDuty"`
+	UserEmailTrait     string            `toml:"user_email_trait" doc:"trait of Teleport users that holds their e-mail address at PagerDuty"`
+	UserEmailSuffix    string            `toml:"user_email_suffix" doc:"what makes a Teleport user name an e-mail address at PagerDuty, as in @example.com"`
+	AutoApprove        approval.Rules    `toml:"auto_approve"`
+	ServiceID          config.Ignored    `toml:"service_id" deprecated:"name the service in the annotation pagerduty_notify_service of a role"`
+}
+
+// Annotations is the table [pagerduty.RequestAnnotations], the other place for
+// the names of the annotations.
+type Annotations struct {
+	NotifyService string `toml:"notify_service" doc:"the same as pagerduty.notify_service"`
+	Services      string `toml:"services" doc:"the same as pagerduty.services"`
+}
+
+// Integration describes teleport-pagerduty to the program that runs it.
+func Integration() plugin.Integration {
+	return plugin.Integration{
+		Name: "pagerduty", Title: "PagerDuty", Example: example,
+		New: func() plugin.Settings {
+			return &Config{Base: plugin.DefaultBase(), PagerDuty: Section{AutoApprove: approval.Default()}}
+		},
+	}
+}
+
+// Validate checks the section, and settles what can be said in two places.
+func (s *Section) Validate(f *config.Faults) {
+	if !s.APIKey.IsSet() {
+		f.Add("api_key", "there is no API key", "create a REST API key in PagerDuty (Integrations, API Access Keys) and set it")
+	}
+	if !recipient.IsEmail(s.UserEmail) {
+		f.Add("user_email", "this is not an e-mail address", "set the address of the PagerDuty user in whose name the plugin works")
+	}
+	s.NotifyService = either(f, "notify_service", s.NotifyService, s.RequestAnnotations.NotifyService, defaultNotifyService)
+	s.Services = either(f, "services", s.Services, s.RequestAnnotations.Services, defaultServices)
+	if !slices.Contains([]string{"", "high", "low"}, s.Urgency) {
+		f.Add("urgency", "there is no such urgency", "write high or low, or remove the key")
+	}
+	s.validateEndpoint(f)
+	s.validateIdentity(f)
+}
+
+func either(f *config.Faults, key, flat, nested, otherwise string) string {
+	switch {
+	case flat != "" && nested != "" && flat != nested:
+		f.Add(key, "pagerduty.RequestAnnotations."+key+" says something else", "keep one of the two")
+		return flat
+	case flat != "":
+		return flat
+	case nested != "":
+		return nested
+	}
+	return otherwise
+}
+
+func (s *Section) validateEndpoint(f *config.Faults) {
+	regions := map[string]string{"": "https://api.pagerduty.com", "us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
+	base, known := regions[s.Region]
+	switch {
+	case !known:
+		f.Add("region", "there is no such service region", "write us or eu")
+	case s.APIEndpoint == "":
+		s.APIEndpoint = base
+	case s.Region != "":
+		f.Warn("region", "it has no effect beside api_endpoint", "remove one of the two")
+	}
+	u, err := url.Parse(s.APIEndpoint)
+	if known && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		f.Add("api_endpoint", "this is not a web address", "write for example https://api.eu.pagerduty.com, or remove the key")
+	}
+	s.APIEndpoint = strings.TrimRight(s.APIEndpoint, "/")
+}
+
+func (s *Section) validateIdentity(f *config.Faults) {
+	for user, email := range s.Users {
+		if !recipient.IsEmail(email) {
+			f.In("users").Add(user, "this is not an e-mail address", "write the address that the user has at PagerDuty")
+		}
+	}
+	if s.UserEmailSuffix != "" && !recipient.IsEmail("name"+s.UserEmailSuffix) {
+		f.Add("user_email_suffix", "this does not make an e-mail address", `write the end of the addresses, as in "@example.com"`)
+	}
+}
+
+// Build makes the service.
+func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	s := newService(c.PagerDuty, d)
+	return plugin.Parts{Service: s, Router: s, Codec: Codec{}}, nil
+}

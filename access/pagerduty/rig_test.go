@@ -1,0 +1,170 @@
+package pagerduty
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/sandbox/fault"
+	"teleport-plugins/lib/sandbox/pagerdutyapi"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const minimal = `
+[teleport]
+identity = "/id"
+[pagerduty]
+api_key = "` + pagerdutyapi.DefaultKey + `"
+user_email = "teleport@example.com"
+`
+
+// load reads a config from its text.
+func load(t testing.TB, text string) (*Config, config.Report, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "teleport-pagerduty.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := Integration().New().(*Config)
+	report, err := config.Load(path, c)
+	return c, report, err
+}
+
+// rig is the integration, set up as from a config file, against the simulated
+// account.
+type rig struct {
+	*service
+	parts  plugin.Parts
+	api    *pagerdutyapi.Server
+	traits map[string][]string
+	denied error // of the traits
+	logs   *observer.ObservedLogs
+}
+
+func newRig(t testing.TB, extra string) *rig {
+	return newRigWith(t, extra, pagerdutyapi.Options{}, nil)
+}
+
+func newRigWith(t testing.TB, extra string, opts pagerdutyapi.Options, base http.RoundTripper) *rig {
+	t.Helper()
+	api := pagerdutyapi.New(opts)
+	if err := api.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := load(t, minimal+"api_endpoint = \""+api.URL()+"/\"\n"+extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zapcore.DebugLevel)
+	r := &rig{api: api, logs: logs}
+	transport := outbound.NewTransport(outbound.Options{Base: base})
+	r.parts, err = c.Build(plugin.Deps{
+		Log: zap.New(core), Transport: transport,
+		Traits: func(context.Context, string) (map[string][]string, error) { return r.traits, r.denied },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.service = r.parts.Service.(*service)
+	t.Cleanup(func() {
+		transport.CloseIdle()
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		if err := api.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// fault makes calls fail.
+func (r *rig) fault(f fault.Fault) { r.api.Faults().Add(f) }
+
+// within is the time for a call.
+func within(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// pending is a request that asks for two roles.
+func pending() message.View {
+	return message.View{
+		ID: "11111111-2222-4333-8444-555555555555", Cluster: "example.teleport.sh", User: "dana@example.com",
+		Roles: []string{"dba", "prod-db"}, Reason: "the nightly backup is broken",
+		Link:   "https://example.teleport.sh/web/requests/11111111-2222-4333-8444-555555555555",
+		Status: message.Pending, Created: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+		Expires: time.Date(2026, 3, 4, 9, 6, 7, 0, time.UTC), AccessUntil: time.Date(2026, 3, 4, 13, 6, 7, 0, time.UTC),
+		Annotations: map[string][]string{"pagerduty_notify_service": {"Access Approvals"}, "pagerduty_services": {"Payments"}},
+	}
+}
+
+// ended is the request after a review and a decision.
+func ended(s message.Status) message.View {
+	v := pending()
+	v.Status, v.ResolveReason = s, "as agreed"
+	v.Reviews = []message.Review{{Author: "erin", State: message.Approved, Reason: "fine with me", Created: v.Created.Add(time.Minute)}}
+	return v
+}
+
+// posted opens the incident of the pending request.
+func (r *rig) posted(t testing.TB) plugindata.Message {
+	t.Helper()
+	m, err := r.Post(t.Context(), "PSAPPRV", pending())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (r *rig) incident(t testing.TB, m plugindata.Message) pagerdutyapi.Incident {
+	t.Helper()
+	in, ok := r.api.Incident(m.ID)
+	if !ok {
+		t.Fatalf("there is no incident %q", m.ID)
+	}
+	return in
+}
+
+// contents lists the notes of an incident, oldest first.
+func contents(in pagerdutyapi.Incident) []string {
+	var list []string
+	for _, n := range in.Notes {
+		list = append(list, n.Content)
+	}
+	return list
+}
+
+// wantKind fails unless the error is of the kind and keeps the key secret.
+func wantKind(t testing.TB, err error, want outbound.Kind) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one of the kind %s", want)
+	}
+	if got := outbound.KindOf(err); got != want {
+		t.Errorf("kind %s, want %s: %v", got, want, err)
+	}
+	keepsSecrets(t, err.Error())
+}
+
+func keepsSecrets(t testing.TB, text string) {
+	t.Helper()
+	if strings.Contains(text, pagerdutyapi.DefaultKey) {
+		t.Errorf("the key is shown: %s", text)
+	}
+}
