@@ -1,0 +1,54 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+)
+
+// clockFunctions tell of a moment which day and time it is in UTC.
+//
+//	day(t)                          the weekday in English, as in "Monday"
+//	clock_between(t, "HH:MM", "HH:MM")
+//	                                whether the minute of t is among those from
+//	                                the first to the last, both included; a last
+//	                                one that is earlier than the first is on the
+//	                                next day
+func clockFunctions() map[string]function {
+	return map[string]function{
+		"day": method(overload{
+			params: []kind{kindTime}, result: kindString,
+			eval: func(a []any) (any, error) { return a[0].(time.Time).UTC().Weekday().String(), nil },
+		}),
+		"clock_between": method(overload{
+			params: []kind{kindTime, kindString, kindString}, result: kindBool,
+			literal: func(_ int, text string) error { _, err := clock(text); return err },
+			eval:    clockBetween,
+		}),
+	}
+}
+
+func clockBetween(a []any) (any, error) {
+	first, err := clock(a[1].(string))
+	if err != nil {
+		return nil, err
+	}
+	last, err := clock(a[2].(string))
+	if err != nil {
+		return nil, err
+	}
+	t := a[0].(time.Time).UTC()
+	minute := t.Hour()*60 + t.Minute()
+	if first > last {
+		return minute >= first || minute <= last, nil
+	}
+	return first <= minute && minute <= last, nil
+}
+
+// clock reads a time of day as minutes since midnight.
+func clock(text string) (int, error) {
+	t, err := time.Parse("15:04", text)
+	if err != nil || len(text) != len("15:04") {
+		return 0, fmt.Errorf("%q is not a time of day; write it as in \"09:30\"", text)
+	}
+	return t.Hour()*60 + t.Minute(), nil
+}

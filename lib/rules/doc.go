@@ -1,0 +1,37 @@
+// Package rules chooses recipients by the access monitoring rules that
+// administrators keep in the cluster.
+//
+// A rule has a condition in Teleport's predicate language, and recipients. The
+// language is the expression syntax of Go with a fixed set of names: [Parse]
+// checks names and types once and says where and what is wrong, and
+// [Condition.Match] evaluates what was parsed. The names, operators and
+// functions are those of Teleport's reference pages on access monitoring rules
+// and on login rules, whose types the language shares.
+//
+// [Router] keeps the rules of one plugin. The union of the recipients of all
+// matching rules takes the place of the routing that the config describes; if
+// no rule matches, or what the rules need cannot be found out, the router
+// names nobody and the config decides.
+//
+// # What a condition can ask for
+//
+// The types are bool, string, int, time, set (of strings) and dict (of sets,
+// by string). Sets and dicts are never changed: functions return new ones.
+//
+//	access_request.spec.roles, .suggested_reviewers           set
+//	access_request.spec.user, .request_reason                 string
+//	access_request.spec.creation_time, .expiry                time
+//	access_request.spec.system_annotations                    dict
+//	access_request.spec.resource_labels_union,
+//	                   .resource_labels_intersection          dict
+//	access_request.spec.requested_resources                   list; .length is an int
+//	plugin.spec.name                                          string
+//	user.traits                                               dict
+//
+// A key that a dict does not have stands for the empty set. Labels that are not
+// known, because nobody looks them up or the plugin's role may not read the
+// resources, are empty dicts; a condition that negates a label then holds.
+//
+// Every function may be called as f(x, y), and those that work on a set, a
+// dict, a time or a list of resources also as x.f(y).
+package rules

@@ -1,0 +1,309 @@
+package rules
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/teleport"
+)
+
+const (
+	// callTime bounds each of the calls that may be made for one request:
+	// reading the rules, or waiting for somebody else to have read them, and
+	// looking up what the conditions mention.
+	callTime = 5 * time.Second
+	// pause is how long after a failed reading a request may cause another.
+	pause = 10 * time.Second
+)
+
+// Cluster is what a router asks of the cluster; [teleport.Conn] implements it.
+// Errors are told apart by [teleport.IsDenied] and [teleport.IsUnimplemented].
+type Cluster interface {
+	// ListRules calls fn with each rule that notifies the named plugin about
+	// access requests.
+	ListRules(ctx context.Context, plugin string, fn func(*rulesv1.AccessMonitoringRule) error) error
+	// UserTraits reads the traits of a user.
+	UserTraits(ctx context.Context, user string) (map[string][]string, error)
+}
+
+// Options tell New what a router needs.
+type Options struct {
+	// Plugin is the name by which rules address the plugin.
+	Plugin  string
+	Cluster Cluster
+	// Labels returns the labels of each resource of the request, by the
+	// request's id. It is asked only if a condition mentions labels. Nil, and
+	// a refusal, stand for no labels.
+	Labels func(ctx context.Context, request string) ([]map[string]string, error)
+	// Note, if not nil, is told what the plugin has to do without, under a
+	// name; the empty text takes it back.
+	Note func(name, text string)
+	Log  *zap.Logger
+}
+
+// Router chooses recipients by the rules of one plugin. It is safe for
+// concurrent use.
+type Router struct {
+	Options
+	rules atomic.Pointer[[]rule] // nil until they were read for the first time
+
+	loading chan struct{} // held by the one who reads the rules
+	retryAt time.Time     // after a failed reading; guarded by loading
+
+	mu       sync.Mutex
+	told     map[string]bool // problems of the rules as they were last read
+	refusals map[string]bool // permissions whose lack was logged
+}
+
+// rule is a rule that names recipients.
+type rule struct {
+	name       string
+	condition  Condition
+	recipients []string
+}
+
+// New makes a router. It makes no calls: the rules are read by the first
+// Reload, or for the first request if that comes earlier.
+func New(o Options) *Router {
+	return &Router{
+		Options: o, loading: make(chan struct{}, 1),
+		told: make(map[string]bool), refusals: make(map[string]bool),
+	}
+}
+
+// Reload reads all rules anew. On an error the earlier rules hold, and the next
+// request causes another try. A cluster that has no such rules, or does not let
+// the plugin read them, is no error: there are no rules then, which is logged
+// once.
+func (r *Router) Reload(ctx context.Context) error {
+	select {
+	case r.loading <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-r.loading }()
+	return r.reload(ctx)
+}
+
+// reload is Reload for the holder of loading.
+func (r *Router) reload(ctx context.Context) error {
+	var rules []rule
+	problems := make(map[string]problem)
+	err := r.Cluster.ListRules(ctx, r.Plugin, func(m *rulesv1.AccessMonitoringRule) error {
+		if rule, ok := read(m, problems); ok {
+			rules = append(rules, rule)
+		}
+		return nil
+	})
+	switch {
+	case teleport.IsUnimplemented(err):
+		r.lack("", "The cluster has no access monitoring rules; recipients are chosen by the config alone", err)
+	case teleport.IsDenied(err):
+		r.lack("not used; add the rule "+permission, "The plugin's role may not read access monitoring rules; recipients are chosen by the config alone. To use them add the rule "+permission, err)
+	case err != nil:
+		r.retryAt = time.Now().Add(pause)
+		return fmt.Errorf("loading the access monitoring rules of %s: %w", r.Plugin, err)
+	default:
+		r.tell(problems)
+	}
+	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(a.name, b.name) })
+	r.rules.Store(&rules)
+	r.retryAt = time.Time{}
+	r.Log.Debug("Loaded the access monitoring rules", zap.Int("rules", len(rules)))
+	return nil
+}
+
+// permission is what a role needs for a plugin to read rules.
+const permission = "access_monitoring_rule: list, read"
+
+// read takes what is needed of a rule. A rule without recipients is for others:
+// the cluster itself reviews automatically.
+func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, bool) {
+	spec, name := m.GetSpec(), m.GetMetadata().GetName()
+	recipients := slices.DeleteFunc(slices.Clone(spec.GetNotification().GetRecipients()), func(s string) bool { return s == "" })
+	if len(recipients) == 0 {
+		return rule{}, false
+	}
+	condition, err := Parse(spec.GetCondition())
+	if err != nil {
+		problems[name+"\n"+err.Error()] = problem{name, "An access monitoring rule cannot be understood and is not used", err}
+		return rule{}, false
+	}
+	if number := unknownField(spec); number != 0 {
+		problems[fmt.Sprintf("%s\n%d", name, number)] = problem{
+			name, "An access monitoring rule has settings that this version does not know, such as a schedule; it is used as if it had none",
+			fmt.Errorf("field %d of the rule's spec", number),
+		}
+	}
+	return rule{name, condition, recipients}, true
+}
+
+// problem is something in a rule that its author should know of.
+type problem struct {
+	rule, what string
+	err        error
+}
+
+// tell logs the problems that were not there at the last reading.
+func (r *Router) tell(problems map[string]problem) {
+	r.mu.Lock()
+	before := r.told
+	r.told = make(map[string]bool, len(problems))
+	for key := range problems {
+		r.told[key] = true
+	}
+	r.mu.Unlock()
+	for _, key := range names(problems) {
+		if p := problems[key]; !before[key] {
+			r.Log.Warn(p.what, zap.String("rule", p.rule), zap.Error(p.err))
+		}
+	}
+	r.note("")
+}
+
+// lack logs once that there are no rules to go by.
+func (r *Router) lack(note, what string, err error) {
+	r.mu.Lock()
+	before := r.told
+	r.told = map[string]bool{what: true}
+	r.mu.Unlock()
+	switch {
+	case before[what]:
+	case note == "":
+		r.Log.Info(what)
+	default:
+		r.Log.Warn(what, zap.Error(err))
+	}
+	r.note(note)
+}
+
+func (r *Router) note(text string) {
+	if r.Note != nil {
+		r.Note("access monitoring rules", text)
+	}
+}
+
+// once reports whether a problem is to be logged: it was not since the rules
+// were last read.
+func (r *Router) once(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	told := r.told[key]
+	r.told[key] = true
+	return !told
+}
+
+// Recipients returns the recipients of all rules that the request matches, each
+// once, in the order of the rules' names. It returns none if no rule matches or
+// if what a rule needs to know cannot be found out.
+func (r *Router) Recipients(ctx context.Context, v message.View) []string {
+	rules := r.current(ctx)
+	env, err := r.environment(ctx, rules, v)
+	if err != nil {
+		r.Log.Warn("The access monitoring rules cannot be applied to a request; its recipients are chosen by the config",
+			zap.String("request_id", v.ID), zap.Error(err))
+		return nil
+	}
+	var list []string
+	for _, rule := range rules {
+		if !r.matches(rule, env) {
+			continue
+		}
+		for _, name := range rule.recipients {
+			if !slices.Contains(list, name) {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
+}
+
+func (r *Router) matches(rule rule, env Environment) bool {
+	ok, err := rule.condition.Match(env)
+	if err != nil && r.once(rule.name) {
+		r.Log.Warn("An access monitoring rule cannot be applied to a request and is left out",
+			zap.String("rule", rule.name), zap.String("request_id", env.Request.ID), zap.Error(err))
+	}
+	return ok && err == nil
+}
+
+// current returns the rules. If the last reading failed, or there was none yet,
+// it reads them first: a request that comes right after the start must not be
+// routed as if there were no rules.
+func (r *Router) current(ctx context.Context) []rule {
+	if err := r.refresh(ctx); err != nil {
+		r.Log.Warn("Could not load the access monitoring rules", zap.Error(err))
+	}
+	if rules := r.rules.Load(); rules != nil {
+		return *rules
+	}
+	return nil
+}
+
+// refresh reads the rules if that is due.
+func (r *Router) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	select {
+	case r.loading <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-r.loading }()
+	failed := !r.retryAt.IsZero()
+	if failed && time.Now().Before(r.retryAt) || !failed && r.rules.Load() != nil {
+		return nil
+	}
+	return r.reload(ctx)
+}
+
+// environment looks up what any of the rules mentions.
+func (r *Router) environment(ctx context.Context, rules []rule, v message.View) (Environment, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	env := Environment{Request: v, Plugin: r.Plugin}
+	if slices.ContainsFunc(rules, func(r rule) bool { return r.condition.UsesTraits() }) {
+		traits, err := r.Cluster.UserTraits(ctx, v.User)
+		if err := r.permitted("traits of users", "user: read", err); err != nil {
+			return env, err
+		}
+		env.Traits = traits
+	}
+	if r.Labels != nil && len(v.Resources) > 0 &&
+		slices.ContainsFunc(rules, func(r rule) bool { return r.condition.UsesLabels() }) {
+		labels, refused := r.Labels(ctx, v.ID)
+		if err := r.permitted("labels of resources", "node, app, db, kube_cluster: list, read (by review_requests.preview_as_roles)", refused); err != nil {
+			return env, err
+		}
+		if refused == nil { // those of some resources would say wrong things about all
+			env.Labels = labels
+		}
+	}
+	return env, nil
+}
+
+// permitted turns the refusal of a look-up into a warning, which is given again
+// only if the permission was there meanwhile.
+func (r *Router) permitted(what, permission string, err error) error {
+	denied := teleport.IsDenied(err)
+	if err != nil && !denied {
+		return fmt.Errorf("looking up %s: %w", what, err)
+	}
+	r.mu.Lock()
+	told := r.refusals[permission]
+	r.refusals[permission] = denied
+	r.mu.Unlock()
+	if denied && !told {
+		r.Log.Warn("Access monitoring rules mention "+what+", which the plugin's role may not read; they see none. To change that add the rule "+permission, zap.Error(err))
+	}
+	return nil
+}
