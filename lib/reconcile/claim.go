@@ -111,7 +111,7 @@ func (r *Reconciler) record(ctx context.Context, id string, t *track, rec *plugi
 			fresh.Progress = rec.Progress
 		}
 		fresh.Progress.Decision = firstOf(fresh.Progress.Decision, rec.Progress.Decision)
-		r.mergeAll(fresh, t.unrecorded)
+		r.mergeAll(fresh, t.unrecorded, fresh.Claim.Owner == r.Owner)
 		*rec = *fresh
 	}
 }
@@ -133,17 +133,16 @@ func (r *Reconciler) reread(ctx context.Context, id string) (*plugindata.Record,
 }
 
 // mergeAll puts results that were not yet recorded into a record that was read
-// since. While our claim stands in it nobody else has changed the deliveries,
-// and the results are simply newer. Otherwise both sides may have gone on, and
-// neither's progress is to be lost.
-func (r *Reconciler) mergeAll(rec *plugindata.Record, results map[string]plugindata.Delivery) {
-	ours := rec.Claim.Owner == r.Owner
+// since. Results of this very round, under a claim that still stands, are
+// simply newer. Otherwise others may have gone on meanwhile, and neither side's
+// progress or doubt is to be lost.
+func (r *Reconciler) mergeAll(rec *plugindata.Record, results map[string]plugindata.Delivery, newer bool) {
 	for recipient, d := range results {
 		old := rec.Delivery(recipient)
 		switch {
 		case old == nil:
 			rec.Progress.Deliveries = append(rec.Progress.Deliveries, d)
-		case ours || d.Reposted && !old.Reposted:
+		case newer || d.Reposted && !old.Reposted:
 			*old = d
 		default:
 			*old = merged(*old, d)

@@ -327,7 +327,7 @@ func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again 
 	if wait := r.blocked(t, rec); wait > 0 {
 		return wait, nil
 	}
-	r.mergeAll(rec, t.unrecorded)
+	r.mergeAll(rec, t.unrecorded, false)
 	if !r.begin(ctx, id, t, rec, v) {
 		r.finish(id, v.Version())
 		return 0, nil
