@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -217,11 +218,7 @@ func statusText(v message.View) string {
 
 // fallback says the most important in one plain line.
 func fallback(v message.View) string {
-	user := short(v.User)
-	if user == "" {
-		user = "Somebody"
-	}
-	text := fmt.Sprintf("%s requests %s (%s)", user, what(v, short), stateText(v.Status))
+	text := fmt.Sprintf("%s requests %s (%s)", somebody(short(v.User)), what(v, short), stateText(v.Status))
 	if v.Reason != "" && v.Status == message.Pending {
 		text += ": " + short(v.Reason)
 	}
@@ -230,6 +227,9 @@ func fallback(v message.View) string {
 	}
 	return text
 }
+
+// somebody stands for a person whose name is not known.
+func somebody(name string) string { return cmp.Or(name, "Somebody") }
 
 // what says what is requested; quote writes the names.
 func what(v message.View, quote func(string) string) string {
@@ -247,7 +247,7 @@ func what(v message.View, quote func(string) string) string {
 // reviewReply is the reply that tells one review.
 func reviewReply(v message.View, review int) content {
 	r := v.Reviews[review]
-	text := fmt.Sprintf("*%s* reviewed the request", line(r.Author))
+	text := fmt.Sprintf("*%s* reviewed the request", somebody(line(r.Author)))
 	if !r.Created.IsZero() {
 		text += " on " + moment(r.Created)
 	}
@@ -256,7 +256,7 @@ func reviewReply(v message.View, review int) content {
 		text += "\n*Reason*: " + block(r.Reason)
 	}
 	return content{
-		text:   fmt.Sprintf("%s reviewed the request: %s", short(r.Author), stateText(r.State)),
+		text:   fmt.Sprintf("%s reviewed the request: %s", somebody(short(r.Author)), stateText(r.State)),
 		blocks: []slack.Block{section(text)},
 	}
 }
@@ -269,21 +269,34 @@ func stateReply(v message.View) content {
 // notice tells the requester how the request ended, and what to do with it.
 func notice(v message.View) content {
 	state := outcome(v)
-	text := strings.TrimSpace(fmt.Sprintf("%s Your request for %s %s.\n*ID*: %s", v.Status.Emoji(), what(v, code), state, code(v.ID)))
+	lines := []string{
+		strings.TrimSpace(fmt.Sprintf("%s Your request for %s %s.", v.Status.Emoji(), what(v, code), state)),
+		"*ID*: " + code(v.ID),
+	}
 	if v.ResolveReason != "" {
-		text += "\n*Reason*: " + block(v.ResolveReason)
+		lines = append(lines, "*Reason*: "+block(v.ResolveReason))
 	}
 	if v.Status == message.Approved {
-		text += "\n*To use it*: " + code("tsh login --request-id="+v.ID)
-		if v.Link != "" {
-			text += " or " + address(v.Link)
-		}
-		if !v.AccessUntil.IsZero() {
-			text += "\n*Access ends*: " + moment(v.AccessUntil)
-		}
+		lines = append(lines, usage(v)...)
 	}
 	plain := fmt.Sprintf("Your request for %s %s.", what(v, short), strings.ReplaceAll(state, "*", ""))
-	return content{text: plain, blocks: []slack.Block{section(text)}}
+	c := content{text: plain}
+	for _, text := range packed(lines) {
+		c.blocks = append(c.blocks, section(text))
+	}
+	return c
+}
+
+// usage says how to use the access that a request gave, and for how long.
+func usage(v message.View) []string {
+	how := "*To use it*: " + code("tsh login --request-id="+v.ID)
+	if v.Link != "" {
+		how += " or " + address(v.Link)
+	}
+	if v.AccessUntil.IsZero() {
+		return []string{how}
+	}
+	return []string{how, "*Access ends*: " + moment(v.AccessUntil)}
 }
 
 // outcome says in words how a request ended.

@@ -221,12 +221,16 @@ const (
 	markIndex   = "review"
 )
 
+// maxMark bounds the id in the metadata, whose size Slack limits. Teleport's own
+// ids have 36 characters.
+const maxMark = 200
+
 // announced stands in the place of a review's index for the announcement.
 const announced = -1
 
 // mark is the metadata of the announcement, or of the reply that tells a review.
 func mark(v message.View, review int) *slack.SlackMetadata {
-	payload := map[string]any{markRequest: v.ID, markCreated: strconv.FormatInt(v.Created.Unix(), 10)}
+	payload := map[string]any{markRequest: message.Cut(v.ID, maxMark), markCreated: strconv.FormatInt(v.Created.Unix(), 10)}
 	if review != announced {
 		payload[markIndex] = strconv.Itoa(review)
 	}

@@ -1,0 +1,161 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/sandbox/fault"
+	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/lib/sandbox/slackapi/contract"
+)
+
+// Conversations and people of the simulated workspace.
+const (
+	general = "C0SANDBOX01" // #access-requests
+	other   = "C0SANDBOX02" // #security
+	alice   = "U0SANDBOX01"
+)
+
+// workspace is a simulated Slack and the service under test in front of it.
+type workspace struct {
+	*slackapi.Server
+	*service
+	t      testing.TB
+	logged *observer.ObservedLogs
+}
+
+// published are Slack's published descriptions; nil where there are none.
+var published = sync.OnceValues(func() (*contract.Checker, error) {
+	if dir := os.Getenv(contract.EnvDir); dir != "" {
+		return contract.Load(dir)
+	}
+	return nil, nil
+})
+
+// inWorkspace starts a simulated Slack. At the end of the test every call that
+// was made is held against Slack's published descriptions, where they are given.
+func inWorkspace(t testing.TB, change ...func(*Config)) *workspace {
+	t.Helper()
+	server := slackapi.New(slackapi.Options{})
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Close()
+		keepsContract(t, server)
+	})
+	w := &workspace{Server: server, t: t}
+	w.service, w.logged = build(t, server.URL(), nil, change...)
+	return w
+}
+
+func keepsContract(t testing.TB, server *slackapi.Server) {
+	t.Helper()
+	checker, err := published()
+	if err != nil {
+		t.Error(err)
+	}
+	if checker == nil {
+		return
+	}
+	for _, r := range server.Requests() {
+		for _, err := range checker.CheckRequest(r) {
+			t.Error(err)
+		}
+	}
+}
+
+// build makes the service as the program does, with calls carried out by base.
+func build(t testing.TB, api string, base http.RoundTripper, change ...func(*Config)) (*service, *observer.ObservedLogs) {
+	t.Helper()
+	c := Integration().New().(*Config)
+	c.Slack.Token, c.Slack.APIURL = config.NewSecret(slackapi.DefaultToken), api
+	c.RoleToRecipients = config.Recipients{config.Anyone: {general}}
+	for _, change := range change {
+		change(c)
+	}
+	core, logged := observer.New(zap.DebugLevel)
+	transport := outbound.NewTransport(outbound.Options{Base: base})
+	t.Cleanup(transport.CloseIdle)
+	parts, err := c.Build(plugin.Deps{Log: zap.New(core), Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parts.Service.(*service), logged
+}
+
+// direct carries out calls by a handler in the same process.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return w.Result(), nil
+}
+
+// post announces a request in a channel and gives the message.
+func (w *workspace) announce(v message.View) plugindata.Message {
+	w.t.Helper()
+	m, err := w.Post(w.t.(*testing.T).Context(), general, v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return m
+}
+
+// at gives a message as it stands in the workspace.
+func (w *workspace) at(m plugindata.Message) slackapi.Message {
+	w.t.Helper()
+	got, ok := w.Message(m.Channel, m.ID)
+	if !ok {
+		w.t.Fatalf("there is no message %+v", m)
+	}
+	return got
+}
+
+func (w *workspace) fails(method string, f fault.Fault) {
+	f.Method = method
+	w.Faults().Add(f)
+}
+
+// wantKind fails the test unless the error has the kind; it never may show the
+// token.
+func wantKind(t testing.TB, err error, want outbound.Kind) *outbound.Error {
+	t.Helper()
+	var e *outbound.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want a failure of the kind %s", err, want)
+	}
+	if e.Kind != want {
+		t.Fatalf("got %s (%v), want %s", e.Kind, err, want)
+	}
+	if strings.Contains(err.Error(), slackapi.DefaultToken) {
+		t.Fatalf("the error shows the token: %v", err)
+	}
+	return e
+}
+
+func within(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
