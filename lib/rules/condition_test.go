@@ -350,6 +350,7 @@ func TestParseRefuses(t *testing.T) {
 		{`choose()`, `line 1, column 1: choose takes at least one option`},
 		{`choose(option(true, "a"), option(true, 1)) == "a"`, `line 1, column 1: choose takes options whose values are of one kind, and not (option, option)`},
 		{`regexp.replace(set(), "(", "") == set()`, "line 1, column 1: regexp.replace: missing closing ): `(`"},
+		{`regexp.replace(set(), "` + strings.Repeat("a", 1025) + `", "") == set()`, "line 1, column 1: regexp.replace: the regular expression is longer than 1024 bytes"},
 		{`access_request.spec.expiry.clock_between("9:00", "17:00")`, `line 1, column 1: clock_between: "9:00" is not a time of day; write it as in "09:30"`},
 		{`access_request.spec.expiry.clock_between("09:00", "24:00")`, `line 1, column 1: clock_between: "24:00" is not a time of day; write it as in "09:30"`},
 		{`'a' == "a"`, `line 1, column 1: strings are written in double quotes or back quotes`},
@@ -383,8 +384,8 @@ func TestMatchFailsWhereAFunctionCannotWork(t *testing.T) {
 		{`choose(option(false, true))`, `choose: no option holds; add a last one of option(true, …)`},
 		{`regexp.replace("a", strings.lower("("), "") == set()`, "regexp.replace: missing closing ): `(`"},
 		{`clock_between(access_request.spec.expiry, access_request.spec.user, "10:00")`, `clock_between: "Alice@example.com" is not a time of day; write it as in "09:30"`},
-		{growing(`strings.replaceall(%s, "a", "%s")`), `strings.replaceall: the result is longer than 1048576 bytes`},
-		{strings.Replace(growing(`regexp.replace(%s, "a", "%s")`), `== "a"`, `== set()`, 1), `regexp.replace: the result is longer than 1048576 bytes`},
+		{growing(`strings.replaceall(%s, "a", "%s")`), `strings.replaceall: the result is longer than 65536 bytes`},
+		{strings.Replace(growing(`regexp.replace(%s, "a", "%s")`), `== "a"`, `== set()`, 1), `regexp.replace: the result is longer than 65536 bytes`},
 	} {
 		got, err := match(t, c.condition, example())
 		if got || err == nil || err.Error() != c.want {

@@ -106,8 +106,10 @@ func (r *Router) reload(ctx context.Context) error {
 	})
 	switch {
 	case teleport.IsUnimplemented(err):
+		rules = nil
 		r.lack("", "The cluster has no access monitoring rules; recipients are chosen by the config alone", err)
 	case teleport.IsDenied(err):
+		rules = nil
 		r.lack("not used; add the rule "+permission, "The plugin's role may not read access monitoring rules; recipients are chosen by the config alone. To use them add the rule "+permission, err)
 	case err != nil:
 		r.retryAt = time.Now().Add(pause)

@@ -8,9 +8,14 @@ import (
 	"strings"
 )
 
-// maxText bounds in bytes what one call may make out of texts: replacements
-// within replacements grow exponentially.
-const maxText = 1 << 20
+const (
+	// maxText bounds in bytes what one call may make out of texts: replacements
+	// within replacements grow exponentially.
+	maxText = 64 << 10
+	// maxPattern bounds in bytes a regular expression, which may be a text of
+	// the requester; the time of a match grows with its length.
+	maxPattern = 1 << 10
+)
 
 var errTooLong = fmt.Errorf("the result is longer than %d bytes", maxText)
 
@@ -118,6 +123,9 @@ func checkPattern(arg int, text string) error {
 // pattern compiles a regular expression of the syntax of RE2, which matches in
 // time linear in the text.
 func pattern(text string) (*regexp.Regexp, error) {
+	if len(text) > maxPattern {
+		return nil, fmt.Errorf("the regular expression is longer than %d bytes", maxPattern)
+	}
 	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "error parsing regexp: "))
