@@ -77,6 +77,9 @@ type Sandbox struct {
 func Start(opts Options) (*Sandbox, error) {
 	opts.Cluster.WebProxyAddr = cmp.Or(opts.Cluster.WebProxyAddr, "teleport.example.com:443")
 	opts.IdentityTTL = cmp.Or(opts.IdentityTTL, DefaultIdentityTTL)
+	if opts.IdentityTTL < 0 {
+		return nil, fmt.Errorf("identities cannot hold for %s; give a positive time", opts.IdentityTTL)
+	}
 	if opts.Output == nil {
 		opts.Output = func(string, string) {}
 	}
@@ -157,6 +160,21 @@ func (s *Sandbox) watch(ctx context.Context) {
 	for _, v := range s.services {
 		follow(v.Subscribe())
 	}
+}
+
+// Wait returns once done reports true; it is asked at once and after each change
+// of any part. The error is the context's.
+func (s *Sandbox) Wait(ctx context.Context, done func() bool) error {
+	changes, end := s.changes.watch()
+	defer end()
+	for !done() {
+		select {
+		case <-changes:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the sandbox: %w", ctx.Err())
+		}
+	}
+	return nil
 }
 
 // People, roles and resources that the page offers.

@@ -4,7 +4,7 @@ import { el, link } from "./dom.js";
 // One step of Discord's markdown.
 const step = new RegExp([
   "\\\\([^\\p{L}\\p{N}\\s])", // 1 escaped sign
-  "```(?:[a-z0-9]*\\n)?([\\s\\S]+?)```", // 2 block of code
+  "```(?:[a-z0-9]*\\n)?([\\s\\S]+?)```\\n?", // 2 block of code
   "(`+)([\\s\\S]*?[^`])\\3(?!`)", // 3, 4 code
   "<t:(-?\\d+)(?::([tTdDfFR]))?>", // 5, 6 moment
   "<(@[!&]?|#)(\\d+)>", // 7, 8 mention

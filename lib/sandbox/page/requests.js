@@ -36,7 +36,9 @@ export function setUp(state) {
 export function update(state) {
   byId("requests-count").textContent = state.requests.length || "";
   byId("requests-none").hidden = state.requests.length > 0;
-  keyed(byId("requests"), state.requests, (r) => r.id, (r) => make(r, state.users), fill);
+  const titles = new Map(state.resources.map((r) => [r.id, r.title]));
+  const list = state.requests.map((r) => ({ ...r, resources: r.resources.map((id) => titles.get(id) || id) }));
+  keyed(byId("requests"), list, (r) => r.id, (r) => make(r, state.users), fill);
 }
 
 // make builds a request's card. The review form is made once, so that what is

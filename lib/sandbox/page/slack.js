@@ -7,7 +7,7 @@ const marks = { "*": "strong", _: "em", "~": "s" };
 
 // One step of mrkdwn: a block of code, code, a sequence in angle brackets, or
 // a stretch between marks that stand at the borders of words.
-const step = /```([\s\S]+?)```|`([^`\n]+)`|<([^<>]+)>|(?<![\p{L}\p{N}])([*_~])(?=\S)([^\n]*?\S)\4(?![\p{L}\p{N}])/gu;
+const step = /```([\s\S]+?)```\n?|`([^`\n]+)`|<([^<>]+)>|(?<![\p{L}\p{N}])([*_~])(?=\S)([^\n]*?\S)\4(?![\p{L}\p{N}])/gu;
 
 export function mrkdwn(text, users) {
   const out = [];

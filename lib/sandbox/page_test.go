@@ -1,0 +1,220 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"teleport-plugins/lib/sandbox"
+)
+
+// fakePlugin posts the reason of each request to Slack, unescaped, and edits the
+// message when the request is decided: as the page is concerned, a plugin.
+type fakePlugin struct {
+	t      *testing.T
+	sb     *sandbox.Sandbox
+	posted map[string]string // request to message
+}
+
+func startFakePlugin(t *testing.T, sb *sandbox.Sandbox) {
+	t.Helper()
+	p := &fakePlugin{t: t, sb: sb, posted: make(map[string]string)}
+	changes, end := sb.Cluster().OnChange()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-changes:
+				p.sync()
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	t.Cleanup(func() { stop(); running.Wait(); end() })
+}
+
+func (p *fakePlugin) sync() {
+	for _, r := range p.sb.State(0).Requests {
+		text := "*" + r.User + "* asks: " + r.Reason
+		if ts, ok := p.posted[r.ID]; !ok {
+			p.posted[r.ID] = p.call("chat.postMessage", url.Values{"channel": {"C0SANDBOX01"}, "text": {text}})
+		} else if r.State != "PENDING" {
+			p.call("chat.update", url.Values{"channel": {"C0SANDBOX01"}, "ts": {ts}, "text": {text + " is " + r.State}})
+		}
+	}
+}
+
+// call calls Slack and returns the message's timestamp.
+func (p *fakePlugin) call(method string, args url.Values) string {
+	args.Set("token", p.sb.Slack().Token())
+	resp, err := http.PostForm(p.sb.Slack().URL()+method, args)
+	if err != nil {
+		p.t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	var body struct {
+		OK    bool
+		TS    string
+		Error string
+	}
+	var data bytes.Buffer
+	if _, err := data.ReadFrom(resp.Body); err != nil {
+		p.t.Error(err)
+	}
+	decodeJSON(p.t, data.Bytes(), &body)
+	if !body.OK {
+		p.t.Errorf("%s: %s", method, body.Error)
+	}
+	return body.TS
+}
+
+// Everything a person does on the page: ask, see the message, review, see it
+// change, without ever loading the page again.
+func TestPageFromRequestToDecision(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	startFakePlugin(t, sb)
+	ctx := browser(t, sb, 1280, 800)
+	const message = `#panel-slack .messages > .message .said`
+	do(t, ctx,
+		chromedp.SetValue(`#new-user`, "alice@example.com"),
+		chromedp.SendKeys(`#new-reason`, "to fix the checkout"),
+		chromedp.Click(`#new button[type=submit]`),
+		chromedp.WaitVisible(message),
+		chromedp.WaitVisible(`#requests .request .state.pending`),
+	)
+	if got := text(t, ctx, message); !strings.Contains(got, "alice@example.com asks: to fix the checkout") {
+		t.Errorf("the message reads %q", got)
+	}
+	do(t, ctx,
+		chromedp.SetValue(`#requests .review select`, "bob@example.com"),
+		chromedp.SendKeys(`#requests .review input`, "fine"),
+		chromedp.Click(`#requests .approve`),
+		chromedp.WaitVisible(`#requests .request .state.approved`),
+		chromedp.WaitVisible(message+` .edited`),
+	)
+	if got := text(t, ctx, message); !strings.Contains(got, "is APPROVED") {
+		t.Errorf("after the review the message reads %q", got)
+	}
+	r := sb.State(0).Requests[0]
+	if len(r.Reviews) != 1 || r.Reviews[0].Author != "bob@example.com" || r.Reviews[0].Reason != "fine" {
+		t.Errorf("the cluster has the reviews %+v", r.Reviews)
+	}
+}
+
+// Text that people wrote stays text wherever the page shows it.
+func TestPageShowsHostileTextAsText(t *testing.T) {
+	for _, hostile := range []string{
+		`<img src=x onerror="document.title='pwned'">`,
+		`<script>document.title='pwned'</script>`,
+		`<javascript:document.title='pwned'|click me>`,
+		`"><svg onload="document.title='pwned'">`,
+	} {
+		t.Run(hostile, func(t *testing.T) {
+			sb := start(t, sandbox.Options{})
+			startFakePlugin(t, sb)
+			ctx := browser(t, sb, 1280, 800)
+			do(t, ctx,
+				chromedp.SendKeys(`#new-reason`, hostile),
+				chromedp.Click(`#new button[type=submit]`),
+				chromedp.WaitVisible(`#panel-slack .messages > .message`),
+				chromedp.WaitVisible(`#requests .reason`),
+			)
+			if got := text(t, ctx, `#requests .reason`); got != hostile {
+				t.Errorf("the request shows the reason %q", got)
+			}
+			found := value[int](t, ctx, `document.querySelectorAll("main img, main script, main svg, main [onerror], main [onload], main a[href^='javascript']").length`)
+			if title := value[string](t, ctx, `document.title`); found != 0 || title != "Access request sandbox" {
+				t.Errorf("the text became %d elements; the title is %q", found, title)
+			}
+		})
+	}
+}
+
+// Nothing on the page needs a mouse, and every field says what it is.
+func TestPageCanBeUsedWithoutMouseOrEyes(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	create(t, sb)
+	ctx := browser(t, sb, 1280, 800)
+	do(t, ctx, chromedp.WaitVisible(`#requests .request`))
+	nameless := value[[]string](t, ctx, `[...document.querySelectorAll("input, select, textarea, button")]
+		.filter((e) => !(e.ariaLabel || e.labels?.length || e.textContent.trim() && e.tagName === "BUTTON"))
+		.map((e) => e.outerHTML)`)
+	if len(nameless) > 0 {
+		t.Errorf("these have no name: %v", nameless)
+	}
+	do(t, ctx,
+		chromedp.Focus(`#tab-slack`), chromedp.KeyEvent(kb.ArrowRight),
+		until(`document.getElementById("tab-discord").getAttribute("aria-selected") === "true" && document.activeElement.id === "tab-discord"`),
+		chromedp.Focus(`#faults-open`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#faults`),
+		chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#faults`),
+		until(`document.activeElement.id === "faults-open"`),
+	)
+}
+
+// The page fits a phone.
+func TestPageFitsNarrowScreens(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	create(t, sb)
+	ctx := browser(t, sb, 380, 800)
+	do(t, ctx, chromedp.WaitVisible(`#requests .request`))
+	if wide := value[int](t, ctx, `document.documentElement.scrollWidth`); wide > 380 {
+		t.Errorf("on a screen of 380 pixels the page is %d wide", wide)
+	}
+}
+
+// What is switched in the drawer takes effect, and the drawer shows what is in
+// force, also what others have set.
+func TestPageSetsFaults(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	ctx := browser(t, sb, 1280, 800)
+	do(t, ctx,
+		chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`),
+		chromedp.Click(`#fault-form button`), until(`document.querySelectorAll("#faults-list .fault").length === 1`),
+	)
+	if list := sb.Slack().Faults().List(); len(list) != 1 || list[0].Effect != "rate_limit" || list[0].RetryAfterMS != 5000 {
+		t.Errorf("Slack has the faults %+v", list)
+	}
+	if err := sb.ChangeFaults(sandbox.FaultChange{Deny: &sandbox.Denial{Kind: "role", Verbs: []string{"read"}}}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx,
+		until(`document.querySelectorAll("#faults-list .fault").length === 2`),
+		chromedp.Click(`#faults-clear`), until(`document.querySelectorAll("#faults-list .fault").length === 0`),
+	)
+	if f := sb.Faults(); len(f.Services["slack"])+len(f.Denied) != 0 {
+		t.Errorf("these faults are still in force: %+v", f)
+	}
+}
+
+// The switch of a person's name puts them on call.
+func TestPagePutsPeopleOnCall(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	ctx := browser(t, sb, 1280, 800)
+	do(t, ctx, chromedp.Click(`#tab-pagerduty`), chromedp.Click(`input[aria-label="Alice Example is on call for Payments"]`))
+	waitFor(t, sb, func() bool { return onCall(sb, "PUALICE", "PSPAYMT") })
+}
+
+func text(t *testing.T, ctx context.Context, selector string) string {
+	t.Helper()
+	return value[string](t, ctx, fmt.Sprintf("document.querySelector(%q).textContent", selector))
+}
+
+func value[T any](t *testing.T, ctx context.Context, expression string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
