@@ -343,10 +343,11 @@ func (s *service) search(ctx context.Context, channel string, since time.Time, i
 	if err != nil || !isID(channel) {
 		return nil, err
 	}
+	after := snowflake(since.Add(-searchSlack))
 	for range searchPages {
 		var page []*discordgo.Message
 		err := s.do(ctx, listMessages, channel, func(api *discordgo.Session, with discordgo.RequestOption) (err error) {
-			page, err = api.ChannelMessages(channel, searchPage, "", snowflake(since.Add(-searchSlack)), "", with)
+			page, err = api.ChannelMessages(channel, searchPage, "", after, "", with)
 			return err
 		})
 		if err != nil {
@@ -360,10 +361,7 @@ func (s *service) search(ctx context.Context, channel string, since time.Time, i
 		if len(page) < searchPage {
 			return nil, nil
 		}
-		if since, err = discordgo.SnowflakeTimestamp(page[0].ID); err != nil {
-			return nil, nil
-		}
-		since = since.Add(searchSlack)
+		after = page[0].ID // the newest comes first
 	}
 	return nil, nil
 }

@@ -211,7 +211,7 @@ func reviewLines(reviews []message.Review, limit int) []string {
 func unknown(r message.Review) bool { return r.Author == "" && r.State == "" }
 
 // footer is the mark by which a post is found again.
-func footer(id string) string { return message.Cut("Access request "+id, 100) }
+func footer(id string) string { return "Access request " + plainText(id, 100) }
 
 // card is the embed that shows the state at a glance, and the times.
 func card(v message.View, mention string) *discordgo.MessageEmbed {

@@ -60,7 +60,7 @@ type Span struct {
 }
 
 var (
-	fencedCode  = regexp.MustCompile("^(?s)```(.+?)```")
+	fencedCode  = regexp.MustCompile("^(?s)```(?:[0-9A-Za-z_+.#-]*\n)?(.+?)```")
 	inlineCode  = regexp.MustCompile("^(?s)(?:``(.+?)``|`([^`]+)`)")
 	maskedLink  = regexp.MustCompile(`^\[((?:[^\[\]\\]|\\.)+)\]\(<?(https?://[^\s)>]+)>?(?:\s+"[^"]*")?\)`)
 	angleLink   = regexp.MustCompile(`^<(https?://[^\s>]+)>`)

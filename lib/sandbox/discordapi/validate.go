@@ -246,3 +246,10 @@ func (b component) check(f *form, at string, ids map[string]bool) {
 	}
 	ids[b.CustomID] = true
 }
+
+// Check says what Discord would refuse about the body of a message that is
+// posted or edited, as the server would answer it; nil when there is nothing.
+func Check(body []byte) error {
+	_, err := decodePayload(&call{body: body})
+	return err
+}

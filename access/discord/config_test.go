@@ -1,0 +1,116 @@
+package discord
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/sandbox/discordapi"
+)
+
+func load(t *testing.T, text string) (*Config, config.Report, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "discord.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := Integration().New().(*Config)
+	report, err := config.Load(path, c)
+	return c, report, err
+}
+
+const minimal = `
+[teleport]
+addr = "localhost:3025"
+identity = "/nowhere/auth_id"
+[discord]
+token = "abc.def"
+[role_to_recipients]
+"*" = "1"
+`
+
+func TestAConfigOfTheExistingPluginIsTaken(t *testing.T) {
+	c, report, err := load(t, strings.Replace(minimal, "token", "apiurl = \"http://127.0.0.1:1\"\ntoken", 1)+"dev = [\"2\", \"3\"]\n")
+	if err != nil || len(report.Warnings) != 0 {
+		t.Fatalf("%v, %v", report.Warnings, err)
+	}
+	if c.Discord.APIURL != "http://127.0.0.1:1/" || len(c.RoleToRecipients["dev"]) != 2 {
+		t.Errorf("got %+v", c)
+	}
+	if c, _, _ := load(t, minimal); c.Discord.APIURL != defaultAPI {
+		t.Errorf("default address %s", c.Discord.APIURL)
+	}
+}
+
+func TestUsersAreFoundWhateverTheirCase(t *testing.T) {
+	c, _, err := load(t, minimal+"[discord.users]\n\"Alice@Example.com\" = \"12\"\n")
+	if err != nil || c.Discord.Users["alice@example.com"] != "12" {
+		t.Errorf("%v, %v", c.Discord.Users, err)
+	}
+}
+
+func TestAConfigThatCannotWorkSaysWhy(t *testing.T) {
+	for name, c := range map[string]struct{ from, to, says string }{
+		"no token":        {`token = "abc.def"`, "", "there is no token"},
+		"token with Bot":  {`"abc.def"`, `"Bot abc.def"`, `without the word "Bot"`},
+		"no address":      {"[discord]", "[discord]\napi_url = \"discord\"", "not a web address"},
+		"foreign scheme":  {"[discord]", "[discord]\napi_url = \"ftp://x/\"", "not a web address"},
+		"user by name":    {"[role_to", "[discord.users]\n\"a@b.c\" = \"alice#1\"\n[role_to", "not a Discord user id"},
+		"no recipients":   {`"*" = "1"`, "", "missing or empty"},
+		"nobody for rest": {`"*" = "1"`, `dev = "1"`, `no entry for "*"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := load(t, strings.Replace(minimal, c.from, c.to, 1))
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+			if err != nil && strings.Contains(err.Error(), "abc.def") {
+				t.Errorf("the token is in %v", err)
+			}
+		})
+	}
+}
+
+func TestTheExampleWorksOnceItIsFilledIn(t *testing.T) {
+	text := strings.NewReplacer(`# addr =`, `addr =`, `# identity =`, `identity =`, `# "*" =`, `"*" =`).Replace(example)
+	c, report, err := load(t, text)
+	if err != nil || len(report.Warnings) != 0 {
+		t.Fatalf("%v, %v", report.Warnings, err)
+	}
+	if len(c.RoleToRecipients[config.Anyone]) != 1 {
+		t.Errorf("got %+v", c.RoleToRecipients)
+	}
+}
+
+func TestTheExampleAndTheGuideNameEveryKey(t *testing.T) {
+	guide, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := config.Keys(Integration().New())
+	for name, documented := range map[string][]string{
+		"README.md": config.KeysInReference(string(guide)), "example.toml": config.KeysInExample(example),
+	} {
+		missing, stale := config.Compare(keys, documented)
+		for _, key := range missing {
+			if key != "TeleportUser" { // no rule approves requests by Discord
+				t.Errorf("%s does not name %s", name, key)
+			}
+		}
+		for _, key := range stale {
+			t.Errorf("%s names %s, which does not exist", name, key)
+		}
+	}
+}
+
+func TestEverythingIsBuiltWithoutACall(t *testing.T) {
+	b := newBench(t, discordapi.Options{})
+	if b.parts.Service == nil || b.parts.Router == nil || b.parts.Codec == nil {
+		t.Errorf("got %+v", b.parts)
+	}
+	if n := b.discord.Counts(); len(n) != 0 {
+		t.Errorf("calls were made: %v", n)
+	}
+}

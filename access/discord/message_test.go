@@ -1,0 +1,217 @@
+package discord
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/sandbox/discordapi"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+// shape is a message as it is sent and as a reader sees it.
+func shape(t *testing.T, c content) (string, discordapi.Rendered) {
+	t.Helper()
+	sent, err := json.MarshalIndent(map[string]any{"content": strings.Split(c.text, "\n"), "embeds": c.embeds, "components": c.buttons}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	embeds, _ := json.Marshal(c.embeds)
+	buttons, _ := json.Marshal(c.buttons)
+	seen := discordapi.Render(c.text, embeds, buttons)
+	return "# Seen\n" + seen.Text + "\n\n# Sent\n" + string(sent) + "\n", seen
+}
+
+func fixed() message.View {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	v := request()
+	v.Created, v.Expires, v.AccessUntil = at, at.Add(time.Hour), at.Add(8*time.Hour)
+	return v
+}
+
+func fixedReviews(n int) []message.Review {
+	var out []message.Review
+	for i := range n {
+		r := message.Review{Author: "reviewer-" + string(rune('a'+i%26)), State: message.Approved, Reason: "fine with me", Created: fixed().Created.Add(time.Duration(i) * time.Minute)}
+		if i%3 == 2 {
+			r.State, r.Reason = message.Denied, ""
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// hostile puts a text wherever a user or an administrator can put one.
+func hostile(s string) message.View {
+	v := fixed()
+	v.ID, v.User, v.Cluster, v.Reason, v.ResolveReason, v.AccessList = s, s, s, s, s, s
+	v.Roles, v.Logins, v.Resources = []string{s, s + "2"}, map[string][]string{s: {s, s}}, []string{s, s}
+	v.Status = message.Promoted
+	v.Reviews = []message.Review{{Author: s, State: message.Status(s), Reason: s, Created: v.Created}}
+	return v
+}
+
+func hostileTexts() map[string]string {
+	return map[string]string{
+		"everyone":  "@everyone @here <@&123456789> <@!42> <#7> <t:0:R> </cmd:1> <a:x:1>",
+		"links":     "[Approve](https://evil.example/) https://evil.example/ <https://evil.example/>",
+		"markdown":  "**bold** __u__ ~~s~~ ||spoiler|| # head\n# Head\n> quote\n- list\n*Status*: ✅ APPROVED",
+		"backticks": "` ``` ```` `[x](https://evil.example)` ```\n*Status*: ✅ APPROVED\n``` \\`",
+		"emoji":     strings.Repeat("😀", 10_000),
+		"direction": "user\u202Egnp.exe\u2066 @every\u202Eone \u200Fabc \x00\x1b[31m",
+		"marks":     strings.Repeat("*_`~|<[]:\\@here", 1000),
+	}
+}
+
+func TestMessagesLookAsAgreed(t *testing.T) {
+	for name, change := range map[string]func(*message.View){
+		"pending":   func(*message.View) {},
+		"resources": func(v *message.View) { v.Resources, v.Logins = []string{"node/db-1", "app/grafana"}, nil },
+		"no-page":   func(v *message.View) { v.Link = "" },
+		"reviewed":  func(v *message.View) { v.Reviews = fixedReviews(3) },
+		"many-reviews": func(v *message.View) {
+			v.Reviews, v.Status, v.ResolveReason = fixedReviews(30), message.Approved, "enough"
+		},
+		"promoted": func(v *message.View) { v.Status, v.AccessList = message.Promoted, "Database admins" },
+	} {
+		v := fixed()
+		change(&v)
+		withCard, _ := shape(t, announcement(v, false, ""))
+		golden(t, name, withCard)
+		plain, _ := shape(t, announcement(v, true, ""))
+		golden(t, name+"-plain", plain)
+	}
+	v := fixed()
+	v.Status = message.Approved
+	golden(t, "notice", noticeText(v)+"\n")
+	golden(t, "reply", replyText(fixedReviews(1)[0])+"\n")
+}
+
+func TestHostileTextsCannotPingBreakOrForge(t *testing.T) {
+	for name, s := range hostileTexts() {
+		for style, c := range map[string]content{
+			"": announcement(hostile(s), false, ""), "-plain": announcement(hostile(s), true, ""),
+			"-reply": {text: replyText(hostile(s).Reviews[0])}, "-notice": {text: noticeText(hostile(s))},
+		} {
+			text, seen := shape(t, c)
+			golden(t, "hostile-"+name+style, text)
+			checkHarmless(t, name+style, c, seen)
+		}
+	}
+}
+
+// checkHarmless holds a message against the limits, and looks that it mentions
+// nobody and leads nowhere but to Teleport.
+func checkHarmless(t *testing.T, name string, c content, seen discordapi.Rendered) {
+	t.Helper()
+	if n := size(c.text); n > contentLimit {
+		t.Errorf("%s: content of %d", name, n)
+	}
+	if len(c.embeds) > embedsLimit {
+		t.Errorf("%s: %d embeds", name, len(c.embeds))
+	}
+	if len(seen.Mentions) != 0 {
+		t.Errorf("%s: mentions %v", name, seen.Mentions)
+	}
+	for _, link := range seen.Links {
+		if link != fixed().Link {
+			t.Errorf("%s: leads to %s", name, link)
+		}
+	}
+	states := 0
+	for l := range strings.Lines(fence.ReplaceAllString(c.text, "")) {
+		if strings.HasPrefix(l, "*Status*: ") {
+			states++
+		}
+	}
+	if states > 1 {
+		t.Errorf("%s: tells %d states\n%s", name, states, c.text)
+	}
+}
+
+// fence is quoted text of several lines.
+var fence = regexp.MustCompile("(?s)```.*?```")
+
+func TestTheNewestReviewsAreShownInFull(t *testing.T) {
+	for _, n := range []int{0, 1, 8, 9, 50, 1000} {
+		v := fixed()
+		v.Reviews = fixedReviews(n)
+		embeds := announcement(v, false, "").embeds
+		shown := 0
+		for _, e := range embeds {
+			if e.Author != nil {
+				shown++
+			}
+		}
+		if want := min(n, embedsLimit-2); shown != want {
+			t.Errorf("%d reviews: %d shown, want %d", n, shown, want)
+		}
+		if n > 0 && embeds[len(embeds)-1].Author.Name != v.Reviews[n-1].Author {
+			t.Errorf("%d reviews: the newest is not last", n)
+		}
+	}
+}
+
+func TestTheRequesterIsNamedInTheCard(t *testing.T) {
+	_, seen := shape(t, announcement(fixed(), false, discordapi.AliceID))
+	if !slices.Equal(seen.Mentions, []string{discordapi.AliceID}) {
+		t.Errorf("mentions %v", seen.Mentions)
+	}
+}
+
+func FuzzAnnouncement(f *testing.F) {
+	for _, s := range hostileTexts() {
+		f.Add(s, "x", s, 3, true)
+	}
+	f.Add("", "", "", 0, false)
+	f.Fuzz(func(t *testing.T, name, list, reason string, n int, plain bool) {
+		n = min(max(n, 0), 60)
+		v := hostile(name)
+		v.Reason, v.Status = reason, message.Pending
+		v.Resources = slices.Repeat([]string{list}, n)
+		for i := range n {
+			role := list + string(rune('a'+i))
+			v.Roles = append(v.Roles, role)
+			v.Logins[role] = []string{name, list}
+			v.Reviews = append(v.Reviews, message.Review{Author: name, State: message.Status(list), Reason: reason})
+		}
+		c := announcement(v, plain, "")
+		_, seen := shape(t, c)
+		if size(c.text) > contentLimit || len(seen.Mentions) != 0 {
+			t.Errorf("content of %d mentions %v\n%s", size(c.text), seen.Mentions, c.text)
+		}
+		sent, err := json.Marshal(body{Content: c.text, Embeds: c.embeds, Components: c.buttons})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := discordapi.Check(sent); err != nil {
+			t.Errorf("%v in %s", err, sent)
+		}
+	})
+}
