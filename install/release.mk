@@ -3,9 +3,17 @@
 ARCHES      := amd64 arm64
 RELEASE_DIR ?= build/release
 EPOCH       ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+REVISION    ?= $(shell git rev-parse HEAD 2>/dev/null)
 IMAGE_TAG   := $(subst +,_,$(VERSION))
-IMAGE_URL   ?=
+# Where the source is published, for the label of the images.
+IMAGE_SOURCE ?=
 DOCKER      ?= docker
+
+# Asked once: a commit while a release is built must not end up in half of it.
+GITREF   := $(GITREF)
+EPOCH    := $(EPOCH)
+REVISION := $(REVISION)
+export VERSION GITREF EPOCH REVISION
 
 TITLE_slack     := Slack
 TITLE_discord   := Discord
@@ -40,28 +48,27 @@ stage-%: FORCE
 	@sed 's/@PLUGIN@/$*/g; s/@TITLE@/$(TITLE_$*)/g' install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service
 	@echo 'v$(VERSION)' >$(DIR)/VERSION
 
-# What the images are made of; docker/Dockerfile says how.
-image-files: version-check
-	@mkdir -p build/image
-	@$(GO) run ./install/roots >build/image/ca-certificates.crt
-	@$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) image-binary-sandbox $(foreach s,$(SERVICES),image-binary-$(s)) &&) true
+image: version-check ## build the container images of all plugins and of the sandbox, for amd64 and arm64
+	@mkdir -p build/image && $(GO) run ./install/roots >build/image/ca-certificates.crt
+	@$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) $(foreach s,sandbox $(SERVICES),image-$(s)) &&) true
+	@$(foreach s,sandbox $(SERVICES),$(DOCKER) tag teleport-plugin-$(s):$(IMAGE_TAG)-$(HOST_ARCH) teleport-plugin-$(s):$(IMAGE_TAG) &&) true
 
-image-binary-sandbox: FORCE
-	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o build/image/linux-$(ARCH)/teleport-sandbox ./lib/sandbox/cmd/teleport-sandbox
+HOST_ARCH    = $(shell $(GO) env GOHOSTARCH)
+main_package = $(if $(filter sandbox,$(1)),lib/sandbox,access/$(1))/cmd/teleport-$(1)
+# In the two dialects of date.
+CREATED      = $(shell date -u -d @$(EPOCH) +%FT%TZ 2>/dev/null || date -u -r $(EPOCH) +%FT%TZ)
 
-image-binary-%: FORCE
-	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o build/image/linux-$(ARCH)/teleport-$* ./access/$*/cmd/teleport-$*
-
-image: image-files ## build the container images of all plugins and of the sandbox, for amd64 and arm64
-	@$(foreach s,sandbox $(SERVICES),$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) docker-$(s) &&)) true
-	@$(foreach s,sandbox $(SERVICES),$(DOCKER) tag teleport-plugin-$(s):$(IMAGE_TAG)-$(shell $(GO) env GOHOSTARCH) teleport-plugin-$(s):$(IMAGE_TAG) &&) true
-
-docker-%: FORCE
-	$(DOCKER) build --quiet --platform linux/$(ARCH) --file docker/Dockerfile --tag teleport-plugin-$*:$(IMAGE_TAG)-$(ARCH) \
-		--build-arg PLUGIN=$* --build-arg TARGETARCH=$(ARCH) --build-arg VERSION=$(VERSION) \
-		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null) --build-arg SOURCE=$(IMAGE_URL) \
-		--build-arg CREATED=$(shell date -u -d @$(EPOCH) +%Y-%m-%dT%H:%M:%SZ 2>/dev/null || date -u -r $(EPOCH) +%Y-%m-%dT%H:%M:%SZ) \
-		build/image
+# The image of one plugin for one ARCH. Its files, laid out as in the image, are
+# all that the builder is given.
+image-%: DIR = build/image/$*-$(ARCH)
+image-%: FORCE
+	@mkdir -p $(DIR)/etc/ssl/certs $(DIR)/usr/local/bin
+	@cp build/image/ca-certificates.crt $(DIR)/etc/ssl/certs/
+	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o $(DIR)/usr/local/bin/teleport-plugin ./$(call main_package,$*)
+	@$(DOCKER) build --quiet --platform linux/$(ARCH) --file docker/Dockerfile --tag teleport-plugin-$*:$(IMAGE_TAG)-$(ARCH) \
+		--build-arg PLUGIN=$* --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		--build-arg SOURCE=$(IMAGE_SOURCE) --build-arg CREATED=$(CREATED) $(DIR)
+	@echo "built teleport-plugin-$*:$(IMAGE_TAG)-$(ARCH)"
 
 image-test: ## build the images and run them against the sandbox
 	@if $(DOCKER) info >/dev/null 2>&1; then \
@@ -87,4 +94,4 @@ build/debian:
 reproducible-test: ## build the archives in two folders and compare them
 	SERVICES='$(SERVICES)' install/test/reproducible.sh
 
-.PHONY: release version-check image-files image image-test ship-test reproducible-test
+.PHONY: release version-check image image-test ship-test reproducible-test
