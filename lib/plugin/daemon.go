@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 	"syscall"
@@ -49,8 +48,6 @@ func newDaemon(i Integration, f flags, log *diag.Logger) (*daemon, error) {
 		metrics: diag.NewMetrics(registry),
 	}
 	d.conditions = newConditions(d.health, log.Logger)
-	// The Teleport client logs through the standard library.
-	slog.SetDefault(slog.New(diag.NewSlogHandler(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)))))
 	if err := d.serve(registry); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
@@ -111,6 +112,8 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 		return 1
 	}
 	defer log.Close() //nolint:errcheck // nobody is left to be told
+	// The Teleport client logs through the standard library.
+	slog.SetDefault(slog.New(diag.NewSlogHandler(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)))))
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)
@@ -124,6 +127,23 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 	}
 	log.Info("The plugin has shut down")
 	return 0
+}
+
+// Serve runs an integration within this process, as the command start does, until
+// the context ends and what is under way has finished.
+func Serve(ctx context.Context, i Integration, configPath string, log *zap.Logger) error {
+	settings, err := load(i, configPath, log)
+	if err != nil {
+		return err
+	}
+	d, err := newDaemon(i, flags{config: configPath}, &diag.Logger{Logger: log})
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 1)
+	stop := context.AfterFunc(ctx, func() { signals <- syscall.SIGTERM })
+	defer stop()
+	return d.run(context.WithoutCancel(ctx), settings, signals)
 }
 
 // failFastVariable asks to stop where the connection is lost, for those who

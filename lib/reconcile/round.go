@@ -234,14 +234,14 @@ func (r *Reconciler) fields(id string, d plugindata.Delivery) []zap.Field {
 	return fields
 }
 
-// credentialsPause is how long no call is made after the service refused our
-// credentials: it is for a person to mend, and some services ban those who
-// insist.
+// credentialsPause is how long no call is made, at the most, after the service
+// refused our credentials: it is for a person to mend, and some services ban
+// those who insist.
 const credentialsPause = 30 * time.Second
 
 func (r *Reconciler) refuseFor(err error) {
 	r.mu.Lock()
-	r.refuse = time.Now().Add(credentialsPause)
+	r.refuse = time.Now().Add(min(credentialsPause, r.Timing.RetryMax))
 	r.mu.Unlock()
 	r.Health.Set(ConditionService, false, err.Error())
 }
