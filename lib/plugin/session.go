@@ -20,8 +20,10 @@ import (
 
 // Periods of the session's own checks.
 const (
-	// checkPeriod is how often the service is asked whether it knows us.
-	checkPeriod = 5 * time.Minute
+	// checkPeriod is how often the service is asked whether it knows us, and
+	// recheckPeriod how often while it does not.
+	checkPeriod   = 5 * time.Minute
+	recheckPeriod = 30 * time.Second
 	// lookPeriod is how often it is looked whether requests wait for too long.
 	lookPeriod = 5 * time.Second
 	// tooLong is how long a request may wait before that is a condition.
@@ -171,7 +173,7 @@ func (s *session) watchOptions() watch.Options {
 func (s *session) look(ctx context.Context) {
 	tick := time.NewTicker(lookPeriod)
 	defer tick.Stop()
-	checked := time.Now()
+	next := time.Now().Add(recheckPeriod)
 	for {
 		since := s.reconciler.Undelivered()
 		if late := !since.IsZero() && time.Since(since) > tooLong; late {
@@ -179,9 +181,10 @@ func (s *session) look(ctx context.Context) {
 		} else {
 			s.conditions.Set(conditionDelivering, true, "")
 		}
-		if time.Since(checked) > checkPeriod {
-			checked = time.Now()
+		if time.Now().After(next) {
+			next = time.Now().Add(checkPeriod)
 			if err := s.check(ctx); err != nil {
+				next = time.Now().Add(recheckPeriod)
 				s.log.Debug("The service could not be checked", zap.Error(err))
 			}
 		}

@@ -267,12 +267,13 @@ func (r *Reconciler) track(id string) *track {
 	return t
 }
 
-// finish forgets what was remembered of an unfinished request.
+// finish forgets what was remembered of an unfinished request, and all of one
+// that is gone.
 func (r *Reconciler) finish(id, version string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.tracks, id)
-	if version == "" {
+	if version == "" || r.gone[id] {
 		delete(r.done, id)
 		delete(r.gone, id)
 		return

@@ -119,9 +119,7 @@ func Run(ctx context.Context, o Options) error {
 	for ctx.Err() == nil {
 		var err error
 		if src == nil {
-			if src, err = o.Connect(ctx); err == nil {
-				f.failures = 0
-			}
+			src, err = o.Connect(ctx)
 		}
 		if err == nil {
 			src, err = f.follow(ctx, src)
@@ -144,7 +142,7 @@ func Run(ctx context.Context, o Options) error {
 type follower struct {
 	Options
 	first    bool // no catch-up was finished yet
-	failures int  // connections in a row that came to nothing
+	failures int  // connections in a row on which no stream was confirmed
 }
 
 // lost says what is wrong and waits before the next try.
@@ -160,11 +158,7 @@ func (f *follower) lost(ctx context.Context, err error) error {
 	f.failures++
 	wait := min(20*time.Millisecond<<min(f.failures-1, 16), f.BackoffMax)
 	wait = time.Duration(float64(wait) * (0.75 + 0.5*rand.Float64()))
-	if f.failures == 1 || f.failures%60 == 0 {
-		f.Log.Warn("Lost the connection to Teleport; connecting again", zap.Error(err), zap.Int("failures", f.failures))
-	} else {
-		f.Log.Debug("Could not connect to Teleport", zap.Error(err), zap.Int("failures", f.failures))
-	}
+	f.Log.Debug("Connecting to Teleport again", zap.Error(err), zap.Int("failures", f.failures))
 	select {
 	case <-ctx.Done():
 	case <-time.After(wait):
@@ -199,6 +193,7 @@ func (f *follower) follow(ctx context.Context, src Source) (next Source, err err
 	if err != nil {
 		return nil, err
 	}
+	f.failures = 0
 	f.Observer.Streaming(time.Now())
 	f.Log.Info("Watching access requests", zap.Strings("kinds", confirmed))
 	rules := make(chan struct{}, 1)
