@@ -59,10 +59,7 @@ type content struct {
 
 // options always gives the blocks, also none: chat.update would keep the old ones.
 func (c content) options() []slack.MsgOption {
-	opts := []slack.MsgOption{
-		slack.MsgOptionText(c.text, false), slack.MsgOptionBlocks(c.blocks...),
-		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
-	}
+	opts := []slack.MsgOption{slack.MsgOptionText(c.text, false), slack.MsgOptionBlocks(c.blocks...)}
 	if c.mark != nil {
 		opts = append(opts, slack.MsgOptionMetadata(*c.mark))
 	}

@@ -123,7 +123,8 @@ func (s *service) post(ctx context.Context, address string, c content, opts ...s
 
 func (s *service) send(ctx context.Context, address string, opts []slack.MsgOption) (m plugindata.Message, err error) {
 	err = s.do(ctx, "chat.postMessage", address, func(ctx context.Context, api *slack.Client) error {
-		channel, ts, err := api.PostMessageContext(ctx, address, opts...)
+		channel, ts, err := api.PostMessageContext(ctx, address, append(opts,
+			slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())...)
 		if err != nil {
 			return err
 		}
@@ -321,7 +322,9 @@ func (s *service) conversation(ctx context.Context, address string) (id string, 
 		if err != nil {
 			return err
 		}
-		id = ch.ID
+		if ch != nil { // it is nil when the answer holds none
+			id = ch.ID
+		}
 		return answered(id != "")
 	})
 	return id, err
@@ -419,7 +422,7 @@ func (s *service) inspect(ctx context.Context, name string) string {
 	switch {
 	case hasCode(err, "channel_not_found"):
 		return fmt.Sprintf("the channel %s does not exist or is private; invite the app to it with /invite", name)
-	case err != nil:
+	case err != nil || ch == nil:
 		return "" // cannot be looked at, which is no fault of the channel
 	case ch.IsArchived:
 		return fmt.Sprintf("the channel %s (#%s) is archived; name another one", name, ch.Name)
