@@ -110,7 +110,7 @@ func (s *Sandbox) renew(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			if err := s.RenewIdentities(); err != nil {
-				s.opts.Output("sandbox", err.Error())
+				s.plugins.say("sandbox", err.Error())
 			}
 		case <-ctx.Done():
 			return

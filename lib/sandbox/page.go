@@ -2,8 +2,8 @@ package sandbox
 
 import (
 	"embed"
-	"io/fs"
 	"net/http"
+	"path"
 )
 
 //go:embed page
@@ -11,14 +11,13 @@ var pageFiles embed.FS
 
 // page serves the page.
 func page() http.Handler {
-	files, err := fs.Sub(pageFiles, "page")
-	if err != nil {
-		panic(err) // The name is a constant and valid.
-	}
-	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := path.Join("page", path.Clean("/"+r.URL.Path))
+		if name == "page" {
+			name = "page/index.html"
+		}
 		// Another sandbox may run at the same address tomorrow.
 		w.Header().Set("Cache-Control", "no-cache")
-		server.ServeHTTP(w, r)
+		http.ServeFileFS(w, r, pageFiles, name)
 	})
 }

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +23,7 @@ type Plugin struct {
 // plugins runs plugins.
 type plugins struct {
 	ctx    context.Context
+	stop   context.CancelFunc
 	output func(source, line string)
 	// changed is called when a plugin has started or ended.
 	changed func()
@@ -37,8 +40,9 @@ type runningPlugin struct {
 	*child.Child
 }
 
-func newPlugins(ctx context.Context, output func(source, line string), changed func()) *plugins {
-	return &plugins{ctx: ctx, output: output, changed: changed}
+func newPlugins(output func(source, line string), changed func()) *plugins {
+	ctx, stop := context.WithCancel(context.Background())
+	return &plugins{ctx: ctx, stop: stop, output: output, changed: changed}
 }
 
 // StartPlugin writes the config of a plugin into dir and keeps the plugin
@@ -47,7 +51,11 @@ func newPlugins(ctx context.Context, output func(source, line string), changed f
 // as two replicas.
 func (s *Sandbox) StartPlugin(plugin, dir string) error {
 	name, path := parsePlugin(plugin)
-	if _, err := s.service(name); err != nil {
+	_, err := s.service(name)
+	if err != nil {
+		return fmt.Errorf("starting the plugin %s: %w", plugin, err)
+	}
+	if path, err = exec.LookPath(path); err != nil {
 		return fmt.Errorf("starting the plugin %s: %w", plugin, err)
 	}
 	config, err := s.WriteConfig(dir, name)
@@ -100,11 +108,12 @@ func (p *plugins) say(name, line string) {
 	p.output(name, line)
 }
 
-// wait waits for all plugins to have ended; their context must end.
-func (p *plugins) wait() {
+// close ends all plugins and waits until they have ended.
+func (p *plugins) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.stop()
 	p.waits.Wait()
 }
 
@@ -124,7 +133,10 @@ func (p *plugins) kill(name string) error {
 	defer p.mu.Unlock()
 	for _, r := range p.running {
 		if r.name == name {
-			return r.Kill()
+			if err := r.Kill(); err != nil {
+				return refusal(http.StatusConflict, "%v", err)
+			}
+			return nil
 		}
 	}
 	return notFound("the sandbox runs no plugin %q", name)

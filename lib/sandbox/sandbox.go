@@ -89,7 +89,7 @@ func Start(opts Options) (*Sandbox, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sandbox{opts: opts, cluster: c, changes: newHub(), identities: make(map[string]string), stop: cancel}
-	s.plugins = newPlugins(ctx, opts.Output, s.changes.tell)
+	s.plugins = newPlugins(opts.Output, s.changes.tell)
 	s.vendors, s.services = newVendors()
 	if err := s.furnish(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -108,8 +108,8 @@ func Start(opts Options) (*Sandbox, error) {
 // everything else. It waits for all that the sandbox started.
 func (s *Sandbox) Close() error {
 	s.closing.Do(func() {
+		s.plugins.close()
 		s.stop()
-		s.plugins.wait()
 		s.changes.close()
 		s.background.Wait()
 		errs := make([]error, 0, len(s.services)+1)

@@ -169,6 +169,7 @@ func TestCommands(t *testing.T) {
 		{"no address", []string{"start", "--addr", "nowhere"}, 1, "listening for the page"},
 		{"a directory that cannot be made", []string{"start", "--addr", "127.0.0.1:0", "--dir", filepath.Join(file, "x")}, 1, "making the directory"},
 		{"a plugin of no service", []string{"start", "--addr", "127.0.0.1:0", "--plugin", "/bin/teleport-teams"}, 1, `no service "teams"`},
+		{"a plugin that is not there", []string{"start", "--addr", "127.0.0.1:0", "--plugin", "/nonexistent/teleport-slack"}, 1, "no such file"},
 		{"identities without life", []string{"start", "--addr", "127.0.0.1:0", "--identity-ttl", "-1s"}, 1, "identity"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
