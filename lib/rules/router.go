@@ -41,8 +41,8 @@ type Options struct {
 	Plugin  string
 	Cluster Cluster
 	// Labels returns the labels of each resource of the request, by the
-	// request's id. It is asked only if a condition mentions labels. Nil, and
-	// a refusal, stand for no labels.
+	// request's id, as [ClusterLabels] does. It is asked only if a condition
+	// mentions labels. Nil, and a refusal, stand for no labels.
 	Labels func(ctx context.Context, request string) ([]map[string]string, error)
 	// Note, if not nil, is told what the plugin has to do without, under a
 	// name; the empty text takes it back.
@@ -215,17 +215,20 @@ func (r *Router) Recipients(ctx context.Context, v message.View) []string {
 			zap.String("request_id", v.ID), zap.Error(err))
 		return nil
 	}
-	var list []string
+	var list, matched []string
 	for _, rule := range rules {
 		if !r.matches(rule, env) {
 			continue
 		}
+		matched = append(matched, rule.name)
 		for _, name := range rule.recipients {
 			if !slices.Contains(list, name) {
 				list = append(list, name)
 			}
 		}
 	}
+	r.Log.Debug("Applied the access monitoring rules", zap.String("request_id", v.ID),
+		zap.Int("rules", len(rules)), zap.Strings("matching", matched))
 	return list
 }
 
