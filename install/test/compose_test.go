@@ -1,0 +1,109 @@
+package shiptest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// compose is the program that reads the compose file, in either of its forms.
+func compose(t *testing.T) []string {
+	t.Helper()
+	if exec.Command("docker", "compose", "version").Run() == nil {
+		return []string{"docker", "compose"}
+	}
+	if _, err := exec.LookPath("docker-compose"); err != nil {
+		t.Skip("the compose file was not tested: neither 'docker compose' nor docker-compose is installed")
+	}
+	return []string{"docker-compose"}
+}
+
+// freePort is a port of the loopback interface on which nobody listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// The file as it lies in the source shows a request in every service.
+func TestImageCompose(t *testing.T) {
+	tag := need(t, "IMAGE_TAG", "image-test")
+	program := compose(t)
+	t.Setenv("TAG", tag)
+	t.Setenv("PORT", freePort(t))
+	project := append(program[1:], "--project-name", "shiptest", "--file", "../../docker/compose.yml")
+	run := func(args ...string) string {
+		return output(t, program[0], append(project[:len(project):len(project)], args...)...)
+	}
+	run(append([]string{"up", "--detach", "sandbox"}, services()...)...)
+	defer run("down", "--volumes")
+
+	api := "http://127.0.0.1:" + os.Getenv("PORT") + "/api/"
+	eventually(t, "the page of the sandbox answers", func() bool {
+		_, err := get(api + "state")
+		return err == nil
+	})
+	id := request(t, api+"requests")
+	for _, service := range services() {
+		eventually(t, service+" shows the request", func() bool { return shows(t, api, service, id) })
+	}
+	run("stop")
+	for _, service := range services() {
+		container := strings.TrimSpace(run("ps", "--quiet", service))
+		if code := strings.TrimSpace(docker(t, "inspect", "--format={{.State.ExitCode}}", container)); code != "0" {
+			t.Errorf("%s stopped with %s", service, code)
+		}
+	}
+}
+
+func get(url string) ([]byte, error) {
+	response, err := http.Get(url) //nolint:gosec // an address of the test's own
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}
+
+// request creates a request through the API of the sandbox.
+func request(t *testing.T, url string) (id string) {
+	t.Helper()
+	body := `{"user":"alice@example.com","roles":["demo-role"],"reason":"a test"}`
+	response, err := http.Post(url, "application/json", bytes.NewReader([]byte(body))) //nolint:gosec // as above
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var created struct{ ID string }
+	if err := json.NewDecoder(response.Body).Decode(&created); err != nil || created.ID == "" {
+		t.Fatalf("the request was answered with %s, %v", response.Status, err)
+	}
+	return created.ID
+}
+
+func shows(t *testing.T, api, service, id string) bool {
+	t.Helper()
+	text, err := get(api + "state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state struct{ Services map[string]json.RawMessage }
+	if err := json.Unmarshal(text, &state); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(state.Services[service]), id)
+}
