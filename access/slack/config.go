@@ -56,7 +56,7 @@ func (c *Config) Validate(f *config.Faults) {
 			c.RoleToRecipients = config.Recipients{config.Anyone: c.Slack.Recipients}
 			return
 		}
-		f.Warn("slack.recipients", "it has no effect beside [role_to_recipients]", "remove it")
+		f.In("slack").Warn("recipients", "it has no effect beside [role_to_recipients]", "remove it")
 	}
 	c.RoleToRecipients.Require(f.In("role_to_recipients"))
 }
