@@ -56,6 +56,8 @@ function step(r, action, title) {
 
 function reviewForm(r, users) {
   const author = el("select", { name: "author", "aria-label": "Reviewer" }, users.filter((u) => u !== r.user).map((u) => el("option", { value: u }, u)));
+  const suggested = r.suggested_reviewers.find((u) => u !== r.user && users.includes(u));
+  if (suggested) author.value = suggested;
   const reason = el("input", { name: "reason", placeholder: "Reason (optional)", "aria-label": "Reason of the review", autocomplete: "off", maxLength: 4096 });
   const review = async (state) => {
     if (!await send("POST", "/api/requests/" + encodeURIComponent(r.id) + "/reviews", { author: author.value, state, reason: reason.value })) return;
