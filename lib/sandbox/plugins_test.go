@@ -43,8 +43,8 @@ func standIn(t *testing.T, name string) string {
 // and finish before the sandbox is gone.
 func TestPluginsAreRun(t *testing.T) {
 	var said notes
-	sb := start(t, sandbox.Options{Output: said.add})
 	dir := t.TempDir()
+	sb := start(t, sandbox.Options{Output: said.add})
 	path := standIn(t, "teleport-slack")
 	for _, plugin := range []string{path, "slack=" + path, "discord=" + path} {
 		if err := sb.StartPlugin(plugin, dir); err != nil {

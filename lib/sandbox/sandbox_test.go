@@ -119,8 +119,9 @@ func TestWriteConfigRefusesWhatItCannotDo(t *testing.T) {
 
 // Identities are replaced before they end, over and over.
 func TestIdentitiesAreRenewed(t *testing.T) {
+	dir := t.TempDir() // before the sandbox, so that it outlives the renewals
 	sb := start(t, sandbox.Options{IdentityTTL: 60 * time.Millisecond})
-	path, err := sb.WriteConfig(t.TempDir(), "slack")
+	path, err := sb.WriteConfig(dir, "slack")
 	if err != nil {
 		t.Fatal(err)
 	}
