@@ -56,3 +56,28 @@ func TestATableMayBeAbbreviated(t *testing.T) {
 		t.Errorf("the keys of the table are not listed: %+v", keys)
 	}
 }
+
+// ban is a table in which a misspelt key must not pass.
+type ban struct {
+	Roles []string `toml:"roles" doc:"what is forbidden"`
+}
+
+// Exact makes unknown keys a fault.
+func (ban) Exact() {}
+
+func TestATableOfBansTakesNoUnknownKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.toml")
+	if err := os.WriteFile(path, []byte("typo = 1\n[ban]\nrolse = ['a']\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var into struct {
+		Ban ban `toml:"ban"`
+	}
+	report, err := config.Load(path, &into)
+	if err == nil || !strings.Contains(err.Error(), "ban.rolse") || !strings.Contains(err.Error(), "did you mean ban.roles") {
+		t.Errorf("error %v", err)
+	}
+	if len(report.Warnings) != 1 || report.Warnings[0].Key != "typo" {
+		t.Errorf("warnings %v", report.Warnings)
+	}
+}

@@ -8,16 +8,27 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
+// exact is implemented by tables in which an unknown key is a fault: those whose
+// keys forbid something, where one that is misspelt would allow it.
+type exact interface {
+	Exact()
+}
+
 // unknown warns of a key that no field of v takes.
 func (l *loader) unknown(v reflect.Value, path, written, key string) {
-	l.warnings = append(l.warnings, Problem{
+	p := Problem{
 		File:    l.file,
 		Line:    l.lines[written],
 		Key:     written,
 		What:    "this key is unknown and has no effect",
 		Do:      advice(nearest(v, l.root, path, key)),
 		Unknown: true,
-	})
+	}
+	if _, strict := v.Addr().Interface().(exact); strict {
+		l.faults = append(l.faults, p)
+		return
+	}
+	l.warnings = append(l.warnings, p)
 }
 
 func advice(near string) string {
