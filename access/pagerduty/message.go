@@ -31,7 +31,11 @@ func title(v message.View) string {
 // details is the incident's text. What one needs to decide comes first, so that
 // it is never cut.
 func details(v message.View) string {
-	lines := []string{line(v.User) + " asks for access" + on(v.Created) + "."}
+	who := "Somebody"
+	if v.User != "" {
+		who = line(v.User)
+	}
+	lines := []string{who + " asks for access" + on(v.Created) + "."}
 	var rest []string
 	for _, f := range message.Fields(v) {
 		if f.Kind == message.Address || f.Label == "Approve" || f.Label == "Deny" {
@@ -47,7 +51,7 @@ func field(f message.Field) string {
 	text := f.Label + ": "
 	switch f.Kind {
 	case message.Block:
-		text += quote(f.Text)
+		return f.Label + ":" + quote(f.Text)
 	case message.Moment:
 		text += f.Time.UTC().Format(time.RFC822)
 	case message.Address:
@@ -65,7 +69,7 @@ func field(f message.Field) string {
 func reviewNote(r message.Review) string {
 	text := "Review by " + line(r.Author) + on(r.Created) + ": " + line(string(r.State))
 	if r.Reason != "" {
-		text += "\nReason: " + quote(r.Reason)
+		text += "\nReason:" + quote(r.Reason)
 	}
 	return message.Cut(text, noteLimit)
 }
@@ -77,7 +81,7 @@ func resolutionNote(v message.View) string {
 		text += " to the access list " + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
-		text += "\nReason: " + quote(v.ResolveReason)
+		text += "\nReason:" + quote(v.ResolveReason)
 	}
 	return message.Cut(text, noteLimit)
 }

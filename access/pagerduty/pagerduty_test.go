@@ -164,7 +164,7 @@ func TestReviewsBecomeNotes(t *testing.T) {
 	if found, err := r.FindReply(t.Context(), m, v, 0); !found || err != nil {
 		t.Errorf("not found after it was written: %v, %v", found, err)
 	}
-	want := []string{"Review by erin on 04 Mar 26 05:07 UTC: APPROVED\nReason: \n> fine with me"}
+	want := []string{"Review by erin on 04 Mar 26 05:07 UTC: APPROVED\nReason:\n> fine with me"}
 	if got := contents(r.incident(t, m)); !slices.Equal(got, want) {
 		t.Errorf("notes %q, want %q", got, want)
 	}
@@ -178,10 +178,10 @@ func TestReviewsBecomeNotes(t *testing.T) {
 
 func TestEachEndResolvesWithANote(t *testing.T) {
 	for status, want := range map[message.Status]string{
-		message.Approved: "Access request approved\nReason: \n> as agreed",
-		message.Denied:   "Access request denied\nReason: \n> as agreed",
-		message.Promoted: "Access request promoted to the access list On-call engineers\nReason: \n> as agreed",
-		message.Expired:  "Access request expired\nReason: \n> as agreed",
+		message.Approved: "Access request approved\nReason:\n> as agreed",
+		message.Denied:   "Access request denied\nReason:\n> as agreed",
+		message.Promoted: "Access request promoted to the access list On-call engineers\nReason:\n> as agreed",
+		message.Expired:  "Access request expired\nReason:\n> as agreed",
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			r := newRig(t, "")
@@ -226,9 +226,7 @@ func TestAResolutionThatIsTriedAgainWritesItsNoteOnce(t *testing.T) {
 			if err := r.Edit(t.Context(), m, ended(message.Denied)); err == nil {
 				t.Error("the failure was not told")
 			}
-			r.transport = outbound.NewTransport(outbound.Options{}) // a later time, when no limit holds
-			defer r.transport.CloseIdle()
-			r.http = r.transport.Client()
+			r.later(t)
 			if err := r.Edit(t.Context(), m, ended(message.Denied)); err != nil {
 				t.Fatal(err)
 			}

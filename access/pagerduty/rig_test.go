@@ -94,6 +94,14 @@ func newRigWith(t testing.TB, extra string, opts pagerdutyapi.Options, base http
 // fault makes calls fail.
 func (r *rig) fault(f fault.Fault) { r.api.Faults().Add(f) }
 
+// later makes it a time when no rate limit holds any more.
+func (r *rig) later(t testing.TB) {
+	t.Helper()
+	r.transport = outbound.NewTransport(outbound.Options{})
+	t.Cleanup(r.transport.CloseIdle)
+	r.http = r.transport.Client()
+}
+
 // within is the time for a call.
 func within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()

@@ -49,6 +49,9 @@ func (r *Rules) FromValue(raw any) error {
 	return nil
 }
 
+// Exact makes unknown keys a fault: a rule that is misspelt would forbid nothing.
+func (*Rules) Exact() {}
+
 // Validate checks the rules.
 func (r *Rules) Validate(f *config.Faults) {
 	if r.MaxEscalationLevel < 0 {
