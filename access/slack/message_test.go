@@ -176,11 +176,18 @@ func blockTexts(c content, kind string) []string {
 // What matters most stays in a message, however much else is in it.
 func TestReasonLinkAndStatusAreNeverPushedOut(t *testing.T) {
 	for name, v := range map[string]message.View{
-		"many roles":           request(manyRoles(500)),
-		"long roles":           request(manyRoles(30), func(v *message.View) { v.Roles[3] = strings.Repeat("&", 5000) }),
+		"many roles": request(manyRoles(500)),
+		"long roles": request(manyRoles(30), func(v *message.View) { v.Roles[3] = strings.Repeat("&", 5000) }),
+		"long roles and logins": request(manyRoles(roleLines), func(v *message.View) {
+			for i, role := range v.Roles {
+				v.Roles[i] += strings.Repeat("r", 300)
+				v.Logins[v.Roles[i]] = []string{role, strings.Repeat("l", 300)}
+			}
+		}),
 		"hostile in all parts": everywhere(strings.Repeat("&", 5000)),
 	} {
 		t.Run(name, func(t *testing.T) {
+			checkContent(t, v, announcement(v))
 			all := strings.Join(blockTexts(announcement(v), ""), "\n")
 			for _, part := range []string{"*Reason*: ", "*Link*: ", "*Status*: "} {
 				if !strings.Contains(all, part) {
