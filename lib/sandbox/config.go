@@ -102,9 +102,10 @@ func (s *Sandbox) RenewIdentities() error {
 	return nil
 }
 
-// renew renews the identities until ctx ends.
+// renew renews the identities until ctx ends, each time before half of their time
+// is over, when the plugins would begin to speak of it.
 func (s *Sandbox) renew(ctx context.Context) {
-	ticker := time.NewTicker(s.opts.IdentityTTL * 2 / 3)
+	ticker := time.NewTicker(s.opts.IdentityTTL * 2 / 5)
 	defer ticker.Stop()
 	for {
 		select {

@@ -27,7 +27,7 @@ type Options struct {
 	// teleport.example.com:443 when empty.
 	Cluster cluster.Options
 	// IdentityTTL is how long an identity of WriteConfig holds; it is renewed
-	// when two thirds of the time are over. DefaultIdentityTTL when zero.
+	// when two fifths of the time are over. DefaultIdentityTTL when zero.
 	IdentityTTL time.Duration
 	// Output is called with each line that a plugin writes, and with what
 	// becomes of the plugins; by one goroutine at a time. Nil drops them.
