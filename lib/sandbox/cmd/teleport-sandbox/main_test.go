@@ -56,7 +56,10 @@ func program(t *testing.T, args ...string) (*exec.Cmd, *buffer) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // an error where the test has waited already
+	})
 	return cmd, out
 }
 
@@ -125,8 +128,14 @@ func TestLife(t *testing.T) {
 
 // A plugin that dies is started again, and the line that says so can be seen.
 func TestPluginThatDies(t *testing.T) {
-	_, out := program(t, "start", "--addr", "127.0.0.1:0", "--plugin", "discord="+script(t, "exit 7\n"))
+	cmd, out := program(t, "start", "--addr", "127.0.0.1:0", "--dir", t.TempDir(), "--plugin", "discord="+script(t, "exit 7\n"))
 	await(t, out, `\[discord\] ended \(exit status 7\); starting it again in 1s`)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 func TestTwoReplicas(t *testing.T) {
