@@ -77,18 +77,21 @@ image-test: ## build the images and run them against the sandbox
 	else echo "The images were not tested: no container engine answers to '$(DOCKER) info'."; fi
 
 # The archives are tried where users are to unpack them: on a Debian system with
-# nothing on it. An upgrade needs a version before.
-ship-test: ship-tools build/debian ## install, upgrade and remove the archives on a bare Debian
+# nothing on it, and on one that systemd has booted, in a container. An upgrade
+# needs a version before.
+ship-test: ship-tools build/debian build/debian-systemd ## install, upgrade and remove the archives on a bare Debian
 	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/old VERSION=0.0.1 ARCHES=amd64
 	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/new VERSION=0.0.2-ship
-	SHIP_DIR=$(CURDIR)/build/ship DEBIAN=$(CURDIR)/build/debian SERVICES='$(SERVICES)' $(GO) test -count=1 -v -run Ship ./install/test
+	SHIP_DIR=$(CURDIR)/build/ship DEBIAN=$(CURDIR)/build/debian DEBIAN_SYSTEMD=$(CURDIR)/build/debian-systemd \
+		SERVICES='$(SERVICES)' $(GO) test -count=1 -v -run Ship ./install/test
 
 ship-tools: FORCE
 	@install/test/tools.sh
 
-build/debian:
+build/debian-systemd: INCLUDE = --include=systemd,systemd-sysv,dbus
+build/debian build/debian-systemd:
 	@mkdir -p build && rm -rf $@.new
-	debootstrap --variant=minbase bookworm $(CURDIR)/$@.new
+	debootstrap --variant=minbase $(INCLUDE) bookworm $(CURDIR)/$@.new
 	mv $@.new $@
 
 reproducible-test: ## build the archives in two folders and compare them

@@ -17,6 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"teleport-plugins/access/discord"
+	"teleport-plugins/access/pagerduty"
 	"teleport-plugins/access/slack"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox"
@@ -213,10 +215,9 @@ func TestIdentitiesHoldThePluginRole(t *testing.T) {
 // The command check, which tries every call that is needed, is content with the
 // role as it is, and with no less.
 func TestPluginWorksWithItsRole(t *testing.T) {
-	integrations := map[string]plugin.Integration{"slack": slack.Integration()}
-	for service, integration := range integrations {
-		role := pluginRole(t, service, false)
-		t.Run(service, func(t *testing.T) {
+	for _, integration := range []plugin.Integration{slack.Integration(), discord.Integration(), pagerduty.Integration()} {
+		role := pluginRole(t, integration.Name, false)
+		t.Run(integration.Name, func(t *testing.T) {
 			if out, code := check(t, integration, role); code != 0 {
 				t.Errorf("check gave %d:\n%s", code, out)
 			}
