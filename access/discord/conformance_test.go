@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (f farEnd) Posts(request string) (posts []conformance.Post) {
 			if m.Deleted || ch.ParentID != "" || !strings.Contains(m.Content, request) || !strings.Contains(m.Content, "Status") {
 				continue
 			}
-			p := conformance.Post{Place: ch.ID, ID: m.ID, Text: m.Rendered.Text, Pings: m.Mentions}
+			p := conformance.Post{Place: ch.ID, ID: m.ID, Text: withoutReviews(m), Pings: m.Mentions}
 			for _, r := range f.s.Messages(m.ID) {
 				p.Replies = append(p.Replies, r.Rendered.Text)
 				p.Pings = slices.Concat(p.Pings, r.Mentions)
@@ -48,6 +49,18 @@ func (f farEnd) Posts(request string) (posts []conformance.Post) {
 		}
 	}
 	return posts
+}
+
+// withoutReviews is the text of a post and its card. As in Teleport's own plugin
+// the post shows the present reviews too, which is no second telling: the suite
+// counts those in the thread.
+func withoutReviews(m discordapi.Message) string {
+	var all []json.RawMessage
+	if json.Unmarshal(m.Embeds, &all) != nil || len(all) < 2 {
+		return m.Rendered.Text
+	}
+	card, _ := json.Marshal(all[:1])
+	return discordapi.Render(m.Content, card, m.Components).Text
 }
 
 func (f farEnd) Remove(p conformance.Post) bool { return f.s.DeleteMessage(p.Place, p.ID) == nil }
