@@ -9,11 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/rules"
 	"teleport-plugins/lib/teleport"
 	"teleport-plugins/lib/watch"
 )
@@ -40,6 +43,7 @@ type session struct {
 	settings   Settings
 	parts      Parts
 	transport  *outbound.Transport
+	rules      *rules.Router
 	reconciler *reconcile.Reconciler
 	redial     chan struct{}
 
@@ -78,9 +82,12 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	if err := s.check(ctx); outbound.KindOf(err) == outbound.Credentials && err != nil {
 		return nil, fmt.Errorf("%s does not accept the credentials: %w", d.integration.Title, err)
 	}
+	s.rules = rules.New(rules.Options{
+		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
+	})
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: d.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Router: s.parts.Router, Codec: s.parts.Codec,
+		Service: s.parts.Service, Router: recipient.First{s.rules, s.parts.Router}, Codec: s.parts.Codec,
 		Cluster: cluster{s}, Decorator: newDecorator(s), Health: d.conditions, Observer: observe,
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
 		Log:    d.log.Logger, Place: s.place, Author: base.TeleportUser,
@@ -163,7 +170,7 @@ func (s *session) watchOptions() watch.Options {
 			return errors.Is(err, teleport.ErrServerTooOld) || errors.Is(err, teleport.ErrAddress)
 		},
 		Refused: teleport.IsDenied,
-		Sink:    s.reconciler, Health: s.conditions, Observer: observer{s.metrics}, Log: s.log.Logger,
+		Sink:    s.reconciler, Rules: s.rules, Health: s.conditions, Observer: observer{s.metrics}, Log: s.log.Logger,
 		Heartbeat: time.Duration(base.Delivery.Heartbeat), Resync: time.Duration(base.Delivery.Resync),
 	}
 }
@@ -287,6 +294,15 @@ func (s *session) traits(ctx context.Context, user string) (map[string][]string,
 	return conn.UserTraits(ctx, user)
 }
 
+// labels reads the labels of the resources that a request is for.
+func (s *session) labels(ctx context.Context, request string) ([]map[string]string, error) {
+	conn, err := s.current()
+	if err != nil {
+		return nil, err
+	}
+	return rules.ClusterLabels(ctx, conn, s.info.Load().ClusterName, request)
+}
+
 // cluster makes the reconciler's calls on the connection of the moment.
 type cluster struct{ s *session }
 
@@ -327,4 +343,18 @@ func (c cluster) SubmitReview(ctx context.Context, id, author, reason string) er
 		Author: author, ProposedState: types.RequestState_APPROVED, Reason: reason, Created: time.Now().UTC(),
 	})
 	return err
+}
+
+// ListRules reads the access monitoring rules that concern the plugin.
+func (c cluster) ListRules(ctx context.Context, plugin string, fn func(*rulesv1.AccessMonitoringRule) error) error {
+	conn, err := c.s.current()
+	if err != nil {
+		return err
+	}
+	return conn.ListRules(ctx, plugin, fn)
+}
+
+// UserTraits reads the traits of a user.
+func (c cluster) UserTraits(ctx context.Context, user string) (map[string][]string, error) {
+	return c.s.traits(ctx, user)
 }

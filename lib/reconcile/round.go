@@ -276,6 +276,9 @@ func (r *Reconciler) decide(ctx context.Context, t *track, f *flight, rec *plugi
 		p.until = time.Now().Add(r.backoff(p.failures))
 		r.folded.Warn("A rule could not decide an access request; it will be tried again",
 			zap.String("request_id", f.id), zap.Error(err))
+	case !d.Approve && d.Evidence == "":
+		rec.Progress.Decision = "no rule concerns the request"
+		delete(t.pauses, decision)
 	default:
 		rec.Progress.Decision = "left to people: " + d.Evidence
 		text := "An access request is left to people"
