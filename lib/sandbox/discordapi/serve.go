@@ -110,6 +110,11 @@ func (s *Server) serve(w http.ResponseWriter, c *call, h handler) {
 		return
 	}
 	f, faulty := s.takeFault(c)
+	if faulty && instead(f.Effect) { // logged first, since the caller may be gone after
+		s.logRequest(c, 0, string(f.Effect))
+		fault.Before(w, c.r, f)
+		return
+	}
 	if faulty && fault.Before(w, c.r, f) {
 		s.logRequest(c, 0, string(f.Effect))
 		return
@@ -135,6 +140,11 @@ func (s *Server) serve(w http.ResponseWriter, c *call, h handler) {
 		return
 	}
 	writeJSON(w, status, body)
+}
+
+// instead reports whether an effect takes the place of the work and the answer.
+func instead(e fault.Effect) bool {
+	return e == fault.Status || e == fault.Hang || e == fault.Cut || e == fault.Garbage
 }
 
 // read takes in the body.
