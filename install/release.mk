@@ -97,4 +97,19 @@ build/debian build/debian-systemd:
 reproducible-test: ## build the archives in two folders and compare them
 	SERVICES='$(SERVICES)' install/test/reproducible.sh
 
-.PHONY: release version-check image image-test ship-test reproducible-test
+# Built on first use, and not through go.mod: it is large, and only tests use it.
+HELM_VERSION := v3.22.0
+HELM         ?= $(CURDIR)/build/tools/helm-$(HELM_VERSION)
+
+build/tools/helm-%:
+	GOBIN=$(CURDIR)/build/tools $(GO) install helm.sh/helm/v3/cmd/helm@$*
+	mv build/tools/helm $@
+
+helm-test: $(HELM:$(CURDIR)/%=%) ## check and render the charts
+	HELM=$(HELM) $(GO) test -count=1 ./install/helm
+
+charts: version-check $(HELM:$(CURDIR)/%=%) ## package the charts of all plugins into build/charts; VERSION=x.y.z
+	@mkdir -p build/charts
+	@$(foreach s,$(SERVICES),$(HELM) package install/helm/teleport-plugin-$(s) --version $(VERSION) --app-version $(VERSION) --destination build/charts &&) true
+
+.PHONY: helm-test charts release version-check image image-test ship-test reproducible-test

@@ -1,0 +1,244 @@
+package helm_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"teleport-plugins/access/discord"
+	"teleport-plugins/access/pagerduty"
+	"teleport-plugins/access/slack"
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/plugin"
+)
+
+// charts are the plugins, each with the least values that its chart needs and
+// the file in which the plugin expects its credential.
+var charts = []struct {
+	integration plugin.Integration
+	values      []string
+	credential  string
+}{
+	{slack.Integration(), []string{"slack.tokenFromSecret=creds", "roleToRecipients.*=general"}, "slack-token"},
+	{discord.Integration(), []string{"discord.tokenFromSecret=creds", "roleToRecipients.*=1234567890"}, "discord-token"},
+	{pagerduty.Integration(), []string{"pagerduty.apiKeyFromSecret=creds", "pagerduty.userEmail=a@example.com"}, "pagerduty_api_key"},
+}
+
+var required = []string{"teleport.address=teleport.example.com:443", "teleport.identitySecretName=identity"}
+
+// helm runs the program on a chart with the values set.
+func helm(t *testing.T, name string, values []string, command ...string) (string, error) {
+	t.Helper()
+	program := os.Getenv("HELM")
+	if program == "" {
+		t.Skip("the charts were not rendered, for want of the program helm; run make helm-test")
+	}
+	args := append(command, "teleport-plugin-"+name)
+	for _, v := range values {
+		args = append(args, "--set", v)
+	}
+	out, err := exec.Command(program, args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = errors.New(string(exit.Stderr) + string(out))
+	}
+	return string(out), err
+}
+
+type object map[string]any
+
+// at follows keys and indices into an object; it is nil where there is nothing.
+func (o object) at(path ...any) any {
+	var v any = map[string]any(o)
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[step]
+		case int:
+			list, _ := v.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			v = list[step]
+		}
+	}
+	return v
+}
+
+// render gives the objects of a chart by their kinds.
+func render(t *testing.T, name string, values ...string) map[string]object {
+	t.Helper()
+	text, err := helm(t, name, append(values, required...), "template", "rel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := make(map[string]object)
+	d := yaml.NewDecoder(strings.NewReader(text))
+	for {
+		var o map[string]any
+		if err := d.Decode(&o); errors.Is(err, io.EOF) {
+			return objects
+		} else if err != nil {
+			t.Fatalf("%v in:\n%s", err, text)
+		}
+		if kind, ok := o["kind"].(string); ok {
+			objects[kind] = o
+		}
+	}
+}
+
+func TestChartsAreClean(t *testing.T) {
+	for _, c := range charts {
+		if _, err := helm(t, c.integration.Name, append(c.values, required...), "lint", "--strict"); err != nil {
+			t.Errorf("%s: %v", c.integration.Name, err)
+		}
+	}
+}
+
+// The rendered config is one that the plugin reads without a warning, with the
+// credentials where the chart mounts them.
+func TestPluginReadsTheRenderedConfig(t *testing.T) {
+	for _, c := range charts {
+		name := c.integration.Name
+		t.Run(name, func(t *testing.T) {
+			objects := render(t, name, c.values...)
+			text, _ := objects["ConfigMap"].at("data", "teleport-"+name+".toml").(string)
+			dir := t.TempDir()
+			text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+name, dir)
+			for _, file := range []string{"teleport-identity/auth_id", c.credential} {
+				if !strings.Contains(text, filepath.Join(dir, file)) {
+					t.Errorf("%s is not in the config:\n%s", file, text)
+				}
+				write(t, filepath.Join(dir, file), "secret")
+			}
+			path := filepath.Join(dir, "config.toml")
+			write(t, path, text)
+			report, err := config.Load(path, c.integration.New())
+			if err == nil {
+				err = report.Strict()
+			}
+			if err != nil || len(report.Warnings) > 0 {
+				t.Errorf("the config gives %v, warnings %v:\n%s", err, report.Warnings, text)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The credentials are mounted where the config looks for them, as one directory
+// that follows the secrets.
+func TestMountedCredentials(t *testing.T) {
+	for _, c := range charts {
+		name := c.integration.Name
+		pod := object(render(t, name, c.values...)["Deployment"].at("spec", "template", "spec").(map[string]any))
+		mount := object{"m": pod.at("containers", 0, "volumeMounts", 1)}
+		if mount.at("m", "mountPath") != "/var/lib/teleport/plugins/"+name || mount.at("m", "subPath") != nil {
+			t.Errorf("%s: the credentials are mounted by %v", name, mount)
+		}
+		sources := object{"s": pod.at("volumes", 1, "projected", "sources")}
+		if got := sources.at("s", 0, "secret", "name"); got != "identity" {
+			t.Errorf("%s: the identity is from %v", name, got)
+		}
+		if got := sources.at("s", 1, "secret", "items", 0, "path"); got != c.credential {
+			t.Errorf("%s: the credential is mounted as %v", name, got)
+		}
+	}
+}
+
+// What the restricted profile of the Pod Security Standards asks for, and more.
+func TestPodIsRestricted(t *testing.T) {
+	for _, c := range charts {
+		pod := object(render(t, c.integration.Name, c.values...)["Deployment"].at("spec", "template", "spec").(map[string]any))
+		for _, want := range []struct {
+			value any
+			path  []any
+		}{
+			{true, []any{"securityContext", "runAsNonRoot"}},
+			{65532, []any{"securityContext", "runAsUser"}},
+			{"RuntimeDefault", []any{"securityContext", "seccompProfile", "type"}},
+			{false, []any{"containers", 0, "securityContext", "allowPrivilegeEscalation"}},
+			{true, []any{"containers", 0, "securityContext", "readOnlyRootFilesystem"}},
+			{"ALL", []any{"containers", 0, "securityContext", "capabilities", "drop", 0}},
+			{false, []any{"automountServiceAccountToken"}},
+			{"/healthz", []any{"containers", 0, "livenessProbe", "httpGet", "path"}},
+			{"/readyz", []any{"containers", 0, "readinessProbe", "httpGet", "path"}},
+		} {
+			if got := pod.at(want.path...); got != want.value {
+				t.Errorf("%s: %v is %v, want %v", c.integration.Name, want.path, got, want.value)
+			}
+		}
+	}
+}
+
+func TestSecretIsMadeOnlyFromAValue(t *testing.T) {
+	if o := render(t, "slack", charts[0].values...); o["Secret"] != nil {
+		t.Errorf("a secret was made although one was named: %v", o["Secret"])
+	}
+	o := render(t, "slack", "slack.token=xoxb-1", "roleToRecipients.*=general")
+	if got := o["Secret"].at("metadata", "name"); got != "rel-teleport-plugin-slack-secret" {
+		t.Errorf("the secret is named %v", got)
+	}
+	if got := o["Secret"].at("data", "slackToken"); got != "eG94Yi0x" {
+		t.Errorf("the secret holds %v", got)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	o := render(t, "slack", append(charts[0].values, "existingCASecretName=ca", "failFast=true", "podDisruptionBudget.enabled=true",
+		"extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].value=http://proxy", "image.tag=1.2.3+x", "imagePullSecrets[0].name=pull",
+		"podAnnotations.a=old", "annotations.deployment.b=c")...)
+	if o["PodDisruptionBudget"] == nil {
+		t.Error("there is no disruption budget")
+	}
+	text, err := yaml.Marshal(map[string]any(o["Deployment"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"TELEPORT_PLUGIN_FAIL_FAST", "/etc/ssl/certs:/etc/teleport-plugin/ca", "HTTPS_PROXY", "teleport-plugin-slack:1.2.3_x",
+		"name: pull", "a: old", "b: c",
+	} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("%q is not in:\n%s", want, text)
+		}
+	}
+}
+
+// Values that cannot work are refused, in words that say what to do.
+func TestRefusedValues(t *testing.T) {
+	for _, test := range []struct {
+		chart  string
+		values []string
+		want   string
+	}{
+		{"slack", []string{"slack.token=x", "roleToRecipients.a=b"}, `roleToRecipients has no "*"`},
+		{"slack", []string{"roleToRecipients.*=b"}, "slack.tokenFromSecret"},
+		{"pagerduty", nil, "pagerduty.apiKeyFromSecret"},
+		{"slack", []string{"slack.token=x", "roleToRecipients.*=b", "tbot.enabled=true"}, "does not bring tbot"},
+		{"discord", []string{"discord.token=x", "roleToRecipients.*=b", "teleport.address="}, "teleport.address is empty"},
+		{"discord", []string{"discord.token=x", "roleToRecipients.*=b", "teleport.adress=x"}, "adress"},
+		{"discord", []string{"discord.token=x", "roleToRecipients.*=b", "log.severity=loud"}, "severity"},
+	} {
+		_, err := helm(t, test.chart, append(required[:2:2], test.values...), "template", "rel")
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s with %q gives %v, want %q in it", test.chart, test.values, err, test.want)
+		}
+	}
+}

@@ -1,0 +1,27 @@
+{{/* The config of the plugin. JSON strings and arrays are TOML's too. */}}
+{{- define "plugin.config" -}}
+{{- $kind := include "plugin.kind" . -}}
+{{- $dir := include "plugin.dir" . -}}
+[teleport]
+addr = {{ .Values.teleport.address | toJson }}
+identity = {{ printf "%s/teleport-identity/%s" $dir .Values.teleport.identitySecretPath | toJson }}
+refresh_identity = true
+
+[{{ $kind }}]
+{{- $secret := printf "%s/%s" $dir (include "plugin.secretFile" .) | toJson }}
+{{- if eq $kind "pagerduty" }}
+api_key = {{ $secret }}
+user_email = {{ .Values.pagerduty.userEmail | toJson }}
+{{- else }}
+token = {{ $secret }}
+
+[role_to_recipients]
+{{- range $role, $recipients := .Values.roleToRecipients }}
+{{ $role | toJson }} = {{ $recipients | toJson }}
+{{- end }}
+{{- end }}
+
+[log]
+output = {{ .Values.log.output | toJson }}
+severity = {{ .Values.log.severity | toJson }}
+{{- end -}}

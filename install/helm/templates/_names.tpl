@@ -1,0 +1,48 @@
+{{/* The plugin that this chart is for. */}}
+{{- define "plugin.kind" -}}
+{{- trimPrefix "teleport-plugin-" .Chart.Name -}}
+{{- end -}}
+
+{{- define "plugin.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "plugin.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- default $full .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "plugin.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "plugin.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "plugin.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "plugin.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{/* Where the plugin finds its credentials, and the name of the service's among
+     them, both as in earlier charts. */}}
+{{- define "plugin.dir" -}}
+/var/lib/teleport/plugins/{{ include "plugin.kind" . }}
+{{- end -}}
+
+{{- define "plugin.secretFile" -}}
+{{- get (dict "slack" "slack-token" "discord" "discord-token" "pagerduty" "pagerduty_api_key") (include "plugin.kind" .) -}}
+{{- end -}}
+
+{{/* The values of the service's section under one set of names: secret, secretName
+     and secretKey. */}}
+{{- define "plugin.service" -}}
+{{- $kind := include "plugin.kind" . -}}
+{{- $v := get .Values $kind -}}
+{{- if eq $kind "pagerduty" -}}
+{{- dict "secret" $v.apiKey "secretName" $v.apiKeyFromSecret "secretKey" $v.apiKeySecretPath | toJson -}}
+{{- else -}}
+{{- dict "secret" $v.token "secretName" $v.tokenFromSecret "secretKey" $v.tokenSecretPath | toJson -}}
+{{- end -}}
+{{- end -}}
