@@ -133,11 +133,11 @@ func TestEveryFailureOfEveryCallHasItsKind(t *testing.T) {
 				f := tc.fault
 				f.Method, f.Times = op, 1
 				r.fault(f)
-				timeout := 5 * time.Second
+				ctx := t.Context()
 				if f.Effect == fault.Hang {
-					timeout = 100 * time.Millisecond
+					ctx = r.untilHit(t)
 				}
-				err := call(within(t, timeout))
+				err := call(ctx)
 				r.api.Faults().Clear()
 				if want := tc.want(op); want == "" {
 					if err != nil {

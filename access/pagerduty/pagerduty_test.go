@@ -48,7 +48,7 @@ func TestAnUnknownOrSilentPriorityDoesNotHoldBackTheIncident(t *testing.T) {
 				f.Method = "GET /priorities"
 				r.fault(f)
 			}
-			if _, err := r.Post(within(t, time.Second), "PSAPPRV", pending()); err != nil {
+			if _, err := r.Post(within(t, 6*time.Second), "PSAPPRV", pending()); err != nil {
 				t.Fatal(err)
 			}
 			if r.logs.FilterMessageSnippet("without the configured priority").Len() != 1 {

@@ -141,6 +141,11 @@ func (s *Server) takeFault(c *call) (fault.Fault, bool) {
 	if !ok && c.id != "" && c.id != service {
 		f, ok = s.faults.Take(c.method, c.id)
 	}
+	if ok { // lets those look again who wait for a fault to hit
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wake()
+	}
 	return f, ok
 }
 

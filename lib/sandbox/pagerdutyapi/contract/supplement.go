@@ -34,7 +34,8 @@ func tolerated() []string {
 	for _, base := range []string{"id", "self", "summary", "type", "html_url"} {
 		list = append(list, "$.body.**."+base)
 	}
-	return list
+	// What may be null is checked, but the strict mode does not look behind it.
+	return append(list, "$.body.**.priority.name", "$.body.**.priority.description")
 }
 
 // supplement widens the description.
