@@ -2,6 +2,8 @@
 # Builds the archives of the last commit in two folders that have nothing in
 # common but the commit, and compares the sums.
 set -eu
+# What an outer make has found out about its own checkout.
+unset GITREF EPOCH REVISION MAKEFLAGS MAKELEVEL
 
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
