@@ -1,0 +1,169 @@
+package e2e_test
+
+import (
+	"bytes"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"teleport-plugins/access/e2e/harness"
+)
+
+// run runs the binary to its end.
+func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), binary(t), args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestVersionLine(t *testing.T) {
+	info, err := buildinfo.ReadFile(binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := run(t, "version")
+	// A build that knows no reference of its source leaves out the middle.
+	want := regexp.MustCompile(`^teleport-slack v[0-9]\S* (git:\S+ )?` + regexp.QuoteMeta(info.GoVersion) + "\n$")
+	if code != 0 || stderr != "" || !want.MatchString(stdout) {
+		t.Errorf("exit code %d, %q, errors %q", code, stdout, stderr)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string // on standard error
+	}{
+		{nil, 0, "usage: teleport-slack"},
+		{[]string{"help"}, 0, "usage: teleport-slack"},
+		{[]string{"--help"}, 0, "usage: teleport-slack"},
+		{[]string{"start", "--nonsense"}, 1, "nonsense"},
+		{[]string{"nonsense"}, 1, "nonsense"},
+		{[]string{"version", "nonsense"}, 1, "nonsense"},
+		{[]string{"start", "-c", "/nonexistent.toml"}, 1, "/nonexistent.toml"},
+		{[]string{"start", "--pid-file=/run/x.pid", "-c", "/nonexistent.toml"}, 1, "/nonexistent.toml"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			stdout, stderr, code := run(t, c.args...)
+			if code != c.code || stdout != "" || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit code %d, output %q, errors %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// The example is a config once its credentials and recipients are filled in, in
+// the lines where it shows them.
+func TestExampleConfigWorks(t *testing.T) {
+	w := start(t, harness.Options{Halted: true, Args: []string{"--pid-file=/nonexistent/never-written.pid"}})
+	text, _, code := run(t, "configure")
+	if code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	identity := regexp.MustCompile(`identity = "(.*)"`).FindStringSubmatch(read(t, w.ConfigPath))[1]
+	for key, value := range map[string]string{
+		"addr": w.Cluster.Addr(), "identity": identity, "token": w.Slack.Token(), "api_url": w.Slack.URL(), `"\*"`: channel,
+	} {
+		text = fill(t, text, key, value)
+	}
+	w.must(os.WriteFile(w.ConfigPath, []byte(text), 0o600))
+	w.must(w.StartReplicas())
+	w.untilPosted(w.request())
+	if stdout, stderr, code := run(t, "check", "-c", w.ConfigPath); code != 0 {
+		t.Errorf("check finds fault with it: exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// fill sets a key in the line that shows it, be it a comment or not.
+func fill(t *testing.T, text, key, value string) string {
+	t.Helper()
+	line := regexp.MustCompile(`(?m)^(?:# )?(` + key + `) = ".*"$`)
+	if n := len(line.FindAllString(text, -1)); n != 1 {
+		t.Fatalf("the example shows %s %d times", key, n)
+	}
+	return line.ReplaceAllString(text, fmt.Sprintf("$1 = %q", value))
+}
+
+// A config is told all of its faults at once, by file and line, and never what
+// is secret in it.
+func TestWrongConfig(t *testing.T) {
+	const secret = "xapp-1-A111-222-secret"
+	lines := []struct{ text, fault string }{
+		{`[teleport]`, ""},
+		{`refresh_identity = true`, "refresh_identity"},
+		{`[slack]`, ""},
+		{`token = "` + secret + `"`, "token"},
+		{`api_url = "nowhere"`, "api_url"},
+		{`[role_to_recipients]`, `"*"`},
+		{`editor = "access-requests"`, ""},
+		{`[log]`, ""},
+		{`severity = "loud"`, "severity"},
+		{`[delivery]`, ""},
+		{`call_timeout = "1us"`, "call_timeout"},
+	}
+	path := filepath.Join(t.TempDir(), "wrong.toml")
+	var text strings.Builder
+	for _, l := range lines {
+		text.WriteString(l.text + "\n")
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := run(t, "start", "-c", path)
+	if code != 1 || stdout != "" {
+		t.Errorf("exit code %d, output %q", code, stdout)
+	}
+	for i, l := range lines {
+		told := regexp.MustCompile(fmt.Sprintf(`(?m)^ERROR .*%s:%d: .*%s`, regexp.QuoteMeta(path), i+1, regexp.QuoteMeta(l.fault)))
+		if l.fault != "" && !told.MatchString(stderr) {
+			t.Errorf("nothing is said of line %d, %s", i+1, l.text)
+		}
+	}
+	for _, bad := range []string{secret, "goroutine ", "panic", ".go:0"} {
+		if strings.Contains(stderr, bad) {
+			t.Errorf("the errors hold %q", bad)
+		}
+	}
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "ERROR ") && !strings.HasPrefix(line, "WARN ") {
+			t.Errorf("a line is no log line: %q", line)
+		}
+	}
+	if t.Failed() {
+		t.Log(stderr)
+	}
+}
+
+// Credentials that the service refuses end the start, since only a person can
+// mend that.
+func TestRefusedToken(t *testing.T) {
+	w := start(t, harness.Options{Halted: true})
+	w.Slack.RefuseToken(w.Slack.Token(), "token_revoked")
+	stdout, stderr, code := run(t, "start", "-c", w.ConfigPath)
+	if code != 1 || !strings.Contains(stderr, "credentials") || strings.Contains(stdout+stderr, w.Slack.Token()) {
+		t.Errorf("exit code %d, output %q, errors %q", code, stdout, stderr)
+	}
+}

@@ -1,0 +1,204 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/slackapi"
+)
+
+const (
+	channel = "access-requests"
+	role    = "editor"
+)
+
+// binary is the path of the Slack plugin, without which there is nothing to test.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := harness.Binary("slack")
+	if errors.Is(err, harness.ErrNotBuilt) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// world is a harness.World within a test.
+type world struct {
+	*testing.T
+	*harness.World
+}
+
+// start starts a world with a role that takes two approvals, and one denial.
+func start(t *testing.T, o harness.Options) *world {
+	t.Helper()
+	binary(t)
+	o.Service = "slack"
+	halted := o.Halted
+	o.Halted = true
+	inner, err := harness.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t, inner}
+	t.Cleanup(w.finish)
+	w.Cluster.AddRole(role, cluster.RoleSpec{Approve: 2, Deny: 1})
+	if !halted {
+		w.must(w.StartReplicas())
+	}
+	return w
+}
+
+// finish shows what the replicas logged, should the test have failed.
+func (w *world) finish() {
+	if err := w.Close(); err != nil {
+		w.Error(err)
+	}
+	if w.Failed() {
+		for i := range w.Replicas() {
+			w.Logf("replica %d:\n%s", i, w.Replica(i).LogText())
+		}
+	}
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// patient is a context for what must come.
+func (w *world) patient() context.Context {
+	ctx, cancel := context.WithTimeout(w.Context(), harness.Patience)
+	w.Cleanup(cancel)
+	return ctx
+}
+
+// request makes a request of alice, who is a member of the workspace.
+func (w *world) request() string {
+	w.Helper()
+	id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{role}, Reason: "INC-204"})
+	w.must(err)
+	return id
+}
+
+func (w *world) review(id, author string, state types.RequestState) {
+	w.Helper()
+	w.must(w.Cluster.Review(id, author, state, "because of "+author))
+}
+
+// dm is the ID under which a user's direct messages are found.
+func (w *world) dm(email string) string {
+	w.Helper()
+	for _, u := range w.Slack.Snapshot(1).Users {
+		if u.Email == email {
+			return u.ID
+		}
+	}
+	w.Fatalf("%s is no member of the workspace", email)
+	return ""
+}
+
+// everyone are the conversations that hold a post of a request: the channel, and
+// the requester's own.
+func (w *world) everyone() []string { return []string{channel, w.dm(cluster.Alice)} }
+
+// shows waits until the workspace shows what is expected, and no more than that.
+func (w *world) shows(expected ...harness.Expected) {
+	w.Helper()
+	if v := w.Outcome(w.patient(), expected...); !v.Good() {
+		w.Fatal(v)
+	}
+}
+
+// untilPosted waits until requests were announced and that was recorded.
+func (w *world) untilPosted(ids ...string) {
+	w.Helper()
+	w.shows(harness.Expected{Recipients: w.everyone()}.Of(ids...)...)
+}
+
+// notices counts what the requester was told beside the announcement.
+func notices(messages []slackapi.Message) (n int) {
+	for _, m := range messages {
+		if m.ThreadTS == "" && !m.Deleted && len(m.Metadata) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	approve = types.RequestState_APPROVED
+	deny    = types.RequestState_DENIED
+)
+
+// What happens to a request is told where it was announced, by one replica of
+// however many.
+func TestTimeline(t *testing.T) {
+	for _, replicas := range []int{1, 2} {
+		for _, c := range []struct {
+			name    string
+			happens func(w *world, id string)
+			reviews int
+			status  message.Status
+		}{
+			{"announced", func(*world, string) {}, 0, message.Pending},
+			{"first of two approvals", func(w *world, id string) { w.review(id, cluster.Bob, approve) }, 1, message.Pending},
+			{"approved", func(w *world, id string) {
+				w.review(id, cluster.Bob, approve)
+				w.review(id, cluster.Carol, approve)
+			}, 2, message.Approved},
+			{"approved after a while", func(w *world, id string) {
+				w.review(id, cluster.Bob, approve)
+				w.shows(harness.Expected{ID: id, Recipients: w.everyone(), Reviews: 1})
+				w.review(id, cluster.Carol, approve)
+			}, 2, message.Approved},
+			{"denied", func(w *world, id string) { w.review(id, cluster.Bob, deny) }, 1, message.Denied},
+			{"decided by an administrator", func(w *world, id string) { w.must(w.Cluster.Decide(id, approve, "fine")) }, 0, message.Approved},
+			{"expired", func(w *world, id string) { w.must(w.Cluster.Expire(id)) }, 0, message.Expired},
+			{"promoted", func(w *world, id string) { w.must(w.Cluster.Promote(id, "The Night Watch")) }, 0, message.Promoted},
+		} {
+			t.Run(c.name+" with "+plural(replicas), func(t *testing.T) {
+				w := start(t, harness.Options{Replicas: replicas})
+				id := w.request()
+				w.untilPosted(id)
+				c.happens(w, id)
+				w.shows(harness.Expected{ID: id, Recipients: w.everyone(), Reviews: c.reviews, Status: c.status})
+			})
+		}
+	}
+}
+
+func plural(replicas int) string {
+	if replicas == 1 {
+		return "one replica"
+	}
+	return "two replicas"
+}
+
+// Two replicas that see everything at the same moment tell each thing once.
+func TestReplicasShareTheWork(t *testing.T) {
+	w := start(t, harness.Options{Replicas: 2})
+	var ids []string
+	for range 100 {
+		id := w.request()
+		w.review(id, cluster.Bob, approve)
+		ids = append(ids, id)
+	}
+	for _, id := range ids {
+		w.review(id, cluster.Carol, approve)
+	}
+	w.shows(harness.Expected{Recipients: w.everyone(), Reviews: 2, Status: message.Approved}.Of(ids...)...)
+	if n := notices(w.Slack.Messages(w.dm(cluster.Alice))); n > len(ids) {
+		w.Errorf("the requester was told of %d decisions on %d requests", n, len(ids))
+	}
+}

@@ -1,0 +1,241 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/sandbox/slackapi"
+)
+
+// Expected is what must be seen at the service of one request in the end.
+type Expected struct {
+	ID string
+	// Recipients are all conversations that hold a post: a channel by its name
+	// or ID, a direct message by the ID of the user. The requester's own copy
+	// counts as one.
+	Recipients []string
+	// Reviews is how many reviews stand below each post, each once.
+	Reviews int
+	// Status is what each post shows; PENDING when empty.
+	Status message.Status
+}
+
+// Verdict compares what is seen at the service with what was expected, in posts
+// and replies together.
+type Verdict struct {
+	// Expected is how many posts and replies there should be.
+	Expected int `json:"expected"`
+	// Posted is how many of them there are, counting none twice.
+	Posted int `json:"posted"`
+	// Lost is how many there are not.
+	Lost int `json:"lost"`
+	// Doubled is how many there are beyond the first of each.
+	Doubled int `json:"doubled"`
+	// Wrong is how many posts show another state than the request's, or are at
+	// a place where nobody expected them.
+	Wrong int `json:"wrong"`
+	// Details says in words what is not as expected, for the first few.
+	Details []string `json:"details,omitempty"`
+}
+
+// Good reports whether everything is as expected.
+func (v Verdict) Good() bool { return v.Lost == 0 && v.Doubled == 0 && v.Wrong == 0 }
+
+// String is the verdict as one line, and the details on further ones.
+func (v Verdict) String() string {
+	return fmt.Sprintf("expected %d, posted %d, lost %d, doubled %d, wrong %d\n%s",
+		v.Expected, v.Posted, v.Lost, v.Doubled, v.Wrong, strings.Join(v.Details, "\n"))
+}
+
+// maxDetails bounds the details of a verdict.
+const maxDetails = 20
+
+func (v *Verdict) note(format string, args ...any) {
+	if len(v.Details) < maxDetails {
+		v.Details = append(v.Details, fmt.Sprintf(format, args...))
+	}
+}
+
+// count takes one expected thing of which n were seen.
+func (v *Verdict) count(n int, format string, args ...any) {
+	v.Expected++
+	switch {
+	case n == 0:
+		v.Lost++
+		v.note("lost: "+format, args...)
+	case n > 1:
+		v.Doubled += n - 1
+		v.note("doubled: "+format, args...)
+	}
+	v.Posted += min(n, 1)
+}
+
+// post is an announcement as it stands at the service.
+type post struct {
+	place   string
+	status  string
+	replies map[int]int // index of a review to how often it is told
+}
+
+// Judge compares what stands at the service now with what is expected.
+func (w *World) Judge(expected ...Expected) Verdict {
+	posts := w.posts(expected)
+	var v Verdict
+	for _, e := range expected {
+		v.judge(e, posts[e.ID], w.place)
+	}
+	return v
+}
+
+func (v *Verdict) judge(e Expected, posts []post, place func(string) string) {
+	status := e.Status
+	if status == "" {
+		status = message.Pending
+	}
+	seen := make(map[string][]post)
+	for _, p := range posts {
+		seen[p.place] = append(seen[p.place], p)
+	}
+	for _, recipient := range e.Recipients {
+		at := seen[place(recipient)]
+		delete(seen, place(recipient))
+		v.count(len(at), "post of %s at %s", e.ID, recipient)
+		for _, p := range at {
+			if p.status != string(status) {
+				v.Wrong++
+				v.note("wrong: %s at %s shows %q and not %s", e.ID, recipient, p.status, status)
+			}
+		}
+		for review := range e.Reviews {
+			n := 0
+			for _, p := range at {
+				n += p.replies[review]
+			}
+			v.count(n, "review %d of %s at %s", review, e.ID, recipient)
+		}
+	}
+	for at, stray := range seen {
+		v.Wrong += len(stray)
+		v.note("wrong: a post of %s at %s, where none belongs", e.ID, at)
+	}
+}
+
+// judgePause is the time between two looks at the service: to look takes time,
+// which the plugin needs as well.
+const judgePause = 20 * time.Millisecond
+
+// Outcome waits until nothing is lost or wrong any more and every record is
+// complete, and judges then; or judges when the context ends.
+func (w *World) Outcome(ctx context.Context, expected ...Expected) Verdict {
+	for {
+		v := w.Judge(expected...)
+		if v.Lost == 0 && v.Wrong == 0 {
+			w.finish(ctx, expected)
+			return w.Judge(expected...)
+		}
+		select {
+		case <-time.After(judgePause):
+		case <-ctx.Done():
+			return v
+		}
+	}
+}
+
+// finish waits until the records of the requests that still exist are complete.
+func (w *World) finish(ctx context.Context, expected []Expected) {
+	for _, e := range expected {
+		if _, exists := w.Cluster.Request(e.ID); exists {
+			_ = w.Settled(ctx, e.ID) // what is not complete in time shows in the next verdict
+		}
+	}
+}
+
+// place is the ID of a conversation.
+func (w *World) place(recipient string) string {
+	if ch, ok := w.Slack.Channel(recipient); ok {
+		return ch.ID
+	}
+	return recipient
+}
+
+// posts finds the announcements of the requests, by the ID of the request.
+func (w *World) posts(expected []Expected) map[string][]post {
+	wanted := make(map[string]bool, len(expected))
+	for _, e := range expected {
+		wanted[e.ID] = true
+	}
+	posts := make(map[string][]post)
+	for _, ch := range w.Slack.Snapshot(0).Channels {
+		replies := make(map[string]map[int]int) // by the post they stand below
+		for _, m := range ch.Messages {
+			if review, ok := reviewOf(m); ok && !m.Deleted {
+				if replies[m.ThreadTS] == nil {
+					replies[m.ThreadTS] = make(map[int]int)
+				}
+				replies[m.ThreadTS][review]++
+			}
+		}
+		for _, m := range ch.Messages {
+			if id, status, ok := announcement(m); ok && wanted[id] {
+				posts[id] = append(posts[id], post{ch.ID, status, replies[m.TS]})
+			}
+		}
+	}
+	return posts
+}
+
+// What an announcement says of its request.
+var (
+	idLine     = regexp.MustCompile(`\*ID\*: ([0-9a-zA-Z-]+)`)
+	statusLine = regexp.MustCompile(`\*Status\*: [^A-Z\n]*([A-Z]+)`)
+)
+
+// announcement finds the request and the state in a message that announces one.
+// The message tells them as text; metadata is not relied on, since messages that
+// Teleport's own plugin has posted have none.
+func announcement(m slackapi.Message) (id, status string, ok bool) {
+	if m.Deleted || m.ThreadTS != "" {
+		return "", "", false
+	}
+	request := idLine.FindStringSubmatch(m.Rendered.Text)
+	state := statusLine.FindStringSubmatch(m.Rendered.Text)
+	if request == nil || state == nil {
+		return "", "", false
+	}
+	return request[1], state[1], true
+}
+
+// reviewOf finds the index of the review that a reply tells.
+func reviewOf(m slackapi.Message) (review int, ok bool) {
+	if m.ThreadTS == "" || len(m.Metadata) == 0 {
+		return 0, false
+	}
+	var mark struct {
+		Payload struct {
+			Review string `json:"review"`
+		} `json:"event_payload"`
+	}
+	if err := json.Unmarshal(m.Metadata, &mark); err != nil || mark.Payload.Review == "" {
+		return 0, false
+	}
+	review, err := strconv.Atoi(mark.Payload.Review)
+	return review, err == nil
+}
+
+// Of is a copy of e for each of the requests.
+func (e Expected) Of(ids ...string) []Expected {
+	all := make([]Expected, 0, len(ids))
+	for _, id := range ids {
+		of := e
+		of.ID, of.Recipients = id, slices.Clone(e.Recipients)
+		all = append(all, of)
+	}
+	return all
+}

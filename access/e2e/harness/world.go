@@ -1,0 +1,201 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/slackapi"
+)
+
+// ShortTimes is a delivery section under which a test sees what takes half a
+// minute under the defaults.
+const ShortTimes = `[delivery]
+call_timeout = "2s"
+lease = "4s"
+retry_max = "200ms"
+heartbeat = "500ms"
+`
+
+// Options say what to start.
+type Options struct {
+	// Service names the plugin; only slack so far.
+	Service string
+	// Replicas is how many processes run; one when zero.
+	Replicas int
+	// Recipients is the table [role_to_recipients]; when nil, everything goes
+	// to the channel access-requests.
+	Recipients map[string][]string
+	// Config is further TOML; ShortTimes when empty.
+	Config string
+	// Args are further arguments of start, Env further variables (NAME=value).
+	Args, Env []string
+	// Cluster and Slack describe what the plugin is connected to.
+	Cluster cluster.Options
+	Slack   slackapi.Options
+	// Halted leaves the replicas unstarted.
+	Halted bool
+}
+
+// World is a cluster, a service and the replicas of a plugin between them.
+type World struct {
+	Cluster *cluster.Cluster
+	Slack   *slackapi.Server
+	// ConfigPath is the config that all replicas read.
+	ConfigPath string
+
+	options  Options
+	dir      string
+	replicas []*Replica
+}
+
+// Start starts a world and waits until all replicas are ready. Whatever comes of
+// it, nothing is left behind once Close was called, or Start failed.
+func Start(o Options) (*World, error) {
+	path, err := Binary(o.Service)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{options: o}
+	if err := w.start(path); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func (w *World) start(path string) (err error) {
+	if w.options.Service != "slack" {
+		return fmt.Errorf("the harness knows no service %q", w.options.Service)
+	}
+	if w.options.Recipients == nil {
+		w.options.Recipients = map[string][]string{"*": {"access-requests"}}
+	}
+	if w.options.Config == "" {
+		w.options.Config = ShortTimes
+	}
+	if w.dir, err = os.MkdirTemp("", "teleport-plugins-"); err != nil {
+		return fmt.Errorf("making a directory for the config: %w", err)
+	}
+	if w.Cluster, err = cluster.Start(w.options.Cluster); err != nil {
+		return err
+	}
+	w.Slack = slackapi.New(w.options.Slack)
+	if err := w.Slack.Start(); err != nil {
+		return err
+	}
+	if err := w.Cluster.IssueIdentity(w.identity(), w.user(), 24*time.Hour); err != nil {
+		return err
+	}
+	w.ConfigPath = filepath.Join(w.dir, "config.toml")
+	if err := w.Configure(w.options.Recipients, w.options.Config); err != nil {
+		return err
+	}
+	args := append([]string{"start", "-c", w.ConfigPath, "--diag-addr", "127.0.0.1:0"}, w.options.Args...)
+	for range max(w.options.Replicas, 1) {
+		w.replicas = append(w.replicas, &Replica{path: path, args: args, env: w.options.Env, lines: newLines()})
+	}
+	if w.options.Halted {
+		return nil
+	}
+	return w.StartReplicas()
+}
+
+// StartReplicas starts all replicas and waits until they are ready.
+func (w *World) StartReplicas() error {
+	for _, r := range w.replicas {
+		if err := r.Start(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	for _, r := range w.replicas {
+		if err := r.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) identity() string { return filepath.Join(w.dir, "identity") }
+
+// user is the Teleport user of the plugin.
+func (w *World) user() string { return cluster.PluginUser + "-" + w.options.Service }
+
+// Plugin is the name under which the plugin keeps its records.
+func (w *World) Plugin() string { return w.options.Service }
+
+// Configure writes the config anew, with a table of recipients and further TOML.
+// Replicas read it when they start or get a SIGHUP.
+func (w *World) Configure(recipients map[string][]string, further string) error {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "[teleport]\naddr = %q\nidentity = %q\n\n[slack]\ntoken = %q\napi_url = %q\n\n",
+		w.Cluster.Addr(), w.identity(), w.Slack.Token(), w.Slack.URL())
+	enc := toml.NewEncoder(&text)
+	enc.Indent = ""
+	if err := enc.Encode(map[string]any{"role_to_recipients": recipients}); err != nil {
+		return fmt.Errorf("writing the recipients: %w", err)
+	}
+	text.WriteString("\n" + further)
+	if err := os.WriteFile(w.ConfigPath, text.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("writing the config: %w", err)
+	}
+	return nil
+}
+
+// Replica returns one of the replicas, counted from zero.
+func (w *World) Replica(i int) *Replica { return w.replicas[i] }
+
+// Settled waits until the plugin has recorded all that it did for the requests,
+// which is when it has given up its claims. A record that only Teleport's own
+// plugin has written has none.
+func (w *World) Settled(ctx context.Context, ids ...string) error {
+	changes, stop := w.Cluster.OnChange()
+	defer stop()
+	for _, id := range ids {
+		for !complete(w.Cluster.PluginData(id, w.Plugin())) {
+			select {
+			case <-changes:
+			case <-ctx.Done():
+				return fmt.Errorf("waiting for the record of %s, which is %q: %w", id, w.Cluster.PluginData(id, w.Plugin()), ctx.Err())
+			}
+		}
+	}
+	return nil
+}
+
+func complete(record map[string]string) bool {
+	claim, claimed := record["claim"]
+	return len(record) > 0 && (!claimed || strings.HasPrefix(claim, "."))
+}
+
+// Close ends the replicas at once and everything else after them.
+func (w *World) Close() error {
+	var errs []error
+	for _, r := range w.replicas {
+		if r.current() != nil {
+			errs = append(errs, r.Kill())
+		}
+	}
+	if w.Slack != nil {
+		errs = append(errs, w.Slack.Close())
+	}
+	if w.Cluster != nil {
+		errs = append(errs, w.Cluster.Close())
+	}
+	if w.dir != "" {
+		errs = append(errs, os.RemoveAll(w.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// Replicas is how many replicas there are.
+func (w *World) Replicas() int { return len(w.replicas) }
