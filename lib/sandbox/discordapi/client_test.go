@@ -274,7 +274,9 @@ func TestAnEmptyMessageIsRefused(t *testing.T) {
 func TestAnEnforcedNonceGivesTheMessageThatIsThere(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := start(t, discordapi.Options{Now: func() time.Time { return now }})
-	post := func(body string) (map[string]any, error) { return s.raw("POST", "channels/"+requests+"/messages", body) }
+	post := func(body string) (map[string]any, error) {
+		return s.raw("POST", "channels/"+requests+"/messages", body)
+	}
 	id := func(body string) any {
 		t.Helper()
 		m, err := post(body)
