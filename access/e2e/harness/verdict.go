@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -25,6 +26,9 @@ type Expected struct {
 	Reviews int
 	// Status is what each post shows; PENDING when empty.
 	Status message.Status
+	// Earlier is what an earlier post at each place shows, which belongs to a
+	// request that was deleted and had the same ID; empty if there was none.
+	Earlier message.Status
 }
 
 // Verdict compares what is seen at the service with what was expected, in posts
@@ -80,6 +84,7 @@ func (v *Verdict) count(n int, format string, args ...any) {
 // post is an announcement as it stands at the service.
 type post struct {
 	place   string
+	id      string
 	status  string
 	replies map[int]int // index of a review to how often it is told
 }
@@ -89,7 +94,7 @@ func (w *World) Judge(expected ...Expected) Verdict {
 	posts := w.posts(expected)
 	var v Verdict
 	for _, e := range expected {
-		v.judge(e, posts[e.ID], w.place)
+		v.judge(e, posts[e.ID], w.Place)
 	}
 	return v
 }
@@ -106,6 +111,9 @@ func (v *Verdict) judge(e Expected, posts []post, place func(string) string) {
 	for _, recipient := range e.Recipients {
 		at := seen[place(recipient)]
 		delete(seen, place(recipient))
+		if e.Earlier != "" {
+			at = v.earlier(e, at, recipient)
+		}
 		v.count(len(at), "post of %s at %s", e.ID, recipient)
 		for _, p := range at {
 			if p.status != string(status) {
@@ -125,6 +133,20 @@ func (v *Verdict) judge(e Expected, posts []post, place func(string) string) {
 		v.Wrong += len(stray)
 		v.note("wrong: a post of %s at %s, where none belongs", e.ID, at)
 	}
+}
+
+// earlier judges the first of the posts at a place as that of the request that
+// was deleted, and returns the others.
+func (v *Verdict) earlier(e Expected, at []post, recipient string) []post {
+	v.count(min(len(at), 1), "earlier post of %s at %s", e.ID, recipient)
+	if len(at) == 0 {
+		return at
+	}
+	if at[0].status != string(e.Earlier) {
+		v.Wrong++
+		v.note("wrong: the earlier post of %s at %s shows %q and not %s", e.ID, recipient, at[0].status, e.Earlier)
+	}
+	return at[1:]
 }
 
 // judgePause is the time between two looks at the service: to look takes time,
@@ -157,13 +179,8 @@ func (w *World) finish(ctx context.Context, expected []Expected) {
 	}
 }
 
-// place is the ID of a conversation.
-func (w *World) place(recipient string) string {
-	if ch, ok := w.Slack.Channel(recipient); ok {
-		return ch.ID
-	}
-	return recipient
-}
+// Place is the ID of a conversation (or service) that is named as in the config.
+func (w *World) Place(recipient string) string { return w.far.place(recipient) }
 
 // posts finds the announcements of the requests, by the ID of the request.
 func (w *World) posts(expected []Expected) map[string][]post {
@@ -171,24 +188,42 @@ func (w *World) posts(expected []Expected) map[string][]post {
 	for _, e := range expected {
 		wanted[e.ID] = true
 	}
-	posts := make(map[string][]post)
-	for _, ch := range w.Slack.Snapshot(0).Channels {
-		replies := make(map[string]map[int]int) // by the post they stand below
-		for _, m := range ch.Messages {
-			if review, ok := reviewOf(m); ok && !m.Deleted {
-				if replies[m.ThreadTS] == nil {
-					replies[m.ThreadTS] = make(map[int]int)
-				}
-				replies[m.ThreadTS][review]++
-			}
+	return w.far.posts(wanted)
+}
+
+// Remove removes the announcements of a request in a conversation, as a person
+// would do by hand, and tells how many there were.
+func (w *World) Remove(request, recipient string) (n int, err error) {
+	for _, p := range w.far.posts(map[string]bool{request: true})[request] {
+		if p.place == w.Place(recipient) {
+			n++
+			err = errors.Join(err, w.far.remove(p.place, p.id))
 		}
-		for _, m := range ch.Messages {
-			if id, status, ok := announcement(m); ok && wanted[id] {
-				posts[id] = append(posts[id], post{ch.ID, status, replies[m.TS]})
+	}
+	return n, err
+}
+
+// Unrecorded counts the announcements of the requests that the plugin's records
+// do not hold.
+func (w *World) Unrecorded(expected ...Expected) (n int) {
+	for request, posts := range w.posts(expected) {
+		record := w.Cluster.PluginData(request, w.Plugin())
+		for _, p := range posts {
+			if !recorded(record, p.id) {
+				n++
 			}
 		}
 	}
-	return posts
+	return n
+}
+
+func recorded(record map[string]string, id string) bool {
+	for _, value := range record {
+		if strings.Contains(value, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // What an announcement says of its request.
@@ -200,12 +235,9 @@ var (
 // announcement finds the request and the state in a message that announces one.
 // The message tells them as text; metadata is not relied on, since messages that
 // Teleport's own plugin has posted have none.
-func announcement(m slackapi.Message) (id, status string, ok bool) {
-	if m.Deleted || m.ThreadTS != "" {
-		return "", "", false
-	}
-	request := idLine.FindStringSubmatch(m.Rendered.Text)
-	state := statusLine.FindStringSubmatch(m.Rendered.Text)
+func announcement(text string) (id, status string, ok bool) {
+	request := idLine.FindStringSubmatch(text)
+	state := statusLine.FindStringSubmatch(text)
 	if request == nil || state == nil {
 		return "", "", false
 	}

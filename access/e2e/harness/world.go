@@ -13,6 +13,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/discordapi"
+	"teleport-plugins/lib/sandbox/pagerdutyapi"
 	"teleport-plugins/lib/sandbox/slackapi"
 )
 
@@ -27,20 +29,27 @@ heartbeat = "500ms"
 
 // Options say what to start.
 type Options struct {
-	// Service names the plugin; only slack so far.
+	// Service names the plugin: slack, discord or pagerduty.
 	Service string
 	// Replicas is how many processes run; one when zero.
 	Replicas int
 	// Recipients is the table [role_to_recipients]; when nil, everything goes
-	// to the channel access-requests.
+	// to the channel access-requests. PagerDuty has no such table: there the
+	// annotations of roles name the recipients.
 	Recipients map[string][]string
 	// Config is further TOML; ShortTimes when empty.
 	Config string
 	// Args are further arguments of start, Env further variables (NAME=value).
 	Args, Env []string
-	// Cluster and Slack describe what the plugin is connected to.
-	Cluster cluster.Options
-	Slack   slackapi.Options
+	// RefreshIdentity is how often the identity file is looked at; zero leaves
+	// it to the default.
+	RefreshIdentity time.Duration
+	// Cluster and the options of the service describe what the plugin is
+	// connected to.
+	Cluster   cluster.Options
+	Slack     slackapi.Options
+	Discord   discordapi.Options
+	PagerDuty pagerdutyapi.Options
 	// Halted leaves the replicas unstarted.
 	Halted bool
 }
@@ -48,11 +57,16 @@ type Options struct {
 // World is a cluster, a service and the replicas of a plugin between them.
 type World struct {
 	Cluster *cluster.Cluster
-	Slack   *slackapi.Server
+	// One of them is there, the one that the options name.
+	Slack     *slackapi.Server
+	Discord   *discordapi.Server
+	PagerDuty *pagerdutyapi.Server
 	// ConfigPath is the config that all replicas read.
 	ConfigPath string
 
 	options  Options
+	far      farEnd
+	token    string // that Configure writes; the service's first one when empty
 	dir      string
 	replicas []*Replica
 }
@@ -72,11 +86,8 @@ func Start(o Options) (*World, error) {
 }
 
 func (w *World) start(path string) (err error) {
-	if w.options.Service != "slack" {
-		return fmt.Errorf("the harness knows no service %q", w.options.Service)
-	}
 	if w.options.Recipients == nil {
-		w.options.Recipients = map[string][]string{"*": {"access-requests"}}
+		w.options.Recipients = map[string][]string{"*": {defaultRecipient(w.options.Service)}}
 	}
 	if w.options.Config == "" {
 		w.options.Config = ShortTimes
@@ -87,11 +98,15 @@ func (w *World) start(path string) (err error) {
 	if w.Cluster, err = cluster.Start(w.options.Cluster); err != nil {
 		return err
 	}
-	w.Slack = slackapi.New(w.options.Slack)
-	if err := w.Slack.Start(); err != nil {
+	far, err := w.end()
+	if err != nil {
 		return err
 	}
-	if err := w.Cluster.IssueIdentity(w.identity(), w.user(), 24*time.Hour); err != nil {
+	if err := far.Start(); err != nil {
+		return err
+	}
+	w.far = far
+	if err := w.Cluster.IssueIdentity(w.Identity(), w.User(), 24*time.Hour); err != nil {
 		return err
 	}
 	w.ConfigPath = filepath.Join(w.dir, "config.toml")
@@ -125,10 +140,18 @@ func (w *World) StartReplicas() error {
 	return nil
 }
 
-func (w *World) identity() string { return filepath.Join(w.dir, "identity") }
+func defaultRecipient(service string) string {
+	if service == "discord" {
+		return discordapi.AccessRequestsChannel
+	}
+	return "access-requests"
+}
 
-// user is the Teleport user of the plugin.
-func (w *World) user() string { return cluster.PluginUser + "-" + w.options.Service }
+// Identity is the path of the identity file that the config names.
+func (w *World) Identity() string { return filepath.Join(w.dir, "identity") }
+
+// User is the Teleport user of the plugin.
+func (w *World) User() string { return cluster.PluginUser + "-" + w.options.Service }
 
 // Plugin is the name under which the plugin keeps its records.
 func (w *World) Plugin() string { return w.options.Service }
@@ -137,12 +160,19 @@ func (w *World) Plugin() string { return w.options.Service }
 // Replicas read it when they start or get a SIGHUP.
 func (w *World) Configure(recipients map[string][]string, further string) error {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "[teleport]\naddr = %q\nidentity = %q\n\n[slack]\ntoken = %q\napi_url = %q\n\n",
-		w.Cluster.Addr(), w.identity(), w.Slack.Token(), w.Slack.URL())
+	fmt.Fprintf(&text, "[teleport]\naddr = %q\nidentity = %q\n", w.Cluster.Addr(), w.Identity())
+	if d := w.options.RefreshIdentity; d != 0 {
+		fmt.Fprintf(&text, "refresh_identity_interval = %q\n", d)
+	}
+	text.WriteString("\n")
+	section := w.far.section(w.token)
+	if w.PagerDuty == nil {
+		section["role_to_recipients"] = recipients
+	}
 	enc := toml.NewEncoder(&text)
 	enc.Indent = ""
-	if err := enc.Encode(map[string]any{"role_to_recipients": recipients}); err != nil {
-		return fmt.Errorf("writing the recipients: %w", err)
+	if err := enc.Encode(section); err != nil {
+		return fmt.Errorf("writing the section of the service and the recipients: %w", err)
 	}
 	text.WriteString("\n" + further)
 	if err := os.WriteFile(w.ConfigPath, text.Bytes(), 0o600); err != nil {
@@ -150,6 +180,19 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 	}
 	return nil
 }
+
+// RenewToken makes the service refuse its token (or key) from now on and take
+// another, which Configure then writes.
+func (w *World) RenewToken(token string) {
+	w.far.renew(token)
+	w.token = token
+}
+
+// Service is the simulated service.
+func (w *World) Service() Service { return w.far }
+
+// Methods names the calls of the service.
+func (w *World) Methods() Methods { return w.far.methods }
 
 // Replica returns one of the replicas, counted from zero.
 func (w *World) Replica(i int) *Replica { return w.replicas[i] }
@@ -185,8 +228,8 @@ func (w *World) Close() error {
 			errs = append(errs, r.Kill())
 		}
 	}
-	if w.Slack != nil {
-		errs = append(errs, w.Slack.Close())
+	if w.far.Service != nil {
+		errs = append(errs, w.far.Close())
 	}
 	if w.Cluster != nil {
 		errs = append(errs, w.Cluster.Close())
