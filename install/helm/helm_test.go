@@ -42,7 +42,11 @@ func helm(t *testing.T, name string, values []string, command ...string) (string
 	}
 	args := append(command, "teleport-plugin-"+name)
 	for _, v := range values {
-		args = append(args, "--set", v)
+		flag := "--set"
+		if strings.HasPrefix(v, "roleToRecipients") {
+			flag = "--set-string" // the ids of channels are no numbers
+		}
+		args = append(args, flag, v)
 	}
 	out, err := exec.Command(program, args...).Output()
 	var exit *exec.ExitError
@@ -117,7 +121,7 @@ func TestPluginReadsTheRenderedConfig(t *testing.T) {
 				if !strings.Contains(text, filepath.Join(dir, file)) {
 					t.Errorf("%s is not in the config:\n%s", file, text)
 				}
-				write(t, filepath.Join(dir, file), "secret")
+				write(t, filepath.Join(dir, file), "xoxb-secret")
 			}
 			path := filepath.Join(dir, "config.toml")
 			write(t, path, text)
