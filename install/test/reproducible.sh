@@ -5,6 +5,7 @@ set -eu
 # What an outer make has found out about its own checkout.
 unset GITREF EPOCH REVISION MAKEFLAGS MAKELEVEL
 
+commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
@@ -14,6 +15,7 @@ build() {
 		umask "$2"
 		git clone -q . "$1"
 		cd "$1"
+		git checkout -q "$commit"
 		GOCACHE=$1.cache make -s release VERSION=1.2.3 SERVICES="${SERVICES:-slack discord pagerduty}" >/dev/null
 	)
 }
