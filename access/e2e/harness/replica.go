@@ -39,6 +39,12 @@ type process struct {
 	ended chan struct{} // closed once it has ended and all its output was read
 }
 
+// NewReplica describes a process of another program than the plugin, which is
+// started by Start. Whoever made it ends it.
+func NewReplica(path string, args ...string) *Replica {
+	return &Replica{path: path, args: args, lines: newLines()}
+}
+
 // errRunning says that a replica is to be started that runs.
 var errRunning = errors.New("the replica is running")
 
@@ -207,6 +213,13 @@ func (r *Replica) Ready(ctx context.Context) error {
 		case <-time.After(pollPause):
 		}
 	}
+}
+
+// Readiness tells whether the plugin says that it is connected and delivers, and
+// the words in which it says so.
+func (r *Replica) Readiness(ctx context.Context) (ready bool, words string, err error) {
+	status, words, err := r.get(ctx, "/readyz")
+	return err == nil && status == http.StatusOK, words, err
 }
 
 // get asks the process for one of its pages.

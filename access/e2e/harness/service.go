@@ -41,6 +41,8 @@ type farEnd struct {
 	place func(name string) string
 	// posts are the announcements of the wanted requests.
 	posts func(wanted map[string]bool) map[string][]post
+	// threads reports whether reviews are told below an announcement there.
+	threads func(name string) bool
 	// remove removes an announcement as a person would.
 	remove func(place, id string) error
 	// renew replaces the token (or key) by another at once.
@@ -77,7 +79,8 @@ func slackEnd(s *slackapi.Server) farEnd {
 			}
 			return name
 		},
-		posts: func(wanted map[string]bool) map[string][]post { return slackPosts(s, wanted) },
+		posts:   func(wanted map[string]bool) map[string][]post { return slackPosts(s, wanted) },
+		threads: func(string) bool { return true },
 		remove: func(place, id string) error {
 			return s.DeleteMessage(place, id)
 		},
@@ -114,6 +117,8 @@ func discordEnd(s *discordapi.Server) farEnd {
 			return name
 		},
 		posts: func(wanted map[string]bool) map[string][]post { return discordPosts(s, wanted) },
+		// A direct message has no threads; the announcement itself shows reviews.
+		threads: func(name string) bool { return !strings.HasPrefix(name, "user:") },
 		remove: func(place, id string) error {
 			return s.DeleteMessage(place, id)
 		},
@@ -142,8 +147,9 @@ func pagerdutyEnd(s *pagerdutyapi.Server) farEnd {
 			}
 			return name
 		},
-		posts:  func(wanted map[string]bool) map[string][]post { return incidents(s, wanted) },
-		remove: func(_, id string) error { return s.DeleteIncident(id) },
+		posts:   func(wanted map[string]bool) map[string][]post { return incidents(s, wanted) },
+		threads: func(string) bool { return true },
+		remove:  func(_, id string) error { return s.DeleteIncident(id) },
 		renew: func(next string) {
 			s.PutKey(pagerdutyapi.Key{Token: next})
 			s.RevokeKey(key)

@@ -94,12 +94,12 @@ func (w *World) Judge(expected ...Expected) Verdict {
 	posts := w.posts(expected)
 	var v Verdict
 	for _, e := range expected {
-		v.judge(e, posts[e.ID], w.Place)
+		v.judge(e, posts[e.ID], w.far)
 	}
 	return v
 }
 
-func (v *Verdict) judge(e Expected, posts []post, place func(string) string) {
+func (v *Verdict) judge(e Expected, posts []post, far farEnd) {
 	status := e.Status
 	if status == "" {
 		status = message.Pending
@@ -109,8 +109,9 @@ func (v *Verdict) judge(e Expected, posts []post, place func(string) string) {
 		seen[p.place] = append(seen[p.place], p)
 	}
 	for _, recipient := range e.Recipients {
-		at := seen[place(recipient)]
-		delete(seen, place(recipient))
+		place := far.place(recipient)
+		at := seen[place]
+		delete(seen, place)
 		if e.Earlier != "" {
 			at = v.earlier(e, at, recipient)
 		}
@@ -120,6 +121,9 @@ func (v *Verdict) judge(e Expected, posts []post, place func(string) string) {
 				v.Wrong++
 				v.note("wrong: %s at %s shows %q and not %s", e.ID, recipient, p.status, status)
 			}
+		}
+		if !far.threads(recipient) {
+			continue
 		}
 		for review := range e.Reviews {
 			n := 0

@@ -39,6 +39,8 @@ type Options struct {
 	Recipients map[string][]string
 	// Config is further TOML; ShortTimes when empty.
 	Config string
+	// Binaries holds other binaries for single replicas, by their number.
+	Binaries map[int]string
 	// Args are further arguments of start, Env further variables (NAME=value).
 	Args, Env []string
 	// RefreshIdentity is how often the identity file is looked at; zero leaves
@@ -114,7 +116,8 @@ func (w *World) start(path string) (err error) {
 		return err
 	}
 	args := append([]string{"start", "-c", w.ConfigPath, "--diag-addr", "127.0.0.1:0"}, w.options.Args...)
-	for range max(w.options.Replicas, 1) {
+	for i := range max(w.options.Replicas, 1) {
+		path := or(w.options.Binaries[i], path)
 		w.replicas = append(w.replicas, &Replica{path: path, args: args, env: w.options.Env, lines: newLines()})
 	}
 	if w.options.Halted {

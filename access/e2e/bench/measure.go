@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/sandbox/cluster"
+)
+
+// measureStart measures the binary, its start, and its memory at rest.
+func measureStart(ctx context.Context, r *report) error {
+	path, err := harness.Binary("slack")
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("measuring the binary: %w", err)
+	}
+	r.add(row{Name: "binary", Unit: "MB", Ours: megabytes(info.Size()), Existing: some(70), Goal: some(40)})
+	p, err := newPair(ctx, 1)
+	if err != nil {
+		return err
+	}
+	defer p.end()
+	var ours, floor []time.Duration
+	for range 20 {
+		for _, s := range []*subject{p.ours, p.floor} {
+			if _, _, err := s.process.Stop(); err != nil {
+				return err
+			}
+			if err := s.begin(ctx); err != nil {
+				return err
+			}
+		}
+		ours = append(ours, time.Since(p.ours.process.Began()))
+		floor = append(floor, time.Since(p.floor.process.Began()))
+	}
+	r.add(row{Name: "exec to ready, median of 20", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(45)})
+	return r.memory(p, "memory at rest", some(63), some(40))
+}
+
+// memory adds the memory of both as it is now.
+func (r *report) memory(p pair, name string, existing, goal *float64) error {
+	ours, err := p.ours.process.RSS()
+	if err != nil {
+		return err
+	}
+	floor, err := p.floor.process.RSS()
+	if err != nil {
+		return err
+	}
+	r.add(row{Name: name, Unit: "MB", Ours: megabytes(ours), Floor: some(megabytes(floor)), Existing: existing, Goal: goal})
+	return nil
+}
+
+// measurePosts measures how long a request takes to be told, one after another.
+func measurePosts(ctx context.Context, r *report) error {
+	for _, c := range []struct {
+		recipients, times int
+		latency           time.Duration
+		existing          *float64
+		goal              func(floor float64) *float64
+	}{
+		{1, 200, 0, some(3.3), func(floor float64) *float64 { return some(floor + 2) }},
+		{5, 200, 0, nil, func(float64) *float64 { return nil }},
+		{1, 50, 100 * time.Millisecond, nil, func(floor float64) *float64 { return some(floor + 2) }},
+		{5, 50, 100 * time.Millisecond, some(510), func(float64) *float64 { return some(115) }},
+	} {
+		p, err := newPair(ctx, c.recipients)
+		if err != nil {
+			return err
+		}
+		ours, floor, err := latencies(ctx, p, c.times, c.latency)
+		p.end()
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("create to the last of %d posts, Slack takes %v, ", c.recipients, c.latency)
+		r.add(
+			row{Name: name + "p50", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: c.existing, Goal: c.goal(median(floor))},
+			row{Name: name + "p99", Unit: "ms", Ours: percentile(ours, 99), Floor: some(percentile(floor, 99))},
+		)
+	}
+	return nil
+}
+
+func latencies(ctx context.Context, p pair, times int, latency time.Duration) (ours, floor []time.Duration, err error) {
+	if _, _, err := p.bursts(ctx, 40, 1); err != nil { // to warm up
+		return nil, nil, err
+	}
+	p.latency(latency)
+	return p.bursts(ctx, times, 1)
+}
+
+// measureBurst measures many requests at once, and the memory after them.
+func measureBurst(ctx context.Context, r *report) error {
+	const requests, recipients, latency = 500, 3, 20 * time.Millisecond
+	p, err := newPair(ctx, recipients)
+	if err != nil {
+		return err
+	}
+	defer p.end()
+	p.latency(latency)
+	ours, floor, err := p.bursts(ctx, 5, requests)
+	if err != nil {
+		return err
+	}
+	r.add(
+		row{Name: fmt.Sprintf("%d requests for %d recipients at once, Slack takes %v: first of the process", requests, recipients, latency), Unit: "ms",
+			Ours: milliseconds(ours[0]), Floor: some(milliseconds(floor[0])), Existing: some(650), Goal: some(325)},
+		row{Name: "the same, median of 5", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(650), Goal: some(325)},
+	)
+	return r.memory(p, "memory after that", some(73), nil)
+}
+
+// measureCalls counts the calls for one request of one recipient, from its
+// creation to its record, and from its approval to its record.
+func measureCalls(ctx context.Context, r *report) error {
+	s, err := newSubject(1, true)
+	if err != nil {
+		return err
+	}
+	defer s.end()
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if _, _, err := s.burst(ctx, 1); err != nil { // what is looked up once
+		return err
+	}
+	const times = 20
+	c := s.count()
+	var ids []string
+	for range times {
+		_, id, err := s.burst(ctx, 1)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, id...)
+	}
+	c.add(r, "announced", times)
+	c = s.count()
+	for _, id := range ids {
+		if err := s.approved(ctx, id); err != nil {
+			return err
+		}
+	}
+	c.add(r, "approved by one review", times)
+	return nil
+}
+
+// approved approves a request and waits until that is recorded.
+func (s *subject) approved(ctx context.Context, id string) error {
+	if err := s.Cluster.Review(id, cluster.Bob, types.RequestState_APPROVED, "fine"); err != nil {
+		return err
+	}
+	if v := s.Outcome(ctx, harness.Expected{ID: id, Recipients: []string{"bench-0"}, Reviews: 1, Status: "APPROVED"}); !v.Good() {
+		return fmt.Errorf("the approval was not told: %v", v)
+	}
+	changes, stop := s.Cluster.OnChange()
+	defer stop()
+	for s.Cluster.PluginData(id, s.Plugin())["resolution"] == "" {
+		select {
+		case <-changes:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the record of %s: %w", id, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// calls are the numbers of calls at one moment.
+type calls struct {
+	s              *subject
+	cluster, slack map[string]int
+}
+
+func (s *subject) count() calls { return calls{s, s.Cluster.Calls(), s.Slack.Counts()} }
+
+// add reports what was called since, for each request.
+func (c calls) add(r *report, what string, requests int) {
+	for _, side := range []struct {
+		name        string
+		before, now map[string]int
+	}{{"the cluster", c.cluster, c.s.Cluster.Calls()}, {"Slack", c.slack, c.s.Slack.Counts()}} {
+		total, names := 0, []string{}
+		for _, method := range slices.Sorted(maps.Keys(side.now)) {
+			n := side.now[method] - side.before[method]
+			if n == 0 || method == "Ping" { // Ping is the heartbeat, whatever happens
+				continue
+			}
+			total += n
+			names = append(names, fmt.Sprintf("%s %.3g", method, float64(n)/float64(requests)))
+			if method == "UpdatePluginData" {
+				r.add(row{Name: "record writes, request " + what, Unit: "each", Ours: float64(n) / float64(requests), Goal: some(2)})
+			}
+		}
+		r.add(row{Name: fmt.Sprintf("calls to %s, request %s (%s)", side.name, what, strings.Join(names, ", ")), Unit: "each", Ours: float64(total) / float64(requests)})
+	}
+}
