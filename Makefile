@@ -3,11 +3,16 @@
 SERVICES := slack discord pagerduty
 
 VERSION ?= 0.0.0-dev
-GITREF  ?= $(shell git describe --always --long --dirty --tags 2>/dev/null)
+GITREF  ?= $(shell git describe --always --long --dirty --tags --abbrev=12 2>/dev/null)
 
 GO      ?= go
 STAMP   := -X teleport-plugins/lib/plugin.version=$(VERSION) -X teleport-plugins/lib/plugin.gitref=$(GITREF)
-GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w $(STAMP)'
+# Most of a binary is the generated code of the Teleport API. Without inlining
+# it is two megabytes smaller and, where it is used here, no slower to notice.
+SMALL   := -gcflags=github.com/gravitational/teleport/api/...=-l
+GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
+# Tests are built as the binaries are, so that nothing is compiled twice.
+export GOFLAGS := -trimpath -buildvcs=false $(SMALL)
 
 # Linters, pinned; they are built on first use.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -36,7 +41,7 @@ build/teleport-%: FORCE
 	$(GOBUILD) -o $@ ./access/$*/cmd/teleport-$*
 
 test: build ## run all tests, those with the real binaries among them
-	PLUGINS_BIN=$(CURDIR)/build $(GO) test ./...
+	CGO_ENABLED=0 PLUGINS_BIN=$(CURDIR)/build $(GO) test ./...
 
 race: build ## run all tests with the race detector
 	PLUGINS_BIN=$(CURDIR)/build $(GO) test -race ./...

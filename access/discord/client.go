@@ -52,7 +52,9 @@ func (r rebase) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // userAgent has the form that Discord asks for.
-const userAgent = "DiscordBot (https://goteleport.com/docs, 1.0)"
+func userAgent(version string) string {
+	return "DiscordBot (https://goteleport.com/docs, " + version + ")"
+}
 
 // do makes one call through the vendor's library and sorts its error. The
 // library's session is made anew for each call: its own rate limiter would hold
@@ -67,7 +69,7 @@ func (c *client) do(ctx context.Context, op, target string, fn func(api *discord
 	}
 	ctx, call := outbound.Begin(ctx, op, target)
 	session := &discordgo.Session{
-		Token: "Bot " + token, Client: c.http, UserAgent: userAgent, Ratelimiter: discordgo.NewRatelimiter(),
+		Token: "Bot " + token, Client: c.http, Ratelimiter: discordgo.NewRatelimiter(),
 		LogLevel: -1, // none: it would go past our log
 	}
 	err = fn(session, discordgo.WithContext(ctx))

@@ -38,7 +38,7 @@ type Section struct {
 // Integration describes teleport-discord to the program that runs it.
 func Integration() plugin.Integration {
 	return plugin.Integration{
-		Name: "discord", Title: "Discord", Example: example,
+		Name: "discord", Title: "Discord", Example: example, UserAgent: userAgent,
 		New: func() plugin.Settings {
 			return &Config{Base: plugin.DefaultBase(), Discord: Section{APIURL: defaultAPI}}
 		},

@@ -22,6 +22,9 @@ type Integration struct {
 	Title string
 	// Example is the commented config that configure prints.
 	Example string
+	// UserAgent writes the name under which calls are made, where the service
+	// asks for a form of its own; nil stands for teleport-<name>/<version>.
+	UserAgent func(version string) string
 	// New returns the config with its defaults, to be filled from a file.
 	New func() Settings
 }

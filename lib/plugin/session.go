@@ -69,7 +69,7 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	s := &session{
 		daemon: d, settings: settings,
 		transport: outbound.NewTransport(outbound.Options{
-			UserAgent: "teleport-" + d.integration.Name + "/" + Version(), Observer: observe,
+			UserAgent: d.integration.userAgent(), Observer: observe,
 		}),
 		redial: make(chan struct{}, 1), closing: make(chan struct{}),
 	}

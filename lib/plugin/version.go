@@ -22,3 +22,10 @@ func versionLine(binary string) string {
 	}
 	return fmt.Sprintf("%s v%s git:%s %s", binary, version, gitref, runtime.Version())
 }
+
+func (i Integration) userAgent() string {
+	if i.UserAgent != nil {
+		return i.UserAgent(version)
+	}
+	return "teleport-" + i.Name + "/" + version
+}

@@ -261,6 +261,7 @@ func (r *Reconciler) decide(ctx context.Context, t *track, f *flight, rec *plugi
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.Timing.Call)
 	defer cancel()
+	r.summarize(rec, f.view) // names the posts of this round too
 	d, err := decider.Decide(ctx, f.view, rec.Messages)
 	if err == nil && d.Approve {
 		err = r.approve(ctx, f.id, d)

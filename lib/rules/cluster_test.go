@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gravitational/teleport/api/client"
 	headerv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/header/v1"
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/goleak"
@@ -50,15 +51,19 @@ func startCluster(t *testing.T, opts cluster.Options) *cluster.Cluster {
 
 // dial connects as a user. The caller closes the connection.
 func dial(ctx context.Context, c *cluster.Cluster, identity string) (*teleport.Conn, error) {
-	id, err := teleport.Load(teleport.Credentials{Identity: identity})
-	if err != nil {
-		return nil, err
-	}
-	clt, err := teleport.Dial(ctx, teleport.DialOptions{Addr: c.Addr(), Identity: id})
+	clt, err := dialClient(ctx, c, identity)
 	if err != nil {
 		return nil, err
 	}
 	return teleport.NewConn(clt), nil
+}
+
+func dialClient(ctx context.Context, c *cluster.Cluster, identity string) (*client.Client, error) {
+	id, err := teleport.Load(teleport.Credentials{Identity: identity})
+	if err != nil {
+		return nil, err
+	}
+	return teleport.Dial(ctx, teleport.DialOptions{Addr: c.Addr(), Identity: id})
 }
 
 func identityFor(t *testing.T, c *cluster.Cluster, user string) string {
@@ -217,7 +222,12 @@ func TestARuleOfALaterCluster(t *testing.T) {
 		Notification: &rulesv1.Notification{Name: "slack", Recipients: []string{"#all"}},
 	}
 	spec.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 8, protowire.BytesType), "later"))
-	_, err := connectTo(t, c, cluster.AdminUser).Client().AccessMonitoringRulesClient().CreateAccessMonitoringRule(t.Context(), &rulesv1.AccessMonitoringRule{
+	admin, err := dialClient(t.Context(), c, identityFor(t, c, cluster.AdminUser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	_, err = admin.AccessMonitoringRulesClient().CreateAccessMonitoringRule(t.Context(), &rulesv1.AccessMonitoringRule{
 		Kind: types.KindAccessMonitoringRule, Version: types.V1, Metadata: &headerv1.Metadata{Name: "later"},
 		Spec: proto.Clone(spec).(*rulesv1.AccessMonitoringRuleSpec),
 	})

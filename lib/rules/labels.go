@@ -70,7 +70,7 @@ func listLabels(ctx context.Context, conn *teleport.Conn, cluster, kind string, 
 	for _, name := range names {
 		ids = append(ids, types.ResourceID{ClusterName: cluster, Kind: kind, Name: name})
 	}
-	list, err := accessrequest.GetResourcesByResourceIDs(ctx, conn.Client(), ids, func(r *proto.ListResourcesRequest) {
+	list, err := accessrequest.GetResourcesByResourceIDs(ctx, conn, ids, func(r *proto.ListResourcesRequest) {
 		// The rights to see what others may request, as the web page has them.
 		r.UseSearchAsRoles, r.UsePreviewAsRoles = true, true
 	})

@@ -28,7 +28,7 @@ var errLoop = errors.New("the cluster answered with the page key it was asked fo
 // concurrent use. No call is retried; each error says what was being done and
 // satisfies the predicates of this package.
 type Conn struct {
-	clt  *client.Client
+	clt  calls
 	auth proto.AuthServiceClient
 
 	// What this cluster does not know, learned from its answers.
@@ -36,19 +36,52 @@ type Conn struct {
 	noRuleFilter   atomic.Bool
 }
 
-// NewConn wraps a connected client, which it then owns.
-func NewConn(clt *client.Client) *Conn {
-	return &Conn{clt: clt, auth: proto.NewAuthServiceClient(clt.GetConnection())}
+// calls are the methods of the api client that are used. Were the client itself
+// a field, the linker would have to keep all of its several hundred methods and
+// what they need, which is a megabyte of every binary.
+type calls struct {
+	Close               func() error
+	Ping                func(context.Context) (proto.PingResponse, error)
+	NewWatcher          func(context.Context, types.Watch) (types.Watcher, error)
+	ListAccessRequests  func(context.Context, *proto.ListAccessRequestsRequest) (*proto.ListAccessRequestsResponse, error)
+	SubmitAccessReview  func(context.Context, types.AccessReviewSubmission) (types.AccessRequest, error)
+	GetRole             func(context.Context, string) (types.Role, error)
+	GetUser             func(context.Context, string, bool) (types.User, error)
+	GetPluginData       func(context.Context, types.PluginDataFilter) ([]types.PluginData, error)
+	UpdatePluginData    func(context.Context, types.PluginDataUpdateParams) error
+	ListResources       func(context.Context, proto.ListResourcesRequest) (*types.ListResourcesResponse, error)
+	ListRulesWithFilter func(ctx context.Context, pageSize int, token string, subjects []string, notificationName string) ([]*rulesv1.AccessMonitoringRule, string, error)
+	ListRules           func(ctx context.Context, pageSize int, token string) ([]*rulesv1.AccessMonitoringRule, string, error)
 }
 
-// Client returns the wrapped client, for calls that only one feature needs.
-func (c *Conn) Client() *client.Client { return c.clt }
+// NewConn wraps a connected client, which it then owns.
+func NewConn(clt *client.Client) *Conn {
+	rules := clt.AccessMonitoringRulesClient()
+	return &Conn{auth: proto.NewAuthServiceClient(clt.GetConnection()), clt: calls{
+		Close: clt.Close, Ping: clt.Ping, NewWatcher: clt.NewWatcher,
+		ListAccessRequests: clt.ListAccessRequests, SubmitAccessReview: clt.SubmitAccessReview,
+		GetRole: clt.GetRole, GetUser: clt.GetUser,
+		GetPluginData: clt.GetPluginData, UpdatePluginData: clt.UpdatePluginData,
+		ListResources:       clt.ListResources,
+		ListRulesWithFilter: rules.ListAccessMonitoringRulesWithFilter, ListRules: rules.ListAccessMonitoringRules,
+	}}
+}
+
+// ListResources lists resources of one kind, a page at a time, as the api client
+// does; helpers of the api module take the connection for this method.
+func (c *Conn) ListResources(ctx context.Context, req proto.ListResourcesRequest) (*types.ListResourcesResponse, error) {
+	return c.clt.ListResources(ctx, req)
+}
 
 // Close ends the connection, its watchers and its pending calls.
 func (c *Conn) Close() error { return c.clt.Close() }
 
 // Probe asks the cluster who it is; see [Probe].
-func (c *Conn) Probe(ctx context.Context) (Info, error) { return Probe(ctx, c.clt) }
+func (c *Conn) Probe(ctx context.Context) (Info, error) { return Probe(ctx, pinger(c.clt.Ping)) }
+
+type pinger func(context.Context) (proto.PingResponse, error)
+
+func (p pinger) Ping(ctx context.Context) (proto.PingResponse, error) { return p(ctx) }
 
 // Ping is a cheap authenticated call that shows whether the connection lives.
 func (c *Conn) Ping(ctx context.Context) error {
@@ -218,7 +251,7 @@ func (c *Conn) FriendlyNames(ctx context.Context, cluster string, ids []types.Re
 	for kind, batch := range byKind(cluster, ids) {
 		for len(batch) > 0 {
 			n := min(namesPerCall, len(batch))
-			details, err := accessrequest.GetResourceDetails(ctx, cluster, c.clt, batch[:n])
+			details, err := accessrequest.GetResourceDetails(ctx, cluster, c, batch[:n])
 			if err != nil {
 				errs = append(errs, failed(err, "looking up names of resources of kind %q", kind))
 				break
@@ -272,15 +305,14 @@ func (c *Conn) ListRules(ctx context.Context, plugin string, fn func(*rulesv1.Ac
 }
 
 func (c *Conn) rulePage(ctx context.Context, plugin, token string) ([]*rulesv1.AccessMonitoringRule, string, error) {
-	clt := c.clt.AccessMonitoringRulesClient()
 	if !c.noRuleFilter.Load() {
-		rules, next, err := clt.ListAccessMonitoringRulesWithFilter(ctx, pageSize, token, []string{types.KindAccessRequest}, plugin)
+		rules, next, err := c.clt.ListRulesWithFilter(ctx, pageSize, token, []string{types.KindAccessRequest}, plugin)
 		if !IsUnimplemented(err) || token != "" {
 			return rules, next, err
 		}
 		c.noRuleFilter.Store(true)
 	}
-	return clt.ListAccessMonitoringRules(ctx, pageSize, token)
+	return c.clt.ListRules(ctx, pageSize, token)
 }
 
 // RuleConcerns reports that a rule notifies the named plugin about access

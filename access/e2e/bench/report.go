@@ -49,9 +49,10 @@ func (r *report) writeJSON(path string) error {
 // print writes the figures as a table.
 func (r *report) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "ours\tfloor\texisting\tgoal\tunit\t \tmeasure")
+	// What follows the last tab is not aligned, and so begins at the left.
+	fmt.Fprintln(w, "ours\tfloor\texisting\tgoal\tunit\t \t  measure")
 	for _, row := range r.Rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", figure(&row.Ours), figure(row.Floor), figure(row.Existing),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", figure(&row.Ours), figure(row.Floor), figure(row.Existing),
 			figure(row.Goal), row.Unit, row.verdict(), row.Name)
 	}
 	if err := w.Flush(); err != nil {

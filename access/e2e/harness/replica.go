@@ -291,3 +291,28 @@ func (r *Replica) RSS() (bytes int64, err error) {
 	}
 	return 0, errors.New("reading the memory of the replica: the kernel does not tell it")
 }
+
+// ticksPerSecond is the unit in which Linux tells processor time, see proc(5);
+// it is the same on every architecture that Go supports.
+const ticksPerSecond = 100
+
+// CPU is the processor time that the process has used so far, to a hundredth of a
+// second. It is known on Linux only.
+func (r *Replica) CPU() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.current().cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the processor time of the replica: %w", err)
+	}
+	// The second field is the program's name in parentheses; utime and stime
+	// are the fields 14 and 15.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var ticks int64
+	for _, i := range []int{11, 12} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the processor time of the replica: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}

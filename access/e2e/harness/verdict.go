@@ -92,9 +92,16 @@ type post struct {
 // Judge compares what stands at the service now with what is expected.
 func (w *World) Judge(expected ...Expected) Verdict {
 	posts := w.posts(expected)
+	far, places := w.far, make(map[string]string)
+	far.place = func(name string) string {
+		if _, known := places[name]; !known {
+			places[name] = w.far.place(name)
+		}
+		return places[name]
+	}
 	var v Verdict
 	for _, e := range expected {
-		v.judge(e, posts[e.ID], w.far)
+		v.judge(e, posts[e.ID], far)
 	}
 	return v
 }

@@ -1,0 +1,129 @@
+// Command faults runs the fault timelines and prints their table. Its last line
+// sums it up; it ends with code 1 when a row misses its promise.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"teleport-plugins/access/e2e/timeline"
+)
+
+type options struct {
+	row      *regexp.Regexp
+	services []string
+	json     bool
+	doc      string
+	settings timeline.Settings
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
+	row := flags.String("row", "", "run only the rows whose name matches this pattern")
+	service := flags.String("service", "", "run only the rows of these services, separated by commas")
+	quick := flags.Bool("quick", false, "use small numbers and short times, and leave heavy rows out")
+	flags.BoolVar(&o.json, "json", false, "print each row as an object in JSON")
+	flags.StringVar(&o.doc, "doc", "", "write the table into this file, between its markers")
+	flags.Uint64Var(&o.settings.Seed, "seed", 1, "seed of the first run of each row")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.settings.Full = !*quick
+	o.services = timeline.Services()
+	if *service != "" {
+		o.services = strings.Split(*service, ",")
+	}
+	o.row, err = regexp.Compile(*row)
+	return o, err
+}
+
+func run(ctx context.Context, args []string) (code int) {
+	o, err := parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	if !o.json {
+		fmt.Println(head)
+	}
+	var results []timeline.Result
+	for _, service := range o.services {
+		for _, row := range timeline.Rows() {
+			if !row.Runs(service) || !o.row.MatchString(row.Name) || row.Heavy && !o.settings.Full || ctx.Err() != nil {
+				continue
+			}
+			r := row.Do(ctx, service, o.settings)
+			results = append(results, r)
+			o.show(r)
+		}
+	}
+	if o.doc != "" && ctx.Err() == nil {
+		if err := document(o.doc, results); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	fmt.Println(summary(results))
+	for _, r := range results {
+		if !r.Kept() {
+			code = 1
+		}
+	}
+	if ctx.Err() != nil {
+		code = 1
+	}
+	return code
+}
+
+// The columns of the table.
+const (
+	head = "service    requests  expected   lost  doubled  wrong  seconds  row"
+	line = "%-9s  %8d  %8d  %5d  %7s  %5d  %7.1f  %s\n"
+)
+
+func (o options) show(r timeline.Result) {
+	if o.json {
+		text, _ := json.Marshal(r) // nothing in it cannot be encoded
+		fmt.Println(string(text))
+	} else {
+		fmt.Printf(line, r.Service, r.Requests, r.Expected, r.Lost, doubled(r), r.Wrong, r.Seconds, r.Row)
+	}
+	if r.Kept() {
+		return
+	}
+	fmt.Fprintf(os.Stderr, "the promise is missed: %s\n", r.Promise)
+	for _, text := range append(r.Broken, r.Details...) {
+		fmt.Fprintln(os.Stderr, "  "+text)
+	}
+	fmt.Fprintln(os.Stderr, r.Log)
+}
+
+// doubled is the number, and beside it how many may be, where that is not zero.
+func doubled(r timeline.Result) string {
+	if r.MayDouble == 0 {
+		return fmt.Sprint(r.Doubled)
+	}
+	return fmt.Sprintf("%d of %d", r.Doubled, r.MayDouble)
+}
+
+func summary(results []timeline.Result) string {
+	var lost, doubled, wrong int
+	for _, r := range results {
+		lost, doubled, wrong = lost+r.Lost, doubled+r.Doubled, wrong+r.Wrong
+	}
+	return fmt.Sprintf("faults: %d rows, %d lost, %d doubled, %d wrong", len(results), lost, doubled, wrong)
+}

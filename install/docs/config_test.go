@@ -1,0 +1,184 @@
+package docs_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"teleport-plugins/access/discord"
+	"teleport-plugins/access/pagerduty"
+	"teleport-plugins/access/slack"
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/plugin"
+)
+
+func integrations() []plugin.Integration {
+	return []plugin.Integration{slack.Integration(), discord.Integration(), pagerduty.Integration()}
+}
+
+// about lists the integrations that a block is for: those whose section it has,
+// else the one whose folder the page is in, else all.
+func about(b block, tree map[string]any) (list []plugin.Integration) {
+	for _, i := range integrations() {
+		if _, ok := tree[i.Name]; ok {
+			return []plugin.Integration{i}
+		}
+		if strings.HasPrefix(b.page, "access/"+i.Name+"/") {
+			list = append(list, i)
+		}
+	}
+	if list == nil {
+		return integrations()
+	}
+	return list
+}
+
+// least is the smallest config of each plugin, into which a fragment is put.
+func least(name string) map[string]any {
+	section := map[string]any{"token": "xoxb-1"}
+	if name == "pagerduty" {
+		section = map[string]any{"api_key": "key", "user_email": "bot@example.com"}
+	}
+	tree := map[string]any{"teleport": map[string]any{"identity": "identity"}, name: section}
+	if name != "pagerduty" {
+		tree["role_to_recipients"] = map[string]any{"*": "1112223334445556667"}
+	}
+	return tree
+}
+
+// put lays a tree over another.
+func put(below, above map[string]any) {
+	for key, value := range above {
+		inner, ok := value.(map[string]any)
+		if into, both := below[key].(map[string]any); ok && both {
+			put(into, inner)
+			continue
+		}
+		below[key] = value
+	}
+}
+
+// provide makes the secrets that a config names.
+func provide(t *testing.T, tree map[string]any) {
+	for key, value := range tree {
+		switch value := value.(type) {
+		case map[string]any:
+			provide(t, value)
+		case string:
+			name, env := strings.CutPrefix(value, "env:")
+			switch {
+			case env:
+				t.Setenv(name, "xoxb-1")
+			case strings.HasPrefix(value, "/") || strings.HasSuffix(key, "_file"):
+				path := filepath.Join(t.TempDir(), "secret")
+				if err := os.WriteFile(path, []byte("xoxb-1\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				tree[key] = path
+			}
+		}
+	}
+}
+
+func loads(t *testing.T, i plugin.Integration, tree map[string]any) {
+	t.Helper()
+	if _, whole := tree["teleport"]; !whole {
+		fragment := maps.Clone(tree)
+		tree = least(i.Name)
+		put(tree, fragment)
+	}
+	provide(t, tree)
+	var text strings.Builder
+	if err := toml.NewEncoder(&text).Encode(tree); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, err := config.Load(path, i.New())
+	if err != nil {
+		t.Errorf("teleport-%s does not take it: %v", i.Name, err)
+	}
+	for _, w := range report.Warnings {
+		t.Errorf("teleport-%s warns: %s", i.Name, w)
+	}
+}
+
+func TestEveryConfigLoads(t *testing.T) {
+	list := blocks(pages(t), "toml")
+	if len(list) < 6 {
+		t.Errorf("only %d configs were found", len(list))
+	}
+	for n, b := range list {
+		var tree map[string]any
+		if _, err := toml.Decode(b.text, &tree); err != nil {
+			t.Errorf("%s: %v\n%s", b.page, err, b.text)
+			continue
+		}
+		for _, i := range about(b, tree) {
+			t.Run(fmt.Sprintf("%s %d %s", b.page, n, i.Name), func(t *testing.T) {
+				loads(t, i, maps.Clone(tree))
+			})
+		}
+	}
+}
+
+func TestReferenceHasEveryKey(t *testing.T) {
+	ref := read(t, "install/REFERENCE.md")
+	common := "\n" + ref.section(t, "## Config of every plugin")
+	for _, i := range integrations() {
+		text := common + "\n" + ref.section(t, "## Config of teleport-"+i.Name)
+		keys := config.Keys(i.New())
+		missing, stale := config.Compare(keys, config.KeysInReference(text))
+		if len(missing)+len(stale) > 0 {
+			t.Errorf("teleport-%s: missing %q, stale %q", i.Name, missing, stale)
+		}
+		documented := map[string][]string{}
+		table := ""
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "### ") {
+				table = strings.Trim(strings.TrimSpace(strings.TrimPrefix(line, "### ")), "[]")
+			}
+			for _, row := range rows("| Key |\n"+line, "Key") {
+				documented[strings.TrimPrefix(table+"."+strings.Trim(row[0], "`"), "At the top level.")] = row
+			}
+		}
+		for _, k := range keys {
+			row := documented[k.Path]
+			if len(row) != 4 {
+				t.Errorf("teleport-%s: the row of %s has %d cells", i.Name, k.Path, len(row))
+				continue
+			}
+			if row[1] != k.Type || strings.Trim(row[2], "`") != k.Default || row[3] == "" {
+				t.Errorf("teleport-%s: %s is a %s with the default %s, not %q", i.Name, k.Path, k.Type, k.Default, row)
+			}
+			if (k.Deprecated != "") != strings.HasPrefix(row[3], "**Old.**") {
+				t.Errorf("teleport-%s: %s is said to be old, or is not: %q", i.Name, k.Path, row[3])
+			}
+			for _, alias := range k.Aliases {
+				if !strings.Contains(row[3], "`"+alias+"`") && !strings.HasSuffix(k.Path, "_file") {
+					t.Errorf("teleport-%s: %s has the other name %s", i.Name, k.Path, alias)
+				}
+			}
+		}
+	}
+}
+
+func TestExampleHasEveryKey(t *testing.T) {
+	for _, i := range integrations() {
+		for _, k := range config.Keys(i.New()) {
+			if missing, _ := config.Compare([]config.Key{k}, config.KeysInExample(i.Example)); len(missing) > 0 && k.Path != "TeleportUser" {
+				t.Errorf("the example of teleport-%s lacks %s", i.Name, k.Path)
+			}
+		}
+		if _, stale := config.Compare(config.Keys(i.New()), config.KeysInExample(i.Example)); len(stale) > 0 {
+			t.Errorf("the example of teleport-%s has %q, which do not exist", i.Name, stale)
+		}
+	}
+}
