@@ -34,32 +34,50 @@ func measureStart(ctx context.Context, r *report) error {
 	defer p.end()
 	var ours, floor []time.Duration
 	for range 20 {
-		for _, s := range []*subject{p.ours, p.floor} {
-			if _, _, err := s.process.Stop(); err != nil {
-				return err
-			}
-			if err := s.begin(ctx); err != nil {
-				return err
-			}
+		if err := again(ctx, p.ours, &ours); err != nil {
+			return err
 		}
-		ours = append(ours, time.Since(p.ours.process.Began()))
-		floor = append(floor, time.Since(p.floor.process.Began()))
+		if err := again(ctx, p.floor, &floor); err != nil {
+			return err
+		}
 	}
 	r.add(row{Name: "exec to ready, median of 20", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(45)})
 	return r.memory(p, "memory at rest", some(63), some(40))
 }
 
+// again ends a program, starts it and notes how long that start took.
+func again(ctx context.Context, s *subject, took *[]time.Duration) error {
+	if _, _, err := s.process.Stop(); err != nil {
+		return err
+	}
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	*took = append(*took, time.Since(s.process.Began()))
+	return nil
+}
+
 // memory adds the memory of both as it is now.
 func (r *report) memory(p pair, name string, existing, goal *float64) error {
-	ours, err := p.ours.process.RSS()
+	all := row{Name: name, Existing: existing, Goal: goal}
+	if err := r.size(p, all, (*harness.Replica).RSS); err != nil {
+		return err
+	}
+	return r.size(p, row{Name: name + ", without the pages of the binary"}, (*harness.Replica).AnonymousRSS)
+}
+
+// size completes a row with a size of both, and adds it.
+func (r *report) size(p pair, of row, read func(*harness.Replica) (int64, error)) error {
+	ours, err := read(p.ours.process)
 	if err != nil {
 		return err
 	}
-	floor, err := p.floor.process.RSS()
+	floor, err := read(p.floor.process)
 	if err != nil {
 		return err
 	}
-	r.add(row{Name: name, Unit: "MB", Ours: megabytes(ours), Floor: some(megabytes(floor)), Existing: existing, Goal: goal})
+	of.Unit, of.Ours, of.Floor = "MB", megabytes(ours), some(megabytes(floor))
+	r.add(of)
 	return nil
 }
 

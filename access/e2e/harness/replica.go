@@ -275,13 +275,21 @@ func (r *Replica) Metrics(ctx context.Context) (map[string]float64, error) {
 
 // RSS is the resident memory of the process in bytes, as the kernel counts it:
 // with the pages of the binary that are in use. It is known on Linux only.
-func (r *Replica) RSS() (bytes int64, err error) {
+func (r *Replica) RSS() (bytes int64, err error) { return r.status("VmRSS") }
+
+// AnonymousRSS is the part of RSS that is no page of a file: what the process
+// takes from others, since the kernel can drop the pages of the binary and
+// shares them among replicas.
+func (r *Replica) AnonymousRSS() (bytes int64, err error) { return r.status("RssAnon") }
+
+// status reads a size of which proc(5) tells under the name.
+func (r *Replica) status(name string) (bytes int64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.current().cmd.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("reading the memory of the replica: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
+		if rest, found := strings.CutPrefix(line, name+":"); found {
 			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			if err != nil {
 				return 0, fmt.Errorf("reading the memory of the replica: %w", err)
