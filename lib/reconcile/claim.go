@@ -103,6 +103,11 @@ func (r *Reconciler) record(ctx context.Context, id string, t *track, rec *plugi
 		if err != nil {
 			return err
 		}
+		if t.outdated(fresh) {
+			clear(t.unrecorded)
+			*rec = *fresh
+			return nil
+		}
 		if fresh.Claim.Owner != r.Owner {
 			r.Log.Warn("Another replica took over while a round was under way; was this process stopped for long?",
 				zap.String("request_id", id), zap.String("claim", fresh.Claim.String()))

@@ -110,8 +110,10 @@ type track struct {
 	// suspect says that we took over from a replica that may have died between
 	// a call and its record.
 	suspect bool
-	// unrecorded holds results that could not be written yet, by recipient.
-	unrecorded map[string]plugindata.Delivery
+	// unrecorded holds results that could not be written yet, by recipient, of
+	// the request that was created at that time.
+	unrecorded   map[string]plugindata.Delivery
+	unrecordedOf int64
 	// pauses holds the pause after failed steps, by recipient.
 	pauses map[string]*pause
 	told   map[string]bool // what was logged once
@@ -322,13 +324,24 @@ func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again 
 	if !ok {
 		return r.unseen(id, t), nil
 	}
-	if rec.Progress.Request != 0 && req != nil && rec.Progress.Request != v.Created.Unix() {
-		r.startAnew(rec) // the id was used again for another request
-	}
 	if wait := r.blocked(t, rec); wait > 0 {
 		return wait, nil
 	}
+	if t.outdated(rec) {
+		clear(t.unrecorded)
+	}
 	r.mergeAll(rec, t.unrecorded, false)
+	if rec.Progress.Request != 0 && req != nil && rec.Progress.Request != v.Created.Unix() {
+		// The id was used again. What was told of the request before is
+		// corrected first, as far as that can be done now: with the new one
+		// begins a new record.
+		before := r.place(lastView(id, rec))
+		if left := r.plan(rec, before, t); len(left.deliveries) > 0 && r.refused() == 0 {
+			_, err := r.carryOut(ctx, id, t, rec, nil, before, left)
+			return time.Millisecond, err
+		}
+		r.startAnew(t, rec)
+	}
 	if !r.begin(ctx, id, t, rec, v) {
 		r.finish(id, v.Version())
 		return 0, nil
@@ -406,10 +419,18 @@ func (r *Reconciler) unseen(id string, t *track) time.Duration {
 	return r.backoff(t.unseen)
 }
 
-// startAnew forgets what was recorded of another request with the same id,
-// whose messages stay as they are.
-func (r *Reconciler) startAnew(rec *plugindata.Record) {
+// outdated reports whether our results are those of an earlier request with the
+// same id, whose record is gone.
+func (t *track) outdated(rec *plugindata.Record) bool {
+	return rec.Progress.Request != 0 && rec.Progress.Request != t.unrecordedOf
+}
+
+// startAnew forgets what is known of another request with the same id, whose
+// messages stay as they are.
+func (r *Reconciler) startAnew(t *track, rec *plugindata.Record) {
 	claim := rec.Claim
+	clear(t.unrecorded)
+	clear(t.pauses)
 	rec.Known, rec.Progress, rec.Claim = plugindata.Known{}, plugindata.Progress{}, claim
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -620,6 +621,76 @@ func TestAnIDThatIsUsedAgainIsAnotherRequest(t *testing.T) {
 		r.settle(time.Minute)
 		r.wantPosts(map[string]int{"ops": 2})
 		if r.desk.posts[0].shown != "EXPIRED.0" || r.desk.posts[1].shown != "PENDING.0" {
+			t.Errorf("shown: %s, %s", r.desk.posts[0].shown, r.desk.posts[1].shown)
+		}
+	})
+}
+
+// Deleted and made again at the same moment, nobody has seen the time between.
+func TestAnIDThatIsUsedAgainAtOnceIsAnotherRequest(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault func(step, address string) error
+		first string // what the first post shows at last
+	}{
+		"the old post says that it ended": {nil, "EXPIRED.0"},
+		"trouble with the old post does not keep the new one back": {func(step, _ string) error {
+			if step == "edit" {
+				return fail(outbound.Retry)
+			}
+			return nil
+		}, "PENDING.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				x, y := r.start(), r.start()
+				defer x.stop()
+				defer y.stop()
+				r.memory.put("1", nil)
+				r.settle(time.Minute)
+				r.desk.fault = c.fault
+				r.memory.remove("1")
+				r.memory.put("1", nil)
+				r.settle(time.Minute)
+				r.wantPosts(map[string]int{"ops": 2})
+				if r.desk.posts[0].shown != c.first || r.desk.posts[1].shown != "PENDING.0" {
+					t.Errorf("shown: %s, %s", r.desk.posts[0].shown, r.desk.posts[1].shown)
+				}
+				r.desk.fault = nil
+				r.memory.decide("1", types.RequestState_APPROVED)
+				r.settle(time.Minute)
+				if r.desk.posts[0].shown != c.first || r.desk.posts[1].shown != "APPROVED.0" {
+					t.Errorf("shown after the decision: %s, %s", r.desk.posts[0].shown, r.desk.posts[1].shown)
+				}
+			})
+		})
+	}
+}
+
+// What was done for a request but could not be recorded is not taken for what
+// was done for the next one with its id.
+func TestUnrecordedResultsOfAnIDThatIsUsedAgainAreDropped(t *testing.T) {
+	inTime(t, func(r *rig) {
+		var writes atomic.Int64
+		var back atomic.Bool
+		r.memory.beforeWrite = func(string) error {
+			if writes.Add(1) > 1 && !back.Load() { // the claim is written, its result is not
+				return errors.New("the cluster is away")
+			}
+			return nil
+		}
+		x, y := r.start(), r.start()
+		defer x.stop()
+		defer y.stop()
+		r.memory.put("1", nil)
+		r.settle(5 * time.Second)
+		r.memory.remove("1")
+		r.memory.put("1", nil)
+		back.Store(true)
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 2})
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Minute)
+		if r.desk.posts[0].shown != "EXPIRED.0" || r.desk.posts[1].shown != "APPROVED.0" {
 			t.Errorf("shown: %s, %s", r.desk.posts[0].shown, r.desk.posts[1].shown)
 		}
 	})

@@ -143,6 +143,7 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 	if t.unrecorded == nil {
 		t.unrecorded = make(map[string]plugindata.Delivery)
 	}
+	t.unrecordedOf = rec.Progress.Request
 	flush := time.NewTimer(time.Hour)
 	defer flush.Stop()
 	waiting := false
