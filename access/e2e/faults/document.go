@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +15,25 @@ const (
 	begin = "<!-- table of make faults: begin -->\n"
 	end   = "<!-- table of make faults: end -->\n"
 )
+
+// read reads results as -json has written them; other lines are passed over.
+func read(path string) (results []timeline.Result, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the results: %w", err)
+	}
+	for line := range bytes.Lines(text) {
+		if line[0] != '{' {
+			continue
+		}
+		var r timeline.Result
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("reading the results in %s: %w", path, err)
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
 
 // document writes the table into a file, between its markers.
 func document(path string, results []timeline.Result) error {

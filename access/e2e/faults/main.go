@@ -1,5 +1,6 @@
 // Command faults runs the fault timelines and prints their table. Its last line
-// sums it up; it ends with code 1 when a row misses its promise.
+// sums it up; it ends with code 1 when a row misses its promise. Given files that
+// -json has written, it shows those results and runs nothing.
 package main
 
 import (
@@ -21,6 +22,7 @@ type options struct {
 	services []string
 	json     bool
 	doc      string
+	files    []string
 	settings timeline.Settings
 }
 
@@ -43,6 +45,7 @@ func parse(args []string) (o options, err error) {
 		return o, err
 	}
 	o.settings.Full = !*quick
+	o.files = flags.Args()
 	o.services = timeline.Services()
 	if *service != "" {
 		o.services = strings.Split(*service, ",")
@@ -60,16 +63,10 @@ func run(ctx context.Context, args []string) (code int) {
 	if !o.json {
 		fmt.Println(head)
 	}
-	var results []timeline.Result
-	for _, service := range o.services {
-		for _, row := range timeline.Rows() {
-			if !row.Runs(service) || !o.row.MatchString(row.Name) || row.Heavy && !o.settings.Full || ctx.Err() != nil {
-				continue
-			}
-			r := row.Do(ctx, service, o.settings)
-			results = append(results, r)
-			o.show(r)
-		}
+	results, err := o.results(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
 	if o.doc != "" && ctx.Err() == nil {
 		if err := document(o.doc, results); err != nil {
@@ -87,6 +84,34 @@ func run(ctx context.Context, args []string) (code int) {
 		code = 1
 	}
 	return code
+}
+
+// results runs the rows, or reads what came of them before, and shows each.
+func (o options) results(ctx context.Context) (all []timeline.Result, err error) {
+	for _, path := range o.files {
+		results, err := read(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, results...)
+	}
+	for _, r := range all {
+		o.show(r)
+	}
+	if len(o.files) > 0 {
+		return all, nil
+	}
+	for _, service := range o.services {
+		for _, row := range timeline.Rows() {
+			if !row.Runs(service) || !o.row.MatchString(row.Name) || row.Heavy && !o.settings.Full || ctx.Err() != nil {
+				continue
+			}
+			r := row.Do(ctx, service, o.settings)
+			all = append(all, r)
+			o.show(r)
+		}
+	}
+	return all, nil
 }
 
 // The columns of the table.

@@ -44,7 +44,7 @@ func crashes() []Row {
 			Name:    "the same without the scope to read history",
 			Promise: "doubled at most what was posted and not yet recorded at the kill",
 			On:      []string{"slack"},
-			Repeat:  20,
+			Repeat:  5,
 			Setup: func(_ *World, o *harness.Options) {
 				o.Config, o.Slack.Scopes = shortLease, withoutHistory()
 			},
