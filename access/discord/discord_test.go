@@ -40,7 +40,7 @@ func newBench(t *testing.T, opts discordapi.Options, change ...func(*Config)) be
 	if err := fake.Start(); err != nil {
 		t.Fatal(err)
 	}
-	transport := outbound.NewTransport(outbound.Options{})
+	transport := outbound.NewTransport(outbound.Options{UserAgent: userAgent("test")})
 	t.Cleanup(func() {
 		transport.CloseIdle()
 		if err := fake.Close(); err != nil {

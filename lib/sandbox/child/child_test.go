@@ -45,7 +45,7 @@ func act(how string) int {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 		fmt.Println("ready")
-		select {}
+		time.Sleep(time.Hour) // not select: with nothing else to run that is a deadlock
 	}
 	return 1
 }
