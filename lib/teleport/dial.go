@@ -21,7 +21,7 @@ const (
 	DefaultDialTimeout = 10 * time.Second
 	// MaxMessageBytes caps one message from the cluster. The plugin data of all
 	// requests comes as one message; gRPC's default of 4 MiB is a few thousand.
-	MaxMessageBytes = 64 << 20
+	MaxMessageBytes = 256 << 20
 	// patience is how long Dial waits before it looks for the reason of a slow
 	// connection. A connection to a healthy cluster is faster in most places,
 	// so that the extra look is not made at all.

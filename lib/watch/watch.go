@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -331,6 +332,10 @@ func (f *follower) keepUp(ctx context.Context, src Source) {
 				f.Log.Warn("Could not list the access requests; it will be tried again", zap.Error(err))
 			}
 		} else if err == nil {
+			if f.first {
+				// All records were in memory at once, for a moment.
+				debug.FreeOSMemory()
+			}
 			failures, catchUp, f.first = 0, false, false
 			f.Health.Set(Condition, true, "")
 		}
