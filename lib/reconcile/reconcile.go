@@ -270,14 +270,17 @@ func (r *Reconciler) track(id string) *track {
 }
 
 // finish forgets what was remembered of an unfinished request, and all of one
-// that is gone.
-func (r *Reconciler) finish(id, version string) {
+// whose end this round has dealt with. An end that was told of during the round
+// is left for the next.
+func (r *Reconciler) finish(id, version string, ended bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.tracks, id)
-	if version == "" || r.gone[id] {
-		delete(r.done, id)
+	if ended {
 		delete(r.gone, id)
+	}
+	if ended || version == "" {
+		delete(r.done, id)
 		return
 	}
 	r.done[id] = version
@@ -343,12 +346,12 @@ func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again 
 		r.startAnew(t, rec)
 	}
 	if !r.begin(ctx, id, t, rec, v) {
-		r.finish(id, v.Version())
+		r.finish(id, v.Version(), req == nil)
 		return 0, nil
 	}
 	work := r.plan(rec, v, t)
 	if work.empty() {
-		return r.nothingToDo(ctx, id, t, rec, v, work)
+		return r.nothingToDo(ctx, id, t, rec, req, v, work)
 	}
 	if wait := r.refused(); wait > 0 {
 		return wait, nil
@@ -408,7 +411,7 @@ const (
 // requests the cluster shows none, and says nothing.
 func (r *Reconciler) unseen(id string, t *track) time.Duration {
 	if r.isGone(id) {
-		r.finish(id, "")
+		r.finish(id, "", true)
 		return 0
 	}
 	t.unseen++
@@ -435,7 +438,7 @@ func (r *Reconciler) startAnew(t *track, rec *plugindata.Record) {
 }
 
 // nothingToDo ends a round in which every recipient is served, or waits.
-func (r *Reconciler) nothingToDo(ctx context.Context, id string, t *track, rec *plugindata.Record, v message.View, w work) (time.Duration, error) {
+func (r *Reconciler) nothingToDo(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
 	if rec.Claim.Owner == r.Owner || len(t.unrecorded) > 0 {
 		if err := r.record(ctx, id, t, rec, v, false); err != nil {
 			return 0, err
@@ -444,6 +447,6 @@ func (r *Reconciler) nothingToDo(ctx context.Context, id string, t *track, rec *
 	if w.wait > 0 {
 		return w.wait, nil
 	}
-	r.finish(id, v.Version())
+	r.finish(id, v.Version(), req == nil)
 	return 0, nil
 }

@@ -398,6 +398,22 @@ func TestARequestThatExpiresShowsIt(t *testing.T) {
 			r.wantShown("EXPIRED.0")
 		})
 	})
+	t.Run("while it is being announced", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.desk.latency = 100 * time.Millisecond
+			x := r.start()
+			defer x.stop()
+			r.memory.put("1", nil)
+			r.settle(150 * time.Millisecond)
+			r.memory.remove("1")
+			r.settle(time.Minute)
+			r.wantPosts(map[string]int{"ops": 1})
+			r.wantShown("EXPIRED.0")
+			if c := r.health.conditions(); len(c) != 0 {
+				t.Errorf("bad conditions: %q", c)
+			}
+		})
+	})
 	t.Run("while it was down", func(t *testing.T) {
 		inTime(t, func(r *rig) {
 			x := r.start()

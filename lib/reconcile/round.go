@@ -32,7 +32,7 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 	case errors.Is(err, errConflict):
 		return time.Millisecond, nil // look at what the other writer wrote
 	case err != nil && r.Faults.IsNotFound(err) && !rec.Exists():
-		r.finish(id, "") // the request was deleted before anybody was told
+		r.finish(id, "", false) // the request was deleted before anybody was told
 		return 0, nil
 	case err != nil:
 		return 0, err
@@ -49,7 +49,7 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 		return time.Millisecond, nil
 	}
 	if next.wait == 0 {
-		r.finish(id, v.Version())
+		r.finish(id, v.Version(), req == nil)
 	}
 	return next.wait, nil
 }
