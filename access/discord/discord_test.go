@@ -537,8 +537,13 @@ func TestNonces(t *testing.T) {
 func TestNoFailureShowsTheToken(t *testing.T) {
 	const token = "very.secret.token"
 	for _, effect := range []fault.Fault{
-		{Effect: fault.Status, HTTPStatus: 502}, {Effect: fault.Status, HTTPStatus: 403}, {Effect: fault.Cut}, {Effect: fault.Garbage},
-		{Effect: fault.RateLimit}, {Effect: fault.Refuse, Code: "50035"}, {Effect: fault.Hang},
+		{Effect: fault.Status, HTTPStatus: 502},
+		{Effect: fault.Status, HTTPStatus: 403},
+		{Effect: fault.Cut},
+		{Effect: fault.Garbage},
+		{Effect: fault.RateLimit},
+		{Effect: fault.Refuse, Code: "50035"},
+		{Effect: fault.Hang},
 	} {
 		b := newBench(t, discordapi.Options{Token: token})
 		b.discord.Faults().Add(effect)

@@ -80,8 +80,10 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 	return s.remember("service "+strings.ToLower(name), func() (string, error) {
 		found, ok, err := s.Service(ctx, name)
 		if err == nil && !ok {
-			err = &outbound.Error{Kind: outbound.Permanent, Op: "GET /services", Err: fmt.Errorf("PagerDuty has no service %q", name),
-				Hint: "correct the annotation " + s.NotifyService + " of the role, or the access monitoring rule"}
+			err = &outbound.Error{
+				Kind: outbound.Permanent, Op: "GET /services", Err: fmt.Errorf("PagerDuty has no service %q", name),
+				Hint: "correct the annotation " + s.NotifyService + " of the role, or the access monitoring rule",
+			}
 		}
 		return found.ID, err
 	})

@@ -92,7 +92,9 @@ func TestKeysInReference(t *testing.T) {
 
 func TestCompareFindsWhatIsMissingAndWhatIsStale(t *testing.T) {
 	keys := []config.Key{
-		{Path: "a.one"}, {Path: "a.two"}, {Path: "a.old", Deprecated: "write one"},
+		{Path: "a.one"},
+		{Path: "a.two"},
+		{Path: "a.old", Deprecated: "write one"},
 		{Path: "map", Open: true},
 	}
 	missing, stale := config.Compare(keys, []string{"a.one", `map."*"`, "a.gone", "mapped"})

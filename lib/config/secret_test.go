@@ -224,10 +224,17 @@ func TestSecretFileThatAllMayReadIsAWarning(t *testing.T) {
 // panic and no message may show the secret.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"", ""}, {"a=1", "[log]\nseverity='x'"}, {"[service]", "limit = 'x'\n[service.deep]\nON=3"},
-		{"[service]\ntoken_file=3", ""}, {"service = [", "]"}, {"[[service]]", ""}, {"[service]\nroutes=[{name=1},2]", ""},
+		{"", ""},
+		{"a=1", "[log]\nseverity='x'"},
+		{"[service]", "limit = 'x'\n[service.deep]\nON=3"},
+		{"[service]\ntoken_file=3", ""},
+		{"service = [", "]"},
+		{"[[service]]", ""},
+		{"[service]\nroutes=[{name=1},2]", ""},
 		{"[role_to_recipients]\n'*'=[[]]\n[teleport]\nrefresh_identity_interval='x'\n[service]", "http={}"},
-		{"[service]\nx = {", "}"}, {"[service]\nlabels = [\"", "\"]"}, {"teleportuser=", ""},
+		{"[service]\nx = {", "}"},
+		{"[service]\nlabels = [\"", "\"]"},
+		{"teleportuser=", ""},
 	} {
 		for _, value := range []string{`"` + planted + `"`, planted, `"` + planted, `'` + planted + `'`, `["` + planted + `"]`, `{a="` + planted + `"}`} {
 			f.Add(seed[0], value, seed[1])

@@ -114,8 +114,10 @@ func (d *Delivery) Validate(f *config.Faults) {
 		got  config.Duration
 		what time.Duration
 	}{
-		{"call_timeout", d.CallTimeout, 100 * time.Millisecond}, {"lease", d.Lease, 200 * time.Millisecond},
-		{"retry_max", d.RetryMax, 10 * time.Millisecond}, {"resync", d.Resync, 100 * time.Millisecond},
+		{"call_timeout", d.CallTimeout, 100 * time.Millisecond},
+		{"lease", d.Lease, 200 * time.Millisecond},
+		{"retry_max", d.RetryMax, 10 * time.Millisecond},
+		{"resync", d.Resync, 100 * time.Millisecond},
 		{"heartbeat", d.Heartbeat, 10 * time.Millisecond},
 	} {
 		if time.Duration(b.got) < b.what {

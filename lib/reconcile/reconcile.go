@@ -45,8 +45,12 @@ func (t *Timing) setDefaults() {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&t.CatchUp, time.Hour}, {&t.Lease, 30 * time.Second}, {&t.Call, 10 * time.Second},
-		{&t.Record, 10 * time.Second}, {&t.RetryMin, time.Second}, {&t.RetryMax, 2 * time.Minute},
+		{&t.CatchUp, time.Hour},
+		{&t.Lease, 30 * time.Second},
+		{&t.Call, 10 * time.Second},
+		{&t.Record, 10 * time.Second},
+		{&t.RetryMin, time.Second},
+		{&t.RetryMax, 2 * time.Minute},
 		{&t.Flush, 500 * time.Millisecond},
 	} {
 		if *d.field == 0 {

@@ -311,6 +311,8 @@ func (r *Reconciler) approve(ctx context.Context, id string, d Decision) error {
 			return nil
 		}
 	}
-	return &outbound.Error{Kind: outbound.Permanent, Op: "submit review", Err: err,
-		Hint: "allow the plugin's role to review these roles (review_requests)"}
+	return &outbound.Error{
+		Kind: outbound.Permanent, Op: "submit review", Err: err,
+		Hint: "allow the plugin's role to review these roles (review_requests)",
+	}
 }

@@ -69,8 +69,10 @@ func liven(t *testing.T, ctx context.Context, sb *sandbox.Sandbox) {
 	first := create(cluster.CreateParams{User: cluster.Alice, Roles: []string{"demo-role"}, Reason: "Checkout errors since 14:00, see INC-2217"})
 	do(t, ctx, messages("1"))
 	review(first, cluster.Bob, types.RequestState_APPROVED, "Go ahead, I am watching")
-	second := create(cluster.CreateParams{User: cluster.Dave, Roles: []string{"prod-admin"}, SuggestedReviewers: []string{cluster.Carol},
-		Reason: "Rotate the signing keys <b>tonight</b>", Resources: []types.ResourceID{{ClusterName: sb.Cluster().Name(), Kind: types.KindNode, Name: "3f9d2b6e-5a0c-4c1e-9a57-0b8c6d1f2a10"}}})
+	second := create(cluster.CreateParams{
+		User: cluster.Dave, Roles: []string{"prod-admin"}, SuggestedReviewers: []string{cluster.Carol},
+		Reason: "Rotate the signing keys <b>tonight</b>", Resources: []types.ResourceID{{ClusterName: sb.Cluster().Name(), Kind: types.KindNode, Name: "3f9d2b6e-5a0c-4c1e-9a57-0b8c6d1f2a10"}},
+	})
 	do(t, ctx, messages("2"), chromedp.WaitVisible(`#panel-slack .edited`))
 	review(second, cluster.Carol, types.RequestState_APPROVED, "Please do it in the change window")
 	do(t, ctx, until(`document.querySelectorAll("#panel-slack .replies .message").length >= 2`))

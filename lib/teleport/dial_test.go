@@ -84,24 +84,38 @@ func TestDialSaysInOneSentenceWhatIsWrong(t *testing.T) {
 		want    string
 	}{
 		{"nobody listens", long, closed.Addr().String(), ErrUnreachable, "the Teleport cluster at ADDR is unreachable: connection refused"},
-		{"silence", short, listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), ErrTimeout,
-			"the Teleport cluster at ADDR did not answer within 1s"},
+		{
+			"silence", short, listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), ErrTimeout,
+			"the Teleport cluster at ADDR did not answer within 1s",
+		},
 		{"hangs up", slow, listen(t, func(net.Conn) {}), ErrUnreachable, "the Teleport cluster at ADDR is unreachable: it closes the connection at once"},
 		{"a web server", slow, listen(t, func(c net.Conn) {
 			fmt.Fprint(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		}), ErrUnreachable, "ADDR does not answer as a Teleport Auth Service or Proxy does: it does not speak TLS"},
-		{"another cluster or a rotated authority", long, listen(t, speaksTLS(other.server(constants.APIDomain))), ErrUntrusted,
-			`the server certificate at ADDR is not signed by an authority in FILE \(cluster "example.com"\): it is another cluster, or its certificate authority was rotated; issue a new identity`},
-		{"a web site's certificate", slow, listen(t, speaksTLS(other.server("www.example.com"))), ErrUntrusted,
-			`the server certificate at ADDR is not vouched for by FILE \(cluster "example.com"\): .*; issue a new identity`},
-		{"our certificate is foreign to it", long, listen(t, speaksTLS(foreignClients)), ErrRejected,
-			`the cluster at ADDR rejects the identity in FILE \(tls: unknown certificate authority\): .*; issue a new identity`},
-		{"our certificate is over by its clock", long, listen(t, speaksTLS(ahead)), ErrExpired,
-			`the cluster at ADDR says that the identity in FILE has expired, which by our clock it has not until .*Z: check the clocks of both machines`},
-		{"a server certificate that is over", long, listen(t, speaksTLS(ours.serverUntil(time.Now().Add(-time.Hour), constants.APIDomain))), ErrUntrusted,
-			"the server certificate at ADDR is valid from .*Z to .*Z, which by our clock is not now: check the clocks of both machines"},
-		{"no port", long, "teleport.example.com", ErrAddress,
-			`the Teleport address "teleport.example.com" is not host:port \(an Auth Service listens on port 3025, a Proxy on 443 or 3080\)`},
+		{
+			"another cluster or a rotated authority", long, listen(t, speaksTLS(other.server(constants.APIDomain))), ErrUntrusted,
+			`the server certificate at ADDR is not signed by an authority in FILE \(cluster "example.com"\): it is another cluster, or its certificate authority was rotated; issue a new identity`,
+		},
+		{
+			"a web site's certificate", slow, listen(t, speaksTLS(other.server("www.example.com"))), ErrUntrusted,
+			`the server certificate at ADDR is not vouched for by FILE \(cluster "example.com"\): .*; issue a new identity`,
+		},
+		{
+			"our certificate is foreign to it", long, listen(t, speaksTLS(foreignClients)), ErrRejected,
+			`the cluster at ADDR rejects the identity in FILE \(tls: unknown certificate authority\): .*; issue a new identity`,
+		},
+		{
+			"our certificate is over by its clock", long, listen(t, speaksTLS(ahead)), ErrExpired,
+			`the cluster at ADDR says that the identity in FILE has expired, which by our clock it has not until .*Z: check the clocks of both machines`,
+		},
+		{
+			"a server certificate that is over", long, listen(t, speaksTLS(ours.serverUntil(time.Now().Add(-time.Hour), constants.APIDomain))), ErrUntrusted,
+			"the server certificate at ADDR is valid from .*Z to .*Z, which by our clock is not now: check the clocks of both machines",
+		},
+		{
+			"no port", long, "teleport.example.com", ErrAddress,
+			`the Teleport address "teleport.example.com" is not host:port \(an Auth Service listens on port 3025, a Proxy on 443 or 3080\)`,
+		},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -106,24 +106,38 @@ func loadFaults() []loadFault {
 			}
 		}, ErrUnreadable, "the credentials file FILE cannot be read: is a directory"},
 		{"empty", writes(func(*pki) []byte { return nil }), ErrMalformed, "FILE is not an identity file: it is empty"},
-		{"something else", writes(func(*pki) []byte { return []byte("[teleport]\naddr = 1\n") }), ErrMalformed,
-			"FILE is not an identity file: it holds no keys"},
-		{"cut short", writes(func(ca *pki) []byte { return ca.fresh(time.Hour)[:150] }), ErrMalformed,
-			"FILE is not an identity file: it is cut short"},
-		{"no SSH certificate", without(func(_ *pki, f *identityfile.IdentityFile) { f.Certs.SSH = nil }), ErrMalformed,
-			"FILE is not an identity file: it lacks an SSH certificate"},
-		{"no authorities", without(func(_ *pki, f *identityfile.IdentityFile) { f.CACerts.TLS = nil }), ErrMalformed,
-			"FILE is not an identity file: it lacks the cluster's certificate authorities"},
-		{"no TLS certificate", without(func(_ *pki, f *identityfile.IdentityFile) { f.Certs.TLS, f.CACerts.TLS = nil, nil }), ErrMalformed,
-			"FILE is not an identity file: it lacks a private key or a TLS certificate"},
+		{
+			"something else", writes(func(*pki) []byte { return []byte("[teleport]\naddr = 1\n") }), ErrMalformed,
+			"FILE is not an identity file: it holds no keys",
+		},
+		{
+			"cut short", writes(func(ca *pki) []byte { return ca.fresh(time.Hour)[:150] }), ErrMalformed,
+			"FILE is not an identity file: it is cut short",
+		},
+		{
+			"no SSH certificate", without(func(_ *pki, f *identityfile.IdentityFile) { f.Certs.SSH = nil }), ErrMalformed,
+			"FILE is not an identity file: it lacks an SSH certificate",
+		},
+		{
+			"no authorities", without(func(_ *pki, f *identityfile.IdentityFile) { f.CACerts.TLS = nil }), ErrMalformed,
+			"FILE is not an identity file: it lacks the cluster's certificate authorities",
+		},
+		{
+			"no TLS certificate", without(func(_ *pki, f *identityfile.IdentityFile) { f.Certs.TLS, f.CACerts.TLS = nil, nil }), ErrMalformed,
+			"FILE is not an identity file: it lacks a private key or a TLS certificate",
+		},
 		{"foreign key", without(func(ca *pki, f *identityfile.IdentityFile) {
 			f.PrivateKey = ca.issue(time.Now(), time.Now().Add(time.Hour)).PrivateKey
 		}), ErrMalformed, "the private key for FILE is damaged or does not belong to its certificate"},
-		{"expired hours ago", life(-30*time.Hour, -3*time.Hour-time.Minute), ErrExpired,
-			"the identity in FILE expired at " + ts + ` \(3 hours ago\); issue a new one with .tctl auth sign. or let tbot renew it`},
+		{
+			"expired hours ago", life(-30*time.Hour, -3*time.Hour-time.Minute), ErrExpired,
+			"the identity in FILE expired at " + ts + ` \(3 hours ago\); issue a new one with .tctl auth sign. or let tbot renew it`,
+		},
 		{"expired a second ago", life(-time.Hour, -time.Second), ErrExpired, `the identity in FILE expired at ` + ts + ` \(\d seconds? ago\); .*`},
-		{"begins tomorrow", life(25*time.Hour, 50*time.Hour), ErrNotYetValid,
-			"the identity in FILE is not valid before " + ts + ` \(in 2[45] hours\); check this machine's clock`},
+		{
+			"begins tomorrow", life(25*time.Hour, 50*time.Hour), ErrNotYetValid,
+			"the identity in FILE is not valid before " + ts + ` \(in 2[45] hours\); check this machine's clock`,
+		},
 	}
 }
 

@@ -101,8 +101,10 @@ func (o *Options) setDefaults() {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&o.Init, 15 * time.Second}, {&o.Heartbeat, 10 * time.Second},
-		{&o.Resync, 10 * time.Minute}, {&o.BackoffMax, 5 * time.Second},
+		{&o.Init, 15 * time.Second},
+		{&o.Heartbeat, 10 * time.Second},
+		{&o.Resync, 10 * time.Minute},
+		{&o.BackoffMax, 5 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

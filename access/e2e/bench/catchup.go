@@ -106,8 +106,10 @@ func unknown(ctx context.Context, r *report, requests int) error {
 			r.add(row{Name: fmt.Sprintf("memory after %d requests were announced at the start", requests), Unit: "MB", Ours: megabytes(memory)})
 		}
 	}
-	r.add(row{Name: fmt.Sprintf("start with %d pending requests, none announced before: exec to the last post", requests), Unit: "ms",
-		Ours: milliseconds(took[0]), Floor: some(milliseconds(took[1]))})
+	r.add(row{
+		Name: fmt.Sprintf("start with %d pending requests, none announced before: exec to the last post", requests), Unit: "ms",
+		Ours: milliseconds(took[0]), Floor: some(milliseconds(took[1])),
+	})
 	return nil
 }
 

@@ -144,8 +144,10 @@ func measureBurst(ctx context.Context, r *report) error {
 	}
 	used := func(i int) float64 { return milliseconds((after[i] - before[i]) / times) }
 	r.add(
-		row{Name: fmt.Sprintf("%d requests for %d recipients at once, Slack takes %v: first of the process", requests, recipients, latency), Unit: "ms",
-			Ours: milliseconds(ours[0]), Floor: some(milliseconds(floor[0])), Existing: some(650), Goal: some(325)},
+		row{
+			Name: fmt.Sprintf("%d requests for %d recipients at once, Slack takes %v: first of the process", requests, recipients, latency), Unit: "ms",
+			Ours: milliseconds(ours[0]), Floor: some(milliseconds(floor[0])), Existing: some(650), Goal: some(325),
+		},
 		row{Name: "the same, median of 5", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(650), Goal: some(325)},
 		row{Name: "processor time for that", Unit: "ms", Ours: used(0), Floor: some(used(1))},
 		row{Name: "processor time of the cluster and Slack in memory, for ours and the floor together", Unit: "ms", Ours: used(2)},

@@ -121,8 +121,10 @@ const (
 // DefaultUsers are alice, bob, carol and dave.
 func DefaultUsers() []User {
 	return []User{
-		{ID: AliceID, Name: "alice", GlobalName: "Alice"}, {ID: BobID, Name: "bob", GlobalName: "Bob"},
-		{ID: CarolID, Name: "carol", GlobalName: "Carol"}, {ID: DaveID, Name: "dave", GlobalName: "Dave"},
+		{ID: AliceID, Name: "alice", GlobalName: "Alice"},
+		{ID: BobID, Name: "bob", GlobalName: "Bob"},
+		{ID: CarolID, Name: "carol", GlobalName: "Carol"},
+		{ID: DaveID, Name: "dave", GlobalName: "Dave"},
 	}
 }
 
