@@ -142,7 +142,7 @@ func New(o Options) *Reconciler {
 		queue:   queue.New[string](),
 		calls:   semaphore.NewWeighted(int64(o.Calls)),
 		folded: o.Log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
-			return zapcore.NewSamplerWithOptions(c, time.Minute, 5, 1000)
+			return zapcore.NewSamplerWithOptions(c, time.Minute, 5, 0)
 		})),
 		tracks: make(map[string]*track),
 		done:   make(map[string]string),
