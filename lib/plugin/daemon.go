@@ -120,7 +120,8 @@ func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal)
 				continue
 			}
 			stop()
-			if err := d.drain(ended, abort, signals); err != nil {
+			asked, err := d.drain(ended, abort, signals, false)
+			if err != nil || asked {
 				return nil, err
 			}
 			d.log.Info("The config was reloaded")
@@ -134,28 +135,37 @@ func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal)
 				d.log.Info("Stopping; steps that are under way may finish", zap.Stringer("signal", sig))
 				d.tellSystemd(d.systemd.Stopping())
 				stop()
-				return nil, d.drain(ended, abort, signals)
+				_, err := d.drain(ended, abort, signals, true)
+				return nil, err
 			}
 		}
 	}
 }
 
-// drain waits for a session to finish what is under way, within bounds.
-func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signal) error {
+// drain waits for a session to finish what is under way, within bounds. asked
+// says whether the process was asked to end, before or meanwhile; to be asked
+// twice ends the wait.
+func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signal, asked bool) (bool, error) {
 	patience := time.NewTimer(drainTime)
 	defer patience.Stop()
 	aborted := false
 	for {
 		select {
 		case err := <-ended:
-			return err
+			return asked, err
 		case sig := <-signals:
-			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
-				return errForced
+			switch {
+			case sig != syscall.SIGTERM && sig != syscall.SIGINT:
+			case asked:
+				return asked, errForced
+			default:
+				asked = true
+				d.log.Info("Stopping; steps that are under way may finish", zap.Stringer("signal", sig))
+				d.tellSystemd(d.systemd.Stopping())
 			}
 		case <-patience.C:
 			if aborted {
-				return errForced
+				return asked, errForced
 			}
 			aborted = true
 			d.log.Warn("Steps are still under way; they are broken off and will be looked into by the next start")
