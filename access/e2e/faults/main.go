@@ -40,6 +40,7 @@ func parse(args []string) (o options, err error) {
 	quick := flags.Bool("quick", false, "use small numbers and short times, and leave heavy rows out")
 	flags.BoolVar(&o.json, "json", false, "print each row as an object in JSON")
 	flags.StringVar(&o.doc, "doc", "", "write the table into this file, between its markers")
+	flags.IntVar(&o.settings.Repeat, "repeat", 0, "repeat a row at most so many times; 0 leaves it to the row")
 	flags.Uint64Var(&o.settings.Seed, "seed", 1, "seed of the first run of each row")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -22,6 +22,7 @@ func outages() []Row {
 		{
 			Name:    "429 on one channel only",
 			Promise: "the others are not delayed: they have all their posts before it has one",
+			On:      []string{"slack", "discord"}, // PagerDuty limits an account as a whole
 			Run:     limitedPlace,
 		},
 		{

@@ -46,6 +46,8 @@ func (r Row) Runs(service string) bool {
 type Settings struct {
 	// Full uses the numbers and times of the promise; otherwise they are small.
 	Full bool
+	// Repeat bounds how often a row is repeated; zero leaves it to the row.
+	Repeat int
 	// Seed is that of the first run of each row.
 	Seed uint64
 }
@@ -90,6 +92,9 @@ func (r Row) Do(ctx context.Context, service string, s Settings) Result {
 	runs := 1
 	if s.Full {
 		runs = max(r.Repeat, 1)
+		if s.Repeat > 0 {
+			runs = min(runs, s.Repeat)
+		}
 	}
 	for i := range runs {
 		if ctx.Err() != nil {

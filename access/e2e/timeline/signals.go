@@ -119,9 +119,9 @@ func terminated(w *World) {
 }
 
 func twiceTerminated(w *World) {
-	w.fault(fault.Fault{Method: w.Methods().Post, Target: w.Place(w.places[1]), Effect: fault.Hang})
+	w.fault(fault.Fault{Method: w.Methods().Post, Target: w.Place(w.places[1]), Effect: fault.Hang, Times: 1})
 	w.create(1)
-	w.until("the call hangs", func() bool { return w.posts() >= len(w.places) })
+	w.until("the call hangs", func() bool { return len(w.Service().Faults().List()) == 0 })
 	began := time.Now()
 	if w.err != nil {
 		return
