@@ -65,7 +65,7 @@ func (c *client) do(ctx context.Context, op, target string, fn func(api *discord
 		return &outbound.Error{Kind: outbound.Credentials, Op: op, Err: err}
 	}
 	if wait := c.buckets.take(op, target, time.Now()); wait > 0 {
-		return &outbound.Error{Kind: outbound.Wait, Op: op, After: wait, Err: errors.New("Discord's rate limit is used up")} //nolint:staticcheck // a name
+		return &outbound.Error{Kind: outbound.Wait, Op: op, After: wait, Err: errors.New("the rate limit is used up")}
 	}
 	ctx, call := outbound.Begin(ctx, op, target)
 	session := &discordgo.Session{

@@ -38,7 +38,7 @@ func (c *client) do(ctx context.Context, method, target string, fn func(ctx cont
 
 // errNoAnswer stands for an answer that says neither yes nor no: Slack's library
 // takes {"ok":false} without a reason for success.
-var errNoAnswer = errors.New("Slack's answer says neither yes nor no") //nolint:staticcheck // a name
+var errNoAnswer = errors.New("the answer says neither yes nor no")
 
 // answered is nil if the answer holds what a success must hold.
 func answered(ok bool) error {

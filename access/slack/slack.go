@@ -27,10 +27,12 @@ type service struct {
 	configured []string          // recipients that the config names
 	users      map[string]string // Teleport user to recipient
 
-	mu    sync.Mutex
-	ids   map[string]found // e-mail address to user id
-	bot   string           // our own bot id, once known
-	scope string           // scopes of the token, as Slack tells them
+	mu  sync.Mutex
+	ids map[string]found // e-mail address to user id
+	// histories holds what is known of conversations, by their id.
+	histories map[string]*history
+	bot       string // our own bot id, once known
+	scope     string // scopes of the token, as Slack tells them
 }
 
 // found is an answer of Slack's directory.
@@ -53,7 +55,7 @@ var _ interface {
 func newService(s Section, d plugin.Deps) *service {
 	return &service{
 		client: client{token: s.Token, api: s.APIURL, transport: d.Transport, http: d.Transport.Client()},
-		log:    d.Log, ids: make(map[string]found),
+		log:    d.Log, ids: make(map[string]found), histories: make(map[string]*history),
 	}
 }
 
@@ -240,12 +242,14 @@ func mark(v message.View, review int) *slack.SlackMetadata {
 
 // ours reports whether a message of ours carries the mark.
 func (s *service) ours(m slack.Message, want *slack.SlackMetadata) bool {
-	bot, _ := s.known()
-	return (bot == "" || m.BotID == bot) && reflect.DeepEqual(m.Metadata, *want)
+	return s.own(m) && reflect.DeepEqual(m.Metadata, *want)
 }
 
-// searchPages bounds how far back a message is looked for, in pages of 200.
-const searchPages = 10
+// own reports whether a message comes from our own app, as far as that is known.
+func (s *service) own(m slack.Message) bool {
+	bot, _ := s.known()
+	return bot == "" || m.BotID == bot
+}
 
 // Find looks for an announcement in what was said since the request was made.
 // Without the scope to read the conversation it finds nothing.
@@ -254,32 +258,11 @@ func (s *service) Find(ctx context.Context, address string, v message.View) (m p
 	if err != nil || channel == "" {
 		return m, false, unreadable(err)
 	}
-	params := &slack.GetConversationHistoryParameters{
-		ChannelID: channel, Limit: 200, Inclusive: true, IncludeAllMetadata: true,
-		// The clocks of Teleport and Slack may differ.
-		Oldest: strconv.FormatInt(max(v.Created.Add(-5*time.Minute).Unix(), 0), 10),
+	ts, err := s.announcementIn(ctx, channel, v)
+	if err != nil || ts == "" {
+		return m, false, unreadable(err)
 	}
-	for range searchPages {
-		var page *slack.GetConversationHistoryResponse
-		err := s.do(ctx, "conversations.history", channel, func(ctx context.Context, api *slack.Client) (err error) {
-			if page, err = api.GetConversationHistoryContext(ctx, params); err != nil {
-				return err
-			}
-			return answered(page.Ok)
-		})
-		if err != nil {
-			return m, false, unreadable(err)
-		}
-		for _, msg := range page.Messages {
-			if s.ours(msg, mark(v, announced)) {
-				return plugindata.Message{Channel: channel, ID: msg.Timestamp}, true, nil
-			}
-		}
-		if params.Cursor = page.ResponseMetaData.NextCursor; params.Cursor == "" || !page.HasMore {
-			break
-		}
-	}
-	return m, false, nil
+	return plugindata.Message{Channel: channel, ID: ts}, true, nil
 }
 
 // FindReply looks for a reply in the thread of the announcement.

@@ -24,7 +24,6 @@ type desk struct {
 	// lost is asked after each call is done, and may lose the answer.
 	lost    func(step, address string) error
 	latency time.Duration
-	finds   bool // whether posts can be looked up
 }
 
 type post struct {

@@ -23,7 +23,6 @@ type memory struct {
 	beforeWrite         func(id string) error                   // refuses a write
 	afterWrite          func(id string) error                   // the write is done, the answer is lost
 	foreign             func(id string) (set map[string]string) // written by somebody else first
-	reviews             []string
 }
 
 type sink interface {

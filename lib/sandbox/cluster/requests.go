@@ -29,7 +29,7 @@ const (
 // field among their unknown ones.
 const (
 	requestKindField protowire.Number = 23
-	longTerm                          = 2
+	longTerm         uint64           = 2
 )
 
 // CreateParams describe an access request. User, and Roles or Resources, are
