@@ -53,7 +53,7 @@ func identities() []Row {
 const life = time.Hour
 
 func (w *World) issue(path string, d time.Duration) {
-	if w.err == nil {
+	if w.failed() == nil {
 		w.must(w.Cluster.IssueIdentity(path, w.User(), d))
 	}
 }
@@ -61,7 +61,7 @@ func (w *World) issue(path string, d time.Duration) {
 // link makes the identity file that the config names a link to another, in one
 // step, as the volumes of Kubernetes are swapped.
 func (w *World) link(to string) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	w.must(os.Symlink(to, w.Identity()+".next"))
@@ -89,7 +89,7 @@ func replacedIdentity(w *World) {
 func expiredAtStart(w *World) {
 	w.issue(w.Identity(), -time.Hour)
 	w.create(3)
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	w.must(w.Replica(0).Start())

@@ -93,7 +93,7 @@ func hang(w *World) {
 	w.expected[w.index[first[0]]].Recipients = []string{w.places[0]}
 	w.otherwise(w.places[1])
 	w.promise(time.Since(began) < 30*time.Second, "the others waited for %v", time.Since(began).Round(time.Second))
-	if w.err == nil {
+	if w.failed() == nil {
 		w.expected[w.index[first[0]]].Recipients = e.Recipients
 	}
 	w.heal()

@@ -56,7 +56,7 @@ func deletedByHand(w *World) {
 	ids := w.create(of(w, 5, 50))
 	w.settle()
 	for _, id := range ids {
-		if w.err != nil {
+		if w.failed() != nil {
 			return
 		}
 		n, err := w.Remove(id, w.places[0])

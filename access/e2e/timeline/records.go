@@ -92,7 +92,7 @@ func denied(w *World, kind, rule string) {
 	}
 	w.says(false, rule)
 	w.pass(of(w, time.Second, 20*time.Second))
-	if w.err == nil {
+	if w.failed() == nil {
 		lines := 0
 		for _, l := range w.Replica(0).Logs() {
 			if !l.Time.Before(began) {

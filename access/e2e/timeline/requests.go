@@ -76,7 +76,7 @@ func requests() []Row {
 
 func recreated(w *World) {
 	for range of(w, 3, 30) {
-		if w.err != nil {
+		if w.failed() != nil {
 			return
 		}
 		w.request(cluster.CreateParams{Created: time.Now().Add(-time.Minute)})

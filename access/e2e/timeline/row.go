@@ -153,7 +153,7 @@ func (r Row) once(ctx context.Context, service string, full bool, seed uint64) (
 	if !halted {
 		w.must(w.StartReplicas())
 	}
-	if w.err == nil {
+	if w.failed() == nil {
 		w.healed = time.Now()
 		r.Run(w)
 	}
@@ -186,8 +186,8 @@ heartbeat = "500ms"
 // result is what came of the world.
 func (w *World) result() Result {
 	r := w.verdict
-	if w.err != nil {
-		w.broken = append(w.broken, w.err.Error())
+	if w.failed() != nil {
+		w.broken = append(w.broken, w.failed().Error())
 	}
 	one := Result{
 		Requests: w.requests, Expected: r.Expected, Lost: r.Lost, Doubled: r.Doubled, Wrong: r.Wrong,

@@ -123,7 +123,7 @@ func twiceTerminated(w *World) {
 	w.create(1)
 	w.until("the call hangs", func() bool { return len(w.Service().Faults().List()) == 0 })
 	began := time.Now()
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	w.must(w.Replica(0).Signal(syscall.SIGTERM))

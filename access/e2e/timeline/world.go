@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
@@ -42,7 +43,9 @@ type World struct {
 	verdict   harness.Verdict
 	broken    []string
 	logs      string
-	err       error
+
+	mu  sync.Mutex // guards err, which disturbances look at beside the work
+	err error
 }
 
 // places are the conversations (or services) that requests are announced in, as
@@ -61,14 +64,23 @@ func places(service string) []string {
 
 // must notes the first failure.
 func (w *World) must(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err == nil {
 		w.err = err
 	}
 }
 
+// failed is the first failure, or nil.
+func (w *World) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
 // promise notes what was promised and does not hold.
 func (w *World) promise(holds bool, format string, args ...any) {
-	if !holds && w.err == nil {
+	if !holds && w.failed() == nil {
 		w.broken = append(w.broken, fmt.Sprintf(format, args...))
 	}
 }
@@ -92,7 +104,7 @@ const patience = 2 * time.Minute
 
 // until waits for something that nobody tells of.
 func (w *World) until(what string, done func() bool) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	ctx, cancel := w.patient()
@@ -109,7 +121,7 @@ func (w *World) until(what string, done func() bool) {
 
 // pass lets time pass.
 func (w *World) pass(d time.Duration) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	select {
@@ -154,7 +166,7 @@ func (w *World) create(n int) (ids []string) {
 }
 
 func (w *World) request(p cluster.CreateParams) (id string) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return ""
 	}
 	recipients := w.places
@@ -184,7 +196,7 @@ func (w *World) expectation(id string) *harness.Expected { return &w.expected[w.
 
 // review reviews a request.
 func (w *World) review(id, author string, state types.RequestState) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	w.must(w.Cluster.Review(id, author, state, "in the name of "+author))
@@ -216,7 +228,7 @@ func (w *World) deny(ids ...string) {
 // expire ends requests; announced says that people have heard of them.
 func (w *World) expire(announced bool, ids ...string) {
 	for _, id := range ids {
-		if w.err != nil {
+		if w.failed() != nil {
 			return
 		}
 		w.must(w.Cluster.Expire(id))
@@ -242,7 +254,7 @@ func (w *World) burst(n int, over time.Duration) {
 
 // act does the next thing to a request, or nothing.
 func (w *World) act(i int) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	e := w.expected[i]
@@ -265,7 +277,7 @@ func (w *World) act(i int) {
 // beside runs a disturbance while work goes on, and waits for both. The
 // disturbance is told to end when the work has.
 func (w *World) beside(disturb func(ctx context.Context) error, work func()) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	ctx, stop := context.WithCancel(w.ctx)
@@ -299,7 +311,7 @@ func every(pause time.Duration, do func(i int) error) func(ctx context.Context) 
 // settle waits until people see all that they should by now, and that is
 // recorded. It is a station on the way, and not the end.
 func (w *World) settle() {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	if v := w.look(); !v.Good() {
@@ -345,7 +357,7 @@ func (w *World) recorded(ctx context.Context) error {
 // converge is the end of a row: people see what they should, and go on seeing
 // just that.
 func (w *World) converge() {
-	if w.World == nil || w.err != nil {
+	if w.World == nil || w.failed() != nil {
 		return
 	}
 	w.verdict = w.look()
@@ -371,7 +383,7 @@ const lingering = 500 * time.Millisecond
 
 // logged waits for a line of a replica's log.
 func (w *World) logged(replica int, text string, since time.Time) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	ctx, cancel := w.patient()
@@ -392,34 +404,34 @@ func (w *World) says(ready bool, text string) {
 		got, words, err = w.Replica(0).Readiness(ctx)
 		return err == nil && got == ready && strings.Contains(words, text)
 	})
-	if w.err != nil {
-		w.must(fmt.Errorf("%w; it says:\n%s", w.err, words))
+	if w.failed() != nil {
+		w.must(fmt.Errorf("%w; it says:\n%s", w.failed(), words))
 	}
 }
 
 // again starts a replica that has ended, and waits until it is ready.
 func (w *World) again(replica int) {
-	if w.err != nil {
+	if w.failed() != nil {
 		return
 	}
 	w.must(w.Replica(replica).Start())
 	ctx, cancel := w.patient()
 	defer cancel()
-	if w.err == nil {
+	if w.failed() == nil {
 		w.must(w.Replica(replica).Ready(ctx))
 	}
 }
 
 // fault makes the service misbehave.
 func (w *World) fault(f fault.Fault) {
-	if w.err == nil {
+	if w.failed() == nil {
 		w.Service().Faults().Add(f)
 	}
 }
 
 // mend ends all faults of the service.
 func (w *World) mend() {
-	if w.err == nil {
+	if w.failed() == nil {
 		w.Service().Faults().Clear()
 		w.heal()
 	}
