@@ -36,7 +36,8 @@ type Timing struct {
 	// again; defaults 1s and 2m.
 	RetryMin, RetryMax time.Duration
 	// Flush is how long a result may wait for those of slower recipients before
-	// it is recorded alone; default 500ms.
+	// it is recorded alone; default 100ms. What a crash leaves unrecorded may have to
+	// be looked up, so it is short.
 	Flush time.Duration
 }
 
@@ -51,7 +52,7 @@ func (t *Timing) setDefaults() {
 		{&t.Record, 10 * time.Second},
 		{&t.RetryMin, time.Second},
 		{&t.RetryMax, 2 * time.Minute},
-		{&t.Flush, 500 * time.Millisecond},
+		{&t.Flush, 100 * time.Millisecond},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
