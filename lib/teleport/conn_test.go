@@ -315,7 +315,7 @@ func TestAllPluginDataVisitsThePluginsRecordsOnly(t *testing.T) {
 	eachAge(t, func(t *testing.T, c *cluster.Cluster) {
 		ids := addRequests(t, c, 3)
 		err := errors.Join(c.SetPluginData(ids[0], "slack", map[string]string{"k": "0"}),
-			c.SetPluginData(ids[1], "discord", map[string]string{"k": "1"}),
+			c.SetPluginData(ids[1], "other", map[string]string{"k": "1"}),
 			c.SetPluginData(ids[2], "slack", map[string]string{"k": "2"}))
 		if err != nil {
 			t.Fatal(err)
@@ -501,7 +501,7 @@ func TestListRulesOfThePlugin(t *testing.T) {
 		name := fmt.Sprintf("rule-%03d", i)
 		plugin := "slack"
 		if i%3 == 0 {
-			plugin = "discord"
+			plugin = "other"
 		} else {
 			want = append(want, name)
 		}
