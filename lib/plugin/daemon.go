@@ -132,14 +132,19 @@ func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal)
 				reloading = true
 				go func() { prepared <- d.reload(working) }()
 			case sig == syscall.SIGTERM || sig == syscall.SIGINT:
-				d.log.Info("Stopping; steps that are under way may finish", zap.Stringer("signal", sig))
-				d.tellSystemd(d.systemd.Stopping())
+				d.stopping(sig)
 				stop()
 				_, err := d.drain(ended, abort, signals, true)
 				return nil, err
 			}
 		}
 	}
+}
+
+// stopping says that the process was asked to end.
+func (d *daemon) stopping(sig os.Signal) {
+	d.log.Info("Stopping; steps that are under way may finish", zap.Stringer("signal", sig))
+	d.tellSystemd(d.systemd.Stopping())
 }
 
 // drain waits for a session to finish what is under way, within bounds. asked
@@ -160,8 +165,7 @@ func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signa
 				return asked, errForced
 			default:
 				asked = true
-				d.log.Info("Stopping; steps that are under way may finish", zap.Stringer("signal", sig))
-				d.tellSystemd(d.systemd.Stopping())
+				d.stopping(sig)
 			}
 		case <-patience.C:
 			if aborted {
