@@ -7,17 +7,6 @@ import (
 	"time"
 )
 
-// The conditions of a plugin that is ready. A caller may have further ones.
-const (
-	// Connected holds while the stream from the Teleport cluster is open.
-	Connected = "teleport connected"
-	// Reachable holds when the service answered last time and took the
-	// credentials.
-	Reachable = "service reachable and credentials accepted"
-	// Delivering holds while requests get through to their recipients.
-	Delivering = "delivering"
-)
-
 // Condition is the state of one thing that readiness depends on.
 type Condition struct {
 	Name   string    `json:"name"`

@@ -10,8 +10,15 @@ import (
 	"teleport-plugins/lib/diag"
 )
 
+// Conditions as a plugin may name them.
+const (
+	connected  = "teleport connected"
+	reachable  = "service reachable and credentials accepted"
+	delivering = "delivering"
+)
+
 func TestReadyWhenAllConditionsHold(t *testing.T) {
-	h := diag.NewHealth(diag.Connected, diag.Reachable)
+	h := diag.NewHealth(connected, reachable)
 	steps := []struct {
 		name    string
 		do      func()
@@ -19,12 +26,12 @@ func TestReadyWhenAllConditionsHold(t *testing.T) {
 		summary string
 	}{
 		{"at first", func() {}, false, "not teleport connected: starting"},
-		{"one holds", func() { h.OK(diag.Connected) }, false, "not service reachable and credentials accepted: starting"},
-		{"all hold", func() { h.OK(diag.Reachable) }, true, "ready"},
-		{"one fails", func() { h.Fail(diag.Reachable, "token\nrevoked") }, false, `not service reachable and credentials accepted: token\nrevoked`},
-		{"again", func() { h.OK(diag.Reachable) }, true, "ready"},
+		{"one holds", func() { h.OK(connected) }, false, "not service reachable and credentials accepted: starting"},
+		{"all hold", func() { h.OK(reachable) }, true, "ready"},
+		{"one fails", func() { h.Fail(reachable, "token\nrevoked") }, false, `not service reachable and credentials accepted: token\nrevoked`},
+		{"again", func() { h.OK(reachable) }, true, "ready"},
 		{"a note does not count", func() { h.Note("reminders", "off") }, true, "ready"},
-		{"a further condition does", func() { h.Fail(diag.Delivering, "stuck") }, false, "not delivering: stuck"},
+		{"a further condition does", func() { h.Fail(delivering, "stuck") }, false, "not delivering: stuck"},
 	}
 	for _, step := range steps {
 		step.do()
@@ -37,15 +44,15 @@ func TestReadyWhenAllConditionsHold(t *testing.T) {
 func TestStatusTellsSinceWhen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		h := diag.NewHealth(diag.Connected)
+		h := diag.NewHealth(connected)
 		time.Sleep(time.Minute) // virtual time
-		h.Fail(diag.Connected, "refused")
+		h.Fail(connected, "refused")
 		if got := h.Status().Conditions[0]; !got.Since.Equal(start) {
 			t.Errorf("a new reason is no change, got since %v", got.Since)
 		}
-		h.OK(diag.Connected)
+		h.OK(connected)
 		time.Sleep(time.Minute)
-		h.OK(diag.Connected)
+		h.OK(connected)
 		if got := h.Status().Conditions[0]; !got.Since.Equal(start.Add(time.Minute)) {
 			t.Errorf("got since %v", got.Since)
 		}

@@ -58,7 +58,7 @@ func get(t *testing.T, url, accept string) (int, string) {
 }
 
 func TestPages(t *testing.T) {
-	health := diag.NewHealth(diag.Connected, diag.Delivering)
+	health := diag.NewHealth(connected, delivering)
 	var dead error
 	registry := diag.NewRegistry("slack", "1.2.3")
 	url := serve(t, diag.ServerOptions{Health: health, Live: func() error { return dead }, Metrics: registry})
@@ -77,11 +77,11 @@ func TestPages(t *testing.T) {
 	}
 	expect("/healthz", 200, "alive\n")
 	expect("/readyz", 503, "failed teleport connected: starting", "failed delivering: starting")
-	health.OK(diag.Connected)
-	health.Fail(diag.Delivering, "no answer\nfrom the service")
+	health.OK(connected)
+	health.Fail(delivering, "no answer\nfrom the service")
 	expect("/readyz", 503, "ok     teleport connected", `failed delivering: no answer\nfrom the service`)
 	expect("/healthz", 200, "alive\n")
-	health.OK(diag.Delivering)
+	health.OK(delivering)
 	expect("/readyz", 200, "ok     delivering")
 	dead = errors.New("the queue\nstands still")
 	expect("/healthz", 503, `not alive: the queue\nstands still`)
@@ -90,8 +90,8 @@ func TestPages(t *testing.T) {
 }
 
 func TestReadyInJSON(t *testing.T) {
-	health := diag.NewHealth(diag.Connected)
-	health.Fail(diag.Connected, "refused")
+	health := diag.NewHealth(connected)
+	health.Fail(connected, "refused")
 	url := serve(t, diag.ServerOptions{Health: health, Metrics: prometheus.NewRegistry()})
 	code, body := get(t, url+"/readyz", "application/json")
 	var status diag.Status
