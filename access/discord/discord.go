@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
@@ -36,6 +36,7 @@ type service struct {
 	log        *zap.Logger
 	configured []string          // recipients that the config names
 	users      map[string]string // Teleport user in lower case to Discord user id
+	history    *history.Index
 
 	mu      sync.Mutex
 	self    string               // our own user id, once known
@@ -51,11 +52,13 @@ var _ interface {
 	plugin.Inspector
 } = (*service)(nil)
 
-func newService(s Section, d plugin.Deps) *service {
-	return &service{
-		client: newClient(s, d.Transport), log: d.Log, users: s.Users,
+func newService(section Section, d plugin.Deps) *service {
+	s := &service{
+		client: newClient(section, d.Transport), log: d.Log, users: section.Users,
 		refused: make(map[string]time.Time), known: make(map[string]found),
 	}
+	s.history = history.New(s.readHistory)
+	return s
 }
 
 // user is the recipient that stands for a Teleport user, or empty.
@@ -305,76 +308,4 @@ func (s *service) me(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.self, nil
-}
-
-// Find looks in the channel for our announcement of the request, by the mark in
-// its card or, where there is none, by the line with the request's id.
-func (s *service) Find(ctx context.Context, channel string, v message.View) (plugindata.Message, bool, error) {
-	idLine := "\n" + fieldText(message.Field{Label: "ID", Text: v.ID}, message.InlineLimit) + "\n"
-	m, err := s.search(ctx, channel, v.Created, func(m *discordgo.Message) bool {
-		return strings.Contains(m.Content, idLine) ||
-			slices.ContainsFunc(m.Embeds, func(e *discordgo.MessageEmbed) bool { return isCard(e, v.ID) })
-	})
-	if m == nil {
-		return plugindata.Message{}, false, err
-	}
-	return plugindata.Message{Channel: channel, ID: m.ID}, true, nil
-}
-
-// FindReply looks in the thread for the text that tells the review.
-func (s *service) FindReply(ctx context.Context, m plugindata.Message, v message.View, review int) (bool, error) {
-	r := v.Reviews[review]
-	found, err := s.search(ctx, m.ID, r.Created, func(m *discordgo.Message) bool { return m.Content == replyText(r) })
-	return found != nil, err
-}
-
-// How far search looks: pages of as many messages as Discord gives at once, and
-// how much its clock may be behind.
-const (
-	searchPages = 5
-	searchPage  = 100
-	searchSlack = 5 * time.Minute
-)
-
-// search looks for a message of ours since a time. What may not be read counts
-// as not found.
-func (s *service) search(ctx context.Context, channel string, since time.Time, is func(*discordgo.Message) bool) (*discordgo.Message, error) {
-	self, err := s.me(ctx)
-	if err != nil || !isID(channel) {
-		return nil, err
-	}
-	after := snowflake(since.Add(-searchSlack))
-	for range searchPages {
-		var page []*discordgo.Message
-		err := s.do(ctx, listMessages, channel, func(api *discordgo.Session, with discordgo.RequestOption) (err error) {
-			page, err = api.ChannelMessages(channel, searchPage, "", after, "", with)
-			return err
-		})
-		if err != nil {
-			return nil, unlessPermanent(err)
-		}
-		for _, m := range page {
-			if m.Author != nil && m.Author.ID == self && is(m) {
-				return m, nil
-			}
-		}
-		if len(page) < searchPage {
-			return nil, nil
-		}
-		after = page[0].ID // the newest comes first
-	}
-	return nil, nil
-}
-
-func unlessPermanent(err error) error {
-	if outbound.KindOf(err) == outbound.Permanent {
-		return nil
-	}
-	return err
-}
-
-// snowflake is the least id of what was made at a time.
-func snowflake(at time.Time) string {
-	const epoch = 1420070400000 // Discord's first millisecond
-	return strconv.FormatInt(max(at.UnixMilli()-epoch, 0)<<22, 10)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/slack-go/slack"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
@@ -26,13 +27,12 @@ type service struct {
 	log        *zap.Logger
 	configured []string          // recipients that the config names
 	users      map[string]string // Teleport user to recipient
+	history    *history.Index
 
-	mu  sync.Mutex
-	ids map[string]found // e-mail address to user id
-	// histories holds what is known of conversations, by their id.
-	histories map[string]*history
-	bot       string // our own bot id, once known
-	scope     string // scopes of the token, as Slack tells them
+	mu    sync.Mutex
+	ids   map[string]found // e-mail address to user id
+	bot   string           // our own bot id, once known
+	scope string           // scopes of the token, as Slack tells them
 }
 
 // found is an answer of Slack's directory.
@@ -52,11 +52,13 @@ var _ interface {
 	plugin.Inspector
 } = (*service)(nil)
 
-func newService(s Section, d plugin.Deps) *service {
-	return &service{
-		client: client{token: s.Token, api: s.APIURL, transport: d.Transport, http: d.Transport.Client()},
-		log:    d.Log, ids: make(map[string]found), histories: make(map[string]*history),
+func newService(section Section, d plugin.Deps) *service {
+	s := &service{
+		client: client{token: section.Token, api: section.APIURL, transport: d.Transport, http: d.Transport.Client()},
+		log:    d.Log, ids: make(map[string]found),
 	}
+	s.history = history.New(s.readHistory)
+	return s
 }
 
 // Resolve finds the user with an e-mail address; any other recipient is a
@@ -258,7 +260,7 @@ func (s *service) Find(ctx context.Context, address string, v message.View) (m p
 	if err != nil || channel == "" {
 		return m, false, unreadable(err)
 	}
-	ts, err := s.announcementIn(ctx, channel, v)
+	ts, err := s.history.Find(ctx, channel, v.Created, markKey(mark(v, announced)))
 	if err != nil || ts == "" {
 		return m, false, unreadable(err)
 	}
