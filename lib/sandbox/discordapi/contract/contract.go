@@ -1,3 +1,5 @@
+//go:build contract
+
 // Package contract holds the calls of a Discord client against the OpenAPI
 // description that Discord publishes.
 //

@@ -1,3 +1,5 @@
+//go:build contract
+
 // Package contract holds the calls of a PagerDuty client, and the answers of the
 // simulated account, against the description of the REST API that PagerDuty
 // itself publishes.
