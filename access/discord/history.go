@@ -21,6 +21,10 @@ const (
 	searchSlack = 5 * time.Minute
 )
 
+// CanFind says yes: a channel whose messages may not be read is rare, and there
+// the nonce of a post speaks for it.
+func (s *service) CanFind() bool { return true }
+
 // Find looks in the channel for our announcement of the request, by the mark in
 // its card or, where there is none, by the line with the request's id.
 func (s *service) Find(ctx context.Context, channel string, v message.View) (plugindata.Message, bool, error) {

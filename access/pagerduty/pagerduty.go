@@ -178,6 +178,9 @@ func half(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
+// CanFind says yes: incidents are looked up by their key.
+func (s *service) CanFind() bool { return true }
+
 // Find implements reconcile.Finder. It finds resolved incidents too, an open one
 // before all others and else the newest.
 func (s *service) Find(ctx context.Context, address string, v message.View) (m plugindata.Message, found bool, err error) {

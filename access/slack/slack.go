@@ -253,6 +253,24 @@ func (s *service) own(m slack.Message) bool {
 	return bot == "" || m.BotID == bot
 }
 
+// CanFind says whether the app may read all kinds of conversations that it posts
+// in. Slack names the scopes of a token in each answer; before the first one
+// they count as missing.
+func (s *service) CanFind() bool {
+	_, scope := s.known()
+	for _, need := range []string{"channels:history", "groups:history", "im:history", "im:write"} {
+		if !hasScope(scope, need) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasScope looks for a scope in Slack's list, which commas part.
+func hasScope(list, scope string) bool {
+	return strings.Contains(","+strings.ReplaceAll(list, " ", "")+",", ","+scope+",")
+}
+
 // Find looks for an announcement in what was said since the request was made.
 // Without the scope to read the conversation it finds nothing.
 func (s *service) Find(ctx context.Context, address string, v message.View) (m plugindata.Message, ok bool, err error) {
@@ -377,7 +395,7 @@ func (s *service) Inspect(ctx context.Context) (faults []string) {
 		{"chat:write", "nothing can be posted"},
 		{"users:read.email", "recipients cannot be found by e-mail address"},
 	} {
-		if scope != "" && !strings.Contains(","+strings.ReplaceAll(scope, " ", "")+",", ","+need.scope+",") {
+		if scope != "" && !hasScope(scope, need.scope) {
 			faults = append(faults, fmt.Sprintf("the Slack app lacks the scope %s, without which %s; add it under OAuth & Permissions and install the app again", need.scope, need.why))
 		}
 	}

@@ -119,6 +119,8 @@ func (d *desk) Check(context.Context) error { return nil }
 // finder is a desk at which posts can be looked up.
 type finder struct{ *desk }
 
+func (finder) CanFind() bool { return true }
+
 func (d finder) Find(ctx context.Context, address string, v message.View) (m plugindata.Message, found bool, err error) {
 	err = d.step(ctx, "find", address, func() error {
 		for _, p := range d.posts {
@@ -164,4 +166,22 @@ func (d hanging) Post(ctx context.Context, address string, v message.View) (plug
 		return plugindata.Message{}, &outbound.Error{Kind: outbound.Retry, Op: "post", Err: ctx.Err()}
 	}
 	return d.desk.Post(ctx, address, v)
+}
+
+// blind is a desk at which nothing can be looked up. A call that it took is done,
+// even if nobody waits for the answer any more.
+type blind struct{ finder }
+
+func (blind) CanFind() bool { return false }
+
+func (blind) Find(context.Context, string, message.View) (m plugindata.Message, found bool, err error) {
+	return m, false, nil
+}
+
+func (d blind) Post(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
+	m, err := d.desk.Post(context.WithoutCancel(ctx), address, v)
+	if ctx.Err() != nil {
+		return plugindata.Message{}, &outbound.Error{Kind: outbound.Unclear, Op: "post", Err: ctx.Err()}
+	}
+	return m, err
 }

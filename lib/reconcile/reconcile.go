@@ -93,6 +93,7 @@ type Reconciler struct {
 	Options
 	queue *queue.Queue[string]
 	calls *semaphore.Weighted
+	lanes lanes
 	// folded logs at most a few lines of a kind in a minute.
 	folded *zap.Logger
 
@@ -444,6 +445,11 @@ func (r *Reconciler) startAnew(t *track, rec *plugindata.Record) {
 
 // nothingToDo ends a round in which every recipient is served, or waits.
 func (r *Reconciler) nothingToDo(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
+	if t.suspect && !rec.Claim.Free() {
+		// A dead claim would hold up whoever comes next.
+		doubt(rec)
+		rec.Claim = rec.Claim.Next(r.Owner)
+	}
 	if rec.Claim.Owner == r.Owner || len(t.unrecorded) > 0 {
 		if err := r.record(ctx, id, t, rec, v, false); err != nil {
 			return 0, err

@@ -243,6 +243,34 @@ func TestAResultThatCannotBeRecordedIsKeptAndNotPostedAgain(t *testing.T) {
 	})
 }
 
+// A claim that its owner left behind is given up also when nothing is left to be
+// done under it, lest the next change wait for the lease.
+func TestADeadReplicasClaimIsGivenUpWhenNothingIsLeftToDo(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		var writes atomic.Int32
+		r.memory.beforeWrite = func(string) error {
+			if writes.Add(1) == 2 { // the claim is written, the result is not
+				_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"claim": "ghost.7"}, nil)
+				return errors.New("the cluster is away")
+			}
+			return nil
+		}
+		x := r.start()
+		r.memory.put("1", nil)
+		r.settle(5 * time.Minute)
+		r.wantPosts(map[string]int{"ops": 1})
+		rec := r.record("1")
+		if !rec.Claim.Free() || rec.Claim.Generation <= 7 {
+			t.Errorf("the claim is %v", rec.Claim)
+		}
+		if len(rec.Messages) != 1 {
+			t.Errorf("the result is not recorded: %+v", rec)
+		}
+		x.stop()
+	})
+}
+
 func TestAWriteWhoseAnswerIsLostIsNoReasonToPostAgain(t *testing.T) {
 	inTime(t, func(r *rig) {
 		x := r.start()

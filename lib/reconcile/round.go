@@ -20,12 +20,7 @@ import (
 func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
 	r.decorate(ctx, req, rec, &v)
 	if t.suspect {
-		// Whoever held the claim may have died between a call and its record.
-		// That is written down with our own claim, lest we die as well.
-		for i := range rec.Progress.Deliveries {
-			d := &rec.Progress.Deliveries[i]
-			d.Unclear = !d.Over()
-		}
+		doubt(rec)
 	}
 	claimed, err := r.claim(ctx, id, rec)
 	switch {
@@ -52,6 +47,15 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 		r.finish(id, v.Version(), req == nil)
 	}
 	return next.wait, nil
+}
+
+// doubt notes that whoever held the claim may have died between a call and its
+// record. That is written down with our own claim, lest we die as well.
+func doubt(rec *plugindata.Record) {
+	for i := range rec.Progress.Deliveries {
+		d := &rec.Progress.Deliveries[i]
+		d.Unclear = !d.Over()
+	}
 }
 
 // decorate adds what is nice to know, unless the record has it already.
@@ -127,18 +131,31 @@ func (f *flight) take(address string) bool {
 type result struct {
 	delivery plugindata.Delivery
 	err      error
+	leave    func() // to be called once the result was recorded; may be nil
+}
+
+// perform takes the steps for one recipient, alone there if what it does could
+// not be looked up.
+func (f *flight) perform(ctx context.Context, d plugindata.Delivery) result {
+	var leave func()
+	if finder, ok := f.r.Service.(Finder); !ok || !finder.CanFind() {
+		var err error
+		if leave, err = f.r.lanes.enter(ctx, d.Recipient); err != nil {
+			return result{d, fmt.Errorf("waiting for the message before to be recorded: %w", err), nil}
+		}
+	}
+	d, err := f.deliver(ctx, d)
+	return result{d, err, leave}
 }
 
 // fly runs the recipients' steps and records results as they come: those that
-// come together in one write, and none later than the flush time.
+// come together in one write, and none later than the flush time. Results for
+// which others wait are recorded at once.
 func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, f *flight, w work) error {
 	results := make(chan result)
 	for _, i := range w.deliveries {
 		d := rec.Progress.Deliveries[i]
-		go func() {
-			d, err := f.deliver(ctx, d)
-			results <- result{d, err}
-		}()
+		go func() { results <- f.perform(ctx, d) }()
 	}
 	if t.unrecorded == nil {
 		t.unrecorded = make(map[string]plugindata.Delivery)
@@ -147,6 +164,14 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 	flush := time.NewTimer(time.Hour)
 	defer flush.Stop()
 	waiting := false
+	var leave []func()
+	recorded := func() {
+		for _, f := range leave {
+			f()
+		}
+		leave = nil
+	}
+	defer recorded()
 	for left := len(w.deliveries); left > 0; {
 		select {
 		case res := <-results:
@@ -154,10 +179,13 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 			r.settle(t, f.id, &res)
 			*rec.Delivery(res.delivery.Recipient) = res.delivery
 			t.unrecorded[res.delivery.Recipient] = res.delivery
-			if !waiting {
-				waiting = true
+			if res.leave != nil {
+				leave = append(leave, res.leave)
+				flush.Reset(0)
+			} else if !waiting {
 				flush.Reset(r.Timing.Flush)
 			}
+			waiting = true
 		case <-flush.C:
 			waiting = false
 			at := time.Now()
@@ -167,6 +195,7 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 			if rec.Claim.Owner != r.Owner {
 				f.renew(time.Time{}) // another replica has it; no further call
 			}
+			recorded()
 		}
 	}
 	if w.decide {

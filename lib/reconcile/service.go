@@ -35,6 +35,9 @@ type Replier interface {
 // Finder is a Service that can look for what an earlier call, whose outcome is
 // not known, may have left. What it cannot look up counts as not found.
 type Finder interface {
+	// CanFind says whether posts can be looked up at all. While they cannot,
+	// the next post at a recipient waits until the one before it is recorded.
+	CanFind() bool
 	// Find looks for the announcement of the request.
 	Find(ctx context.Context, address string, v message.View) (m plugindata.Message, found bool, err error)
 	// FindReply looks for the reply that tells the review with the given index.
