@@ -19,6 +19,7 @@ import (
 
 func TestARequestIsAnnouncedOnceToEachRecipientWithTwoWrites(t *testing.T) {
 	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
 		r.recipients = []string{"ops", "db", "sec", "ops"}
 		x := r.start()
 		defer x.stop()
@@ -600,6 +601,8 @@ func TestAReplyThatIsRefusedDoesNotStopTheEdit(t *testing.T) {
 		x := r.start()
 		defer x.stop()
 		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		r.wantShown("PENDING.0")
 		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Minute)
@@ -740,6 +743,80 @@ func TestUnrecordedResultsOfAnIDThatIsUsedAgainAreDropped(t *testing.T) {
 	})
 }
 
+// The same where another replica has begun with the next request and could not
+// announce it yet.
+func TestUnrecordedResultsAreNotTakenForThoseOfARequestThatOthersBegan(t *testing.T) {
+	inTime(t, func(r *rig) {
+		var cut, down atomic.Bool
+		r.memory.beforeWrite = func(string) error {
+			if cut.Load() {
+				return errors.New("the cluster is away")
+			}
+			return nil
+		}
+		r.desk.fault = func(step, _ string) error {
+			if step != "post" {
+				return nil
+			}
+			if down.Load() {
+				return fail(outbound.Retry)
+			}
+			cut.Store(true) // the claim is written, its result is not
+			return nil
+		}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Second)
+		r.wantPosts(map[string]int{"ops": 1})
+
+		r.deafen(x.Reconciler)
+		y := r.start()
+		down.Store(true)
+		cut.Store(false)
+		r.memory.remove("1")
+		r.memory.with(func() { delete(r.memory.records, "1") })
+		r.memory.put("1", nil)
+		r.settle(time.Second)
+		y.crash()
+		x.Changed("1")
+		r.settle(time.Minute)
+		down.Store(false)
+		r.settle(time.Hour)
+		cut.Store(false)
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 2})
+	})
+}
+
+// The same where others began with the next request while the call for the one
+// before was under way.
+func TestTheResultOfACallIsNotTakenForThatOfTheNextRequestWithTheID(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.desk.latency = 5 * time.Second
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(7 * time.Second) // the post is on its way
+		r.deafen(x.Reconciler)
+		y := r.start()
+		r.memory.remove("1")
+		r.memory.with(func() { delete(r.memory.records, "1") })
+		r.memory.put("1", nil)
+		r.settle(4 * time.Second) // x has its answer, y does not
+		y.crash()
+		x.Changed("1")
+		r.settle(time.Hour)
+		r.wantPosts(map[string]int{"ops": 2})
+		r.memory.decide("1", types.RequestState_APPROVED)
+		x.Changed("1")
+		r.settle(time.Hour)
+		if r.desk.posts[1].shown != "APPROVED.0" {
+			t.Errorf("the second post shows %s", r.desk.posts[1].shown)
+		}
+	})
+}
+
 func TestFinishedRequestsAreNotReadAgainAfterARestart(t *testing.T) {
 	inTime(t, func(r *rig) {
 		x := r.start()
@@ -777,5 +854,21 @@ func TestStoppingLetsStepsFinish(t *testing.T) {
 		x.catchUp()
 		r.settle(time.Minute)
 		r.wantPosts(map[string]int{"ops": 2})
+	})
+}
+
+// What a call has done is written down even when the patience with the running
+// rounds is over.
+func TestAnAbortedRoundStillRecordsWhatItDid(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = blind{finder{r.desk}}
+		r.desk.latency = 5 * time.Second
+		x := r.start()
+		r.memory.put("1", nil)
+		r.settle(7 * time.Second) // the post is on its way
+		x.abort()
+		if rec := r.record("1"); len(rec.Progress.Deliveries) != 1 || !rec.Progress.Deliveries[0].Unclear || !rec.Claim.Free() {
+			t.Errorf("record after the end: %+v, claim %v", rec.Progress.Deliveries, rec.Claim)
+		}
 	})
 }

@@ -85,6 +85,7 @@ type replica struct {
 	*reconcile.Reconciler
 	rig   *rig
 	stop  func() // lets what is under way finish
+	abort func() // ends what is under way, but not the link to the cluster
 	crash func() // as kill -9: nothing more comes of it
 	ended chan struct{}
 }
@@ -112,6 +113,7 @@ func (r *rig) start() *replica {
 		abort()
 	}()
 	x.stop = func() { r.deafen(rec); stop(); <-x.ended }
+	x.abort = func() { r.deafen(rec); stop(); abort(); <-x.ended }
 	x.crash = sync.OnceFunc(func() { r.deafen(rec); close(crashed); stop(); abort(); <-x.ended })
 	r.memory.mu.Lock()
 	r.memory.sinks = append(r.memory.sinks, rec)
