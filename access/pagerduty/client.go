@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/PagerDuty/go-pagerduty"
 
@@ -65,10 +64,7 @@ func (c *client) do(ctx context.Context, op string, fn func(context.Context, *pa
 func (c *client) sort(call *outbound.Call, op string, err error) error {
 	e := call.Fail(err)
 	if e.Status == http.StatusTooManyRequests {
-		if s, err := strconv.ParseFloat(call.Header().Get("Ratelimit-Reset"), 64); err == nil && s > 0 && s < 900 {
-			e.After = time.Duration(s * float64(time.Second))
-			c.transport.Hold(op, "", e.After)
-		}
+		c.transport.Hold(op, "", e.After) // the limit is that of the account
 	}
 	code, details := refusal(err)
 	if code != 0 {

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -204,9 +205,10 @@ func (t *Transport) holdFor(g gate, wait time.Duration) {
 }
 
 // retryAfter reads the standard header, in (possibly broken) seconds or as a
-// date. It is zero when the header tells nothing, and never above maxWait.
+// date, or else RateLimit-Reset (draft-ietf-httpapi-ratelimit-headers) in seconds.
+// It is zero when neither tells anything, and never above maxWait.
 func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
+	text := cmp.Or(h.Get("Retry-After"), h.Get("RateLimit-Reset"))
 	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 && s < maxWait.Seconds() {
 		return time.Duration(s * float64(time.Second))
 	} else if err == nil && s > 0 {

@@ -106,6 +106,7 @@ func TestEachFailureHasItsKind(t *testing.T) {
 		{"limited for seconds", respond(429, "Retry-After", "7"), outbound.Wait, 429, 7 * time.Second},
 		{"limited for parts of a second", respond(429, "Retry-After", "0.25"), outbound.Wait, 429, 250 * time.Millisecond},
 		{"limited for nobody knows how long", respond(429), outbound.Wait, 429, 5 * time.Second},
+		{"limited for seconds, by the other header", respond(429, "ratelimit-reset", "7"), outbound.Wait, 429, 7 * time.Second},
 		{"limited for no time", respond(429, "Retry-After", "0"), outbound.Wait, 429, 5 * time.Second},
 		{"limited for a negative time", respond(429, "Retry-After", "-3"), outbound.Wait, 429, 5 * time.Second},
 		{"limited for a word", respond(429, "Retry-After", "soon"), outbound.Wait, 429, 5 * time.Second},
