@@ -75,7 +75,7 @@ func TestDialSaysInOneSentenceWhatIsWrong(t *testing.T) {
 	closed.Close()
 
 	// Where the reason is found, the dial ends long before its time.
-	const long, slow, short = time.Minute, 5 * time.Second, time.Second
+	const long, slow, short = time.Minute, 2 * time.Second, time.Second
 	cases := []struct {
 		name    string
 		timeout time.Duration

@@ -57,8 +57,8 @@ func signals() []Row {
 
 // slowCalls lets a call hang for long.
 const slowCalls = `[delivery]
-call_timeout = "6s"
-lease = "12s"
+call_timeout = "4s"
+lease = "8s"
 retry_max = "200ms"
 heartbeat = "500ms"
 `
