@@ -38,6 +38,8 @@ type daemon struct {
 	metrics     *diag.Metrics
 	server      *diag.Server // nil when it is off
 	systemd     diag.Systemd
+	// again says that a SIGHUP came while it could not be obeyed.
+	again bool
 }
 
 func newDaemon(i Integration, f flags, log *diag.Logger) (*daemon, error) {
@@ -82,7 +84,7 @@ func (d *daemon) run(ctx context.Context, settings Settings, signals <-chan os.S
 	}
 	helpers.Go(func() { d.tellSystemd(d.systemd.Watchdog(ctx, nil)) })
 	d.log.Info(fmt.Sprintf("Starting Teleport Access %s Plugin %s:%s", d.integration.Title, version, gitref))
-	s, err := d.prepare(ctx, settings)
+	s, err := d.first(ctx, settings, signals)
 	for err == nil && s != nil {
 		s, err = d.hold(ctx, s, signals)
 	}
@@ -98,6 +100,34 @@ func (d *daemon) tellSystemd(err error) {
 // errForced says that the process ends without waiting for what is under way.
 var errForced = errors.New("stopped at once, by a second signal or because the time to finish was over")
 
+// first makes the first session. It is nil when the process was asked to end
+// before that was done.
+func (d *daemon) first(ctx context.Context, settings Settings, signals <-chan os.Signal) (s *session, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	prepared := make(chan struct{})
+	go func() {
+		defer close(prepared)
+		s, err = d.prepare(ctx, settings)
+	}()
+	for {
+		select {
+		case <-prepared:
+			return s, err
+		case sig := <-signals:
+			switch sig {
+			case syscall.SIGHUP:
+				d.again = true
+			case syscall.SIGTERM, syscall.SIGINT:
+				d.stopping(sig)
+				cancel()
+				<-prepared
+				return nil, nil
+			}
+		}
+	}
+}
+
 // hold runs a session until it ends or is to be replaced by the next.
 func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal) (next *session, err error) {
 	working, stop := context.WithCancel(ctx)
@@ -109,28 +139,45 @@ func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal)
 	d.tellSystemd(d.systemd.Ready())
 	prepared := make(chan *session, 1)
 	reloading := false
+	reload := func() {
+		reloading, d.again = true, false
+		go func() { prepared <- d.reload(working) }()
+	}
+	defer func() {
+		if reloading {
+			stop()
+			<-prepared
+		}
+	}()
+	if d.again {
+		reload()
+	}
 	for {
 		select {
 		case err := <-ended:
 			return nil, err
 		case next := <-prepared:
 			reloading = false
-			if next == nil {
+			switch {
+			case next != nil:
+				stop()
+				asked, err := d.drain(ended, abort, signals, false)
+				if err != nil || asked {
+					return nil, err
+				}
+				d.log.Info("The config was reloaded")
+				return next, nil
+			case d.again:
+				reload()
+			default:
 				d.tellSystemd(d.systemd.Ready())
-				continue
 			}
-			stop()
-			asked, err := d.drain(ended, abort, signals, false)
-			if err != nil || asked {
-				return nil, err
-			}
-			d.log.Info("The config was reloaded")
-			return next, nil
 		case sig := <-signals:
 			switch {
-			case sig == syscall.SIGHUP && !reloading:
-				reloading = true
-				go func() { prepared <- d.reload(working) }()
+			case sig == syscall.SIGHUP && reloading:
+				d.again = true // the file may have been read before it was changed
+			case sig == syscall.SIGHUP:
+				reload()
 			case sig == syscall.SIGTERM || sig == syscall.SIGINT:
 				d.stopping(sig)
 				stop()
@@ -160,6 +207,8 @@ func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signa
 			return asked, err
 		case sig := <-signals:
 			switch {
+			case sig == syscall.SIGHUP:
+				d.again = true
 			case sig != syscall.SIGTERM && sig != syscall.SIGINT:
 			case asked:
 				return asked, errForced
@@ -180,7 +229,7 @@ func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signa
 }
 
 // reload makes the next session from the config as it is now, or says what is
-// wrong and returns nil.
+// wrong and returns nil. When the process ends meanwhile, nothing is said.
 func (d *daemon) reload(ctx context.Context) *session {
 	d.tellSystemd(d.systemd.Reloading())
 	if err := d.log.Reopen(); err != nil {
@@ -195,6 +244,9 @@ func (d *daemon) reload(ctx context.Context) *session {
 				return s
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	logError(d.log.Logger, err)
 	d.log.Error("The new config is not used; the old one stays in force")

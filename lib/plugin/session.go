@@ -79,9 +79,14 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	if err != nil {
 		return nil, fmt.Errorf("setting up %s: %w", d.integration.Title, err)
 	}
-	if err := s.check(ctx); outbound.KindOf(err) == outbound.Credentials && err != nil {
+	err = s.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("asking %s whether it accepts the credentials: %w", d.integration.Title, ctx.Err())
+	case err != nil && outbound.KindOf(err) == outbound.Credentials:
 		return nil, fmt.Errorf("%s does not accept the credentials: %w", d.integration.Title, err)
 	}
+	s.note(err)
 	s.rules = rules.New(rules.Options{
 		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
 	})
@@ -108,17 +113,27 @@ func timing(d Delivery) reconcile.Timing {
 // that was started again is another replica and waits for its own old claims.
 func newOwner() string { return rand.Text()[:10] }
 
-// check asks the service whether it accepts us.
+// check asks the service whether it accepts us, and notes what it says.
 func (s *session) check(ctx context.Context) error {
+	err := s.ask(ctx)
+	if ctx.Err() == nil { // the end of the process says nothing of the service
+		s.note(err)
+	}
+	return err
+}
+
+func (s *session) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	err := s.parts.Service.Check(ctx)
+	return s.parts.Service.Check(ctx)
+}
+
+func (s *session) note(err error) {
 	if err != nil {
 		s.conditions.Set(reconcile.ConditionService, false, err.Error())
-		return err
+		return
 	}
 	s.conditions.Set(reconcile.ConditionService, true, "")
-	return nil
 }
 
 // run works until the first context ends and what is under way has finished,
