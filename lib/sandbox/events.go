@@ -23,7 +23,7 @@ func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	changes, end := s.changes.watch()
+	changes, end := s.changes.Subscribe()
 	defer end()
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
@@ -32,10 +32,10 @@ func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 		_, err := fmt.Fprintf(w, format, args...)
 		return err == nil && flusher.Flush() == nil
 	}
-	for ok := send("data: %d\n\n", s.changes.now()); ok; {
+	for ok := send("data: %d\n\n", s.changes.version.Load()); ok; {
 		select {
 		case <-changes:
-			ok = s.pause(r) && send("data: %d\n\n", s.changes.now())
+			ok = s.pause(r) && send("data: %d\n\n", s.changes.version.Load())
 		case <-ticker.C:
 			ok = send(": alive\n\n")
 		case <-s.changes.done:

@@ -165,7 +165,7 @@ func (s *Sandbox) watch(ctx context.Context) {
 // Wait returns once done reports true; it is asked at once and after each change
 // of any part. The error is the context's.
 func (s *Sandbox) Wait(ctx context.Context, done func() bool) error {
-	changes, end := s.changes.watch()
+	changes, end := s.changes.Subscribe()
 	defer end()
 	for !done() {
 		select {

@@ -107,7 +107,7 @@ type Message struct {
 // and the newest requests, at most limit of each; zero or less means all.
 func (s *Sandbox) State(limit int) State {
 	st := State{
-		Version: s.changes.now(), Cluster: s.cluster.Name(), Users: people, Roles: roles,
+		Version: s.changes.version.Load(), Cluster: s.cluster.Name(), Users: people, Roles: roles,
 		Services: make(map[string]any, len(s.services)), Plugins: s.plugins.list(),
 	}
 	for _, r := range resources() {

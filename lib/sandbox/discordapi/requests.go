@@ -2,10 +2,10 @@ package discordapi
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"sync"
 	"time"
+
+	"teleport-plugins/lib/sandbox/apiserver"
 )
 
 // Request is one call as it arrived, without the token.
@@ -31,72 +31,13 @@ type Request struct {
 	Error string `json:"error,omitempty"`
 }
 
-// requestLog is a ring of the newest requests and a counter for each method.
-type requestLog struct {
-	mu     sync.Mutex
-	ring   []Request
-	size   int
-	next   int
-	counts map[string]int
-}
-
-func newRequestLog(size int) *requestLog {
-	return &requestLog{size: max(size, 0), counts: make(map[string]int)}
-}
-
-func (l *requestLog) add(r Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.counts[r.Method]++
-	if l.size == 0 {
-		return
-	}
-	if len(l.ring) < l.size {
-		l.ring = append(l.ring, r)
-		return
-	}
-	l.ring[l.next] = r
-	l.next = (l.next + 1) % l.size
-}
-
 // logRequest remembers a call and lets those who wait for it look again.
 func (s *Server) logRequest(c *call, status int, code string) {
 	rec := Request{Time: s.opts.Now(), Method: c.method, Target: c.target, Status: status, Error: code}
-	if s.log.size > 0 {
+	if s.Keeps() {
 		rec.Path, rec.JSON = c.path, c.body
-		rec.Header = make(http.Header, len(c.r.Header))
-		for k, v := range c.r.Header {
-			if k != "Authorization" && k != "Cookie" {
-				rec.Header[k] = v
-			}
-		}
+		rec.Header = apiserver.WithoutSecrets(c.r.Header)
 	}
-	s.log.add(rec)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wake()
-}
-
-// Requests returns the newest requests, oldest first. The maps in them are
-// shared and must not be changed.
-func (s *Server) Requests() []Request {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	out := make([]Request, 0, len(s.log.ring))
-	out = append(out, s.log.ring[s.log.next:]...)
-	return append(out, s.log.ring[:s.log.next]...)
-}
-
-// Calls is how often a method was called, failed calls included.
-func (s *Server) Calls(method string) int {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return s.log.counts[method]
-}
-
-// Counts is Calls for every method that was called at all.
-func (s *Server) Counts() map[string]int {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return maps.Clone(s.log.counts)
+	s.CallLog.Add(rec.Method, rec)
+	s.Wake()
 }

@@ -9,24 +9,18 @@
 package discordapi
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // DefaultToken is the bot token of a Server whose Options name none. It is
 // written without the word "Bot" that goes before it in the header.
 const DefaultToken = "sandbox.discord.token"
-
-// DefaultKeepRequests is how many requests a Server remembers when its Options
-// do not say.
-const DefaultKeepRequests = 4096
 
 // NonceWindow is for how long a message's nonce is enforced. Discord says only
 // "the past few minutes".
@@ -52,7 +46,7 @@ type Options struct {
 	Faults *fault.Set
 	// Latency is added to each call, as the network and Discord would.
 	Latency time.Duration
-	// KeepRequests bounds the log of requests; DefaultKeepRequests when zero,
+	// KeepRequests bounds the log of requests; apiserver.DefaultKeep when zero,
 	// none are kept when negative.
 	KeepRequests int
 	// Now is the clock of message ids, nonces and limits; time.Now when nil.
@@ -63,22 +57,19 @@ type Options struct {
 // /api/, with or without a version; Start puts it on a loopback port. All
 // methods may be called at any time from any goroutine.
 type Server struct {
+	*apiserver.Listener
+	*apiserver.CallLog[Request]
+	*apiserver.Watchers
+
 	opts    Options
 	faults  *fault.Set
 	mux     *http.ServeMux
 	latency atomic.Int64
-	log     *requestLog
 	limiter *limiter
 
-	mu       sync.Mutex
-	state    world
-	version  uint64
-	watchers map[chan struct{}]struct{}
-
-	lifecycle sync.Mutex
-	server    *http.Server
-	url       string
-	served    chan struct{}
+	mu      sync.Mutex
+	state   world
+	version uint64
 }
 
 // New builds a Server that does not listen yet.
@@ -87,10 +78,11 @@ func New(opts Options) *Server {
 	s := &Server{
 		opts:     opts,
 		faults:   opts.Faults,
-		log:      newRequestLog(opts.KeepRequests),
+		Listener: apiserver.NewListener("the simulated Discord", "", "/api/"),
+		CallLog:  apiserver.NewCallLog[Request](opts.KeepRequests),
+		Watchers: apiserver.NewWatchers("the simulated Discord"),
 		limiter:  newLimiter(opts.Limits),
 		state:    newWorld(opts),
-		watchers: make(map[chan struct{}]struct{}),
 	}
 	s.mux = s.routes()
 	s.latency.Store(int64(opts.Latency))
@@ -111,9 +103,6 @@ func (o Options) withDefaults() Options {
 	if o.Faults == nil {
 		o.Faults = new(fault.Set)
 	}
-	if o.KeepRequests == 0 {
-		o.KeepRequests = DefaultKeepRequests
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -126,51 +115,8 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// Start listens on a free loopback port and serves until Close.
-func (s *Server) Start() error {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if s.server != nil {
-		return errors.New("the simulated Discord is already started")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("listening for the simulated Discord: %w", err)
-	}
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan struct{})
-	s.server, s.served = srv, served
-	s.url = "http://" + l.Addr().String() + "/api/"
-	go func() {
-		defer close(served)
-		_ = srv.Serve(l)
-	}()
-	return nil
-}
-
-// URL is the base of the API with its closing slash; empty before Start.
-func (s *Server) URL() string {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	return s.url
-}
-
-// Close stops listening and cuts the calls under way. The state can still be
-// read.
-func (s *Server) Close() error {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if s.server == nil {
-		return nil
-	}
-	err := s.server.Close()
-	<-s.served
-	s.server = nil
-	if err != nil {
-		return fmt.Errorf("closing the simulated Discord: %w", err)
-	}
-	return nil
-}
+// Start listens and serves until Close.
+func (s *Server) Start() error { return s.Serve(s) }
 
 // Token is the token that the server accepts.
 func (s *Server) Token() string {

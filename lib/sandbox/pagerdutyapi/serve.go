@@ -142,9 +142,7 @@ func (s *Server) takeFault(c *call) (fault.Fault, bool) {
 		f, ok = s.faults.Take(c.method, c.id)
 	}
 	if ok { // lets those look again who wait for a fault to hit
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.wake()
+		s.Wake()
 	}
 	return f, ok
 }

@@ -9,23 +9,16 @@
 package pagerdutyapi
 
 import (
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // DefaultKey is the API key of a Server whose Options name none.
 const DefaultKey = "u+sandboxPagerDutyKey"
-
-// DefaultKeepRequests is how many requests a Server remembers when its Options
-// do not say.
-const DefaultKeepRequests = 4096
 
 // Options describes the account that New builds. The zero value is an account
 // with DefaultUsers, DefaultServices and what belongs to them.
@@ -44,7 +37,7 @@ type Options struct {
 	Faults *fault.Set
 	// Latency is added to each call, as the network and PagerDuty would.
 	Latency time.Duration
-	// KeepRequests bounds the log of requests; DefaultKeepRequests when zero,
+	// KeepRequests bounds the log of requests; apiserver.DefaultKeep when zero,
 	// none are kept when negative.
 	KeepRequests int
 	// Now is the clock; time.Now when nil.
@@ -55,21 +48,18 @@ type Options struct {
 // REST API; Start puts it on a loopback port. All methods may be called at any
 // time from any goroutine.
 type Server struct {
+	*apiserver.Listener
+	*apiserver.CallLog[Request]
+	*apiserver.Watchers
+
 	opts    Options
 	faults  *fault.Set
 	routes  []route
 	latency atomic.Int64
-	log     *requestLog
 
-	mu       sync.Mutex
-	state    account
-	version  uint64
-	watchers map[chan struct{}]struct{}
-
-	lifecycle sync.Mutex
-	server    *http.Server
-	url       string
-	served    chan struct{}
+	mu      sync.Mutex
+	state   account
+	version uint64
 }
 
 // New builds an account that does not listen yet.
@@ -79,9 +69,10 @@ func New(opts Options) *Server {
 		opts:     opts,
 		faults:   opts.Faults,
 		routes:   routes(),
-		log:      newRequestLog(opts.KeepRequests),
+		Listener: apiserver.NewListener("the simulated PagerDuty", "", ""),
+		CallLog:  apiserver.NewCallLog[Request](opts.KeepRequests),
+		Watchers: apiserver.NewWatchers("the simulated PagerDuty"),
 		state:    newAccount(opts),
-		watchers: make(map[chan struct{}]struct{}),
 	}
 	s.latency.Store(int64(opts.Latency))
 	return s
@@ -98,9 +89,6 @@ func (o Options) withDefaults() Options {
 	if o.Faults == nil {
 		o.Faults = new(fault.Set)
 	}
-	if o.KeepRequests == 0 {
-		o.KeepRequests = DefaultKeepRequests
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -113,52 +101,8 @@ func setDefault[T any](list *[]T, value []T) {
 	}
 }
 
-// Start listens on a free loopback port and serves until Close.
-func (s *Server) Start() error {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if s.server != nil {
-		return errors.New("the simulated PagerDuty is already started")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("listening for the simulated PagerDuty: %w", err)
-	}
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan struct{})
-	s.server, s.served = srv, served
-	s.url = "http://" + l.Addr().String()
-	go func() {
-		defer close(served)
-		_ = srv.Serve(l)
-	}()
-	return nil
-}
-
-// URL is the base of the API without a closing slash, as a client library wants
-// it; empty before Start.
-func (s *Server) URL() string {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	return s.url
-}
-
-// Close stops listening and cuts the calls under way. The account can still be
-// read.
-func (s *Server) Close() error {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if s.server == nil {
-		return nil
-	}
-	err := s.server.Close()
-	<-s.served
-	s.server = nil
-	if err != nil {
-		return fmt.Errorf("closing the simulated PagerDuty: %w", err)
-	}
-	return nil
-}
+// Start listens and serves until Close.
+func (s *Server) Start() error { return s.Serve(s) }
 
 // Faults returns the set that the server asks at each call. The method of a
 // fault is the verb and the path with {id} in place of an id, such as

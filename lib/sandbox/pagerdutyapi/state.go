@@ -1,7 +1,6 @@
 package pagerdutyapi
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,45 +187,5 @@ func (s *Server) change(do func(*account)) {
 // changed tells the subscribers; the lock is held.
 func (s *Server) changed() {
 	s.version++
-	s.wake()
-}
-
-// wake lets every subscriber look again; the lock is held.
-func (s *Server) wake() {
-	for w := range s.watchers {
-		select {
-		case w <- struct{}{}:
-		default: // It has not yet looked at the change before; that will do.
-		}
-	}
-}
-
-// Subscribe returns a channel that gets a value after changes of the account and
-// after each call of the API, one for several if the reader is slow; the version
-// in the snapshot tells whether anything changed. The returned function ends it.
-func (s *Server) Subscribe() (<-chan struct{}, func()) {
-	w := make(chan struct{}, 1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.watchers[w] = struct{}{}
-	return w, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.watchers, w)
-	}
-}
-
-// Wait returns once done reports true; it is asked at once, after each change
-// and after each call of the API. The error is the context's.
-func (s *Server) Wait(ctx context.Context, done func() bool) error {
-	changes, stop := s.Subscribe()
-	defer stop()
-	for !done() {
-		select {
-		case <-changes:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the simulated PagerDuty: %w", ctx.Err())
-		}
-	}
-	return nil
+	s.Wake()
 }

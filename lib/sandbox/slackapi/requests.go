@@ -2,11 +2,11 @@ package slackapi
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
+
+	"teleport-plugins/lib/sandbox/apiserver"
 )
 
 // Request is one call as it arrived, without the token.
@@ -31,78 +31,19 @@ type Request struct {
 	Error string `json:"error,omitempty"`
 }
 
-// requestLog is a ring of the newest requests and a counter for each method.
-type requestLog struct {
-	mu     sync.Mutex
-	ring   []Request
-	size   int
-	next   int
-	counts map[string]int
-}
-
-func newRequestLog(size int) *requestLog {
-	return &requestLog{size: max(size, 0), counts: make(map[string]int)}
-}
-
-func (l *requestLog) add(r Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.counts[r.Method]++
-	if l.size == 0 {
-		return
-	}
-	if len(l.ring) < l.size {
-		l.ring = append(l.ring, r)
-		return
-	}
-	l.ring[l.next] = r
-	l.next = (l.next + 1) % l.size
-}
-
 // logRequest remembers a call and lets those who wait for it look again.
 func (s *Server) logRequest(r Request) {
-	s.log.add(r)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wake()
+	s.CallLog.Add(r.Method, r)
+	s.Wake()
 }
 
 // record builds the entry for the log.
 func (s *Server) record(r *http.Request, name string, d decoded, code string) Request {
 	rec := Request{Method: name, Time: s.opts.Now(), Error: code}
-	if s.log.size == 0 {
+	if !s.Keeps() {
 		return rec
 	}
 	rec.HTTPMethod, rec.Args, rec.Form, rec.JSON = r.Method, d.args, d.form, d.json
-	rec.Header = make(http.Header, len(r.Header))
-	for k, v := range r.Header {
-		if k != "Authorization" && k != "Cookie" {
-			rec.Header[k] = v
-		}
-	}
+	rec.Header = apiserver.WithoutSecrets(r.Header)
 	return rec
-}
-
-// Requests returns the newest requests, oldest first. The maps in them are
-// shared and must not be changed.
-func (s *Server) Requests() []Request {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	out := make([]Request, 0, len(s.log.ring))
-	out = append(out, s.log.ring[s.log.next:]...)
-	return append(out, s.log.ring[:s.log.next]...)
-}
-
-// Calls is how often a method was called, failed calls included.
-func (s *Server) Calls(method string) int {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return s.log.counts[method]
-}
-
-// Counts is Calls for every method that was called at all.
-func (s *Server) Counts() map[string]int {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return maps.Clone(s.log.counts)
 }

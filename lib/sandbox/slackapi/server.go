@@ -9,23 +9,16 @@
 package slackapi
 
 import (
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // DefaultToken is the bot token of a Server whose Options name none.
 const DefaultToken = "xoxb-sandbox-token"
-
-// DefaultKeepRequests is how many requests a Server remembers when its Options
-// do not say.
-const DefaultKeepRequests = 4096
 
 // Options describes the workspace that New builds. The zero value is a
 // workspace with the channels and users of DefaultChannels and DefaultUsers,
@@ -50,7 +43,7 @@ type Options struct {
 	Faults *fault.Set
 	// Latency is added to each call, as the network and Slack would.
 	Latency time.Duration
-	// KeepRequests bounds the log of requests; DefaultKeepRequests when zero,
+	// KeepRequests bounds the log of requests; apiserver.DefaultKeep when zero,
 	// none are kept when negative.
 	KeepRequests int
 	// Now is the clock that message timestamps are taken from; time.Now when nil.
@@ -61,21 +54,18 @@ type Options struct {
 // /api/<method>; Start puts it on a loopback port. All methods may be called
 // at any time from any goroutine.
 type Server struct {
+	*apiserver.Listener
+	*apiserver.CallLog[Request]
+	*apiserver.Watchers
+
 	opts    Options
 	faults  *fault.Set
 	methods map[string]method
 	latency atomic.Int64
-	log     *requestLog
 
-	mu       sync.Mutex
-	state    workspace
-	version  uint64
-	watchers map[chan struct{}]struct{}
-
-	lifecycle sync.Mutex
-	addr      string
-	started   bool
-	running   *listener
+	mu      sync.Mutex
+	state   workspace
+	version uint64
 }
 
 // New builds a workspace that does not listen yet.
@@ -85,17 +75,16 @@ func New(opts Options) *Server {
 		opts:     opts,
 		faults:   opts.Faults,
 		methods:  methods(),
-		log:      newRequestLog(opts.KeepRequests),
+		Listener: apiserver.NewListener("the simulated Slack", opts.Addr, "/api/"),
+		CallLog:  apiserver.NewCallLog[Request](opts.KeepRequests),
+		Watchers: apiserver.NewWatchers("the simulated Slack"),
 		state:    newWorkspace(opts),
-		watchers: make(map[chan struct{}]struct{}),
-		addr:     opts.Addr,
 	}
 	s.latency.Store(int64(opts.Latency))
 	return s
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.Addr, "127.0.0.1:0")
 	setDefault(&o.Token, DefaultToken)
 	setDefault(&o.TeamName, "Sandbox")
 	setDefault(&o.TeamDomain, "sandbox")
@@ -112,9 +101,6 @@ func (o Options) withDefaults() Options {
 	if o.Faults == nil {
 		o.Faults = new(fault.Set)
 	}
-	if o.KeepRequests == 0 {
-		o.KeepRequests = DefaultKeepRequests
-	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -127,89 +113,8 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// Start listens and serves until Close. After a Close it listens at the same
-// address again, as a service does that comes back after an outage.
-func (s *Server) Start() error {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if s.running != nil {
-		return errors.New("the simulated Slack is already started")
-	}
-	l, err := net.Listen("tcp", s.addr)
-	if err != nil {
-		return fmt.Errorf("listening for the simulated Slack: %w", err)
-	}
-	s.addr, s.started = l.Addr().String(), true
-	s.running = serve(l, s)
-	return nil
-}
-
-// URL is the base of the API with its closing slash, as a client library wants
-// it. It is known once the server was started, and stays.
-func (s *Server) URL() string {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if !s.started {
-		return ""
-	}
-	return "http://" + s.addr + "/api/"
-}
-
-// Close stops listening, cuts the connections and waits for the calls under way
-// to end. The workspace can still be read.
-func (s *Server) Close() error {
-	s.lifecycle.Lock()
-	defer s.lifecycle.Unlock()
-	if s.running == nil {
-		return nil
-	}
-	err := s.running.close()
-	s.running = nil
-	if err != nil {
-		return fmt.Errorf("closing the simulated Slack: %w", err)
-	}
-	return nil
-}
-
-// listener serves a handler until it is closed.
-type listener struct {
-	server *http.Server
-	served chan struct{}
-	next   http.Handler
-	// calls is held for reading by each call under way.
-	calls  sync.RWMutex
-	closed bool
-}
-
-func serve(l net.Listener, h http.Handler) *listener {
-	ln := &listener{served: make(chan struct{}), next: h}
-	ln.server = &http.Server{Handler: ln, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		defer close(ln.served)
-		_ = ln.server.Serve(l)
-	}()
-	return ln
-}
-
-// ServeHTTP answers a call, unless it came too late.
-func (ln *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ln.calls.RLock()
-	defer ln.calls.RUnlock()
-	if ln.closed {
-		fault.Drop(w)
-		return
-	}
-	ln.next.ServeHTTP(w, r)
-}
-
-func (ln *listener) close() error {
-	err := ln.server.Close()
-	<-ln.served
-	ln.calls.Lock()
-	defer ln.calls.Unlock()
-	ln.closed = true
-	return err
-}
+// Start listens and serves until Close.
+func (s *Server) Start() error { return s.Serve(s) }
 
 // Faults returns the set that the server asks at each call. The method of a
 // fault is a Slack method such as chat.postMessage; its target is the channel's
