@@ -83,7 +83,7 @@ ship-test: ship-tools build/debian build/debian-systemd ## install, upgrade and 
 	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/old VERSION=0.0.1 ARCHES=amd64
 	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/new VERSION=0.0.2-ship
 	SHIP_DIR=$(CURDIR)/build/ship DEBIAN=$(CURDIR)/build/debian DEBIAN_SYSTEMD=$(CURDIR)/build/debian-systemd \
-		SERVICES='$(SERVICES)' $(GO) test -count=1 -v -run Ship ./install/test
+		SERVICES='$(SERVICES)' $(GO) test -count=1 -parallel 4 -v -run Ship ./install/test
 
 ship-tools: FORCE
 	@install/test/tools.sh

@@ -74,6 +74,7 @@ func TestShipSystemd(t *testing.T) {
 		t.Run(service, func(t *testing.T) {
 			s := &supervised{&machine{t, m.container}, service, "teleport-" + service}
 			s.install()
+			t.Parallel() // what follows is mostly waiting
 			sb := startSandbox(t)
 			s.configure(sb.WriteConfig)
 			s.starts()
