@@ -58,6 +58,7 @@ lint: ## check format and code
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofumpt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet $(CONTRACT) ./...
 	$(GO) run $(STATICCHECK) $(CONTRACT) ./...
+	cd install/test/dockerlint && $(GO) run . $(CURDIR)/docker/Dockerfile
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' access lib | while read -r file; do \

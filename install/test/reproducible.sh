@@ -9,21 +9,22 @@ commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
-# build <folder> <umask>: what a stranger does, with a build cache of its own.
+# build <folder> <umask> <cache>: what a stranger does.
 build() {
 	(
 		umask "$2"
 		git clone -q . "$1"
 		cd "$1"
 		git checkout -q "$commit"
-		GOCACHE=$1.cache make -s release VERSION=1.2.3 SERVICES="${SERVICES:-slack discord pagerduty}" >/dev/null
+		GOCACHE=$3 make -s release VERSION=1.2.3 SERVICES="${SERVICES:-slack discord pagerduty}" >/dev/null
 	)
 }
 
-build "$work/one" 022
+# One with what this machine has compiled before, one from nothing.
+build "$work/one" 022 "$(${GO:-go} env GOCACHE)"
 # Times are stamped in seconds; let one pass, so that a stamp of now would show.
 sleep 1
-build "$work/some/where/else" 077
+build "$work/some/where/else" 077 "$work/cache"
 if ! cmp "$work/one/build/release/SHA256SUMS" "$work/some/where/else/build/release/SHA256SUMS"; then
 	diff "$work/one/build/release/SHA256SUMS" "$work/some/where/else/build/release/SHA256SUMS" || true
 	echo "the same commit gave two releases" >&2
