@@ -40,9 +40,12 @@ version-check:
 # One plugin for one ARCH, laid out as it is to be packed.
 stage-%: DIR = $(RELEASE_DIR)/stage/$(call archive,$*,$(ARCH))/teleport-access-$*
 stage-%: FORCE
-	@mkdir -p $(DIR)/roles
+	@mkdir -p $(DIR)/roles $(DIR)/docs
 	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o $(DIR)/teleport-$* ./access/$*/cmd/teleport-$*
-	@cp $(firstword $(wildcard access/$*/README.md) install/README.md) $(DIR)/README.md
+	@sed 's#](\.\./\.\./install/#](docs/#g' access/$*/README.md >$(DIR)/README.md
+	@for s in $(SERVICES); do sed 's#](\.\./\.\./install/#](#g' access/$$s/README.md >$(DIR)/docs/$$s.md; done
+	@cp install/alerts.yml install/alerts_test.yml $(DIR)/docs/
+	@for f in install/*.md; do sed 's#](\.\./access/\([a-z]*\)/README\.md#](\1.md#g' $$f >$(DIR)/docs/$${f##*/}; done
 	@cp LICENSE install/install $(DIR)/
 	@cp install/roles/$*/*.yaml $(DIR)/roles/
 	@sed 's/@PLUGIN@/$*/g; s/@TITLE@/$(TITLE_$*)/g' install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service

@@ -246,7 +246,7 @@ func reviewReply(v message.View, review int) content {
 	r := v.Reviews[review]
 	text := fmt.Sprintf("*%s* reviewed the request", somebody(line(r.Author)))
 	if !r.Created.IsZero() {
-		text += " on " + moment(r.Created)
+		text += ", " + moment(r.Created)
 	}
 	text += ".\n*Decision*: " + stateText(r.State)
 	if r.Reason != "" {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,10 +51,39 @@ func TestShipArchives(t *testing.T) {
 					t.Errorf("%s for %s lacks %s: %v", service, arch, name, err)
 				}
 			}
+			links(t, top)
 			if text, _ := os.ReadFile(filepath.Join(top, "VERSION")); string(text) != "v"+newVersion+"\n" {
 				t.Errorf("the file VERSION of %s for %s holds %q", service, arch, text)
 			}
 		}
+	}
+}
+
+// links expects that every link from one page to another leads somewhere.
+func links(t *testing.T, top string) {
+	t.Helper()
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	seen := 0
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		pages, err := filepath.Glob(filepath.Join(top, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+				seen++
+				if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+					t.Errorf("a link of %s leads nowhere: %s", page, m[0])
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d links were found", seen)
 	}
 }
 

@@ -121,11 +121,6 @@ func (v View) Title() string {
 	return "You have a new Role Request:"
 }
 
-// Summary is one plain line for notifications and screen readers.
-func (v View) Summary() string {
-	return fmt.Sprintf("Access request from %s: %s", v.User, v.Status)
-}
-
 // Progress tells how far a pending request has come, such as "1 of 2
 // approvals"; it is empty when there is nothing to count.
 func (v View) Progress() string {

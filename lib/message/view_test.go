@@ -257,7 +257,4 @@ func TestWordsForEachState(t *testing.T) {
 	if got := request(func(v *message.View) { v.Resources = []string{"a"} }).Title(); got != "You have a new Resource Request:" {
 		t.Errorf("title of resources: %q", got)
 	}
-	if got := request().Summary(); got != "Access request from mia@example.org: PENDING" {
-		t.Errorf("summary: %q", got)
-	}
 }

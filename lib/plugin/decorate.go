@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,6 +112,7 @@ func (d *decorator) resources(ctx context.Context, conn *teleport.Conn, ids []ty
 		}
 		out = append(out, text)
 	}
+	slices.Sort(out)
 	return out
 }
 
