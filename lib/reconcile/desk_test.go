@@ -185,3 +185,11 @@ func (d blind) Post(ctx context.Context, address string, v message.View) (plugin
 	}
 	return m, err
 }
+
+func (d blind) Reply(ctx context.Context, m plugindata.Message, v message.View, review int) error {
+	err := d.desk.Reply(context.WithoutCancel(ctx), m, v, review)
+	if ctx.Err() != nil {
+		return &outbound.Error{Kind: outbound.Unclear, Op: "reply", Err: ctx.Err()}
+	}
+	return err
+}

@@ -34,7 +34,8 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 	}
 	t.suspect = false
 	clear(t.unrecorded) // was written with the claim
-	f := &flight{r: r, id: id, view: v, taken: addresses(rec)}
+	finder, finds := r.Service.(Finder)
+	f := &flight{r: r, id: id, view: v, blind: !finds || !finder.CanFind(), taken: addresses(rec)}
 	f.renew(claimed)
 	if err := r.fly(ctx, t, rec, f, w); err != nil {
 		return 0, err
@@ -91,6 +92,8 @@ type flight struct {
 	r    *Reconciler
 	id   string
 	view message.View
+	// blind says that what was posted cannot be looked up.
+	blind bool
 
 	mu      sync.Mutex
 	claimed time.Time       // when the claim, or its last renewal, began to count
@@ -138,7 +141,7 @@ type result struct {
 // not be looked up.
 func (f *flight) perform(ctx context.Context, d plugindata.Delivery) result {
 	var leave func()
-	if finder, ok := f.r.Service.(Finder); !ok || !finder.CanFind() {
+	if f.blind {
 		var err error
 		if leave, err = f.r.lanes.enter(ctx, d.Recipient); err != nil {
 			return result{d, fmt.Errorf("waiting for the message before to be recorded: %w", err), nil}

@@ -15,15 +15,21 @@ import (
 
 // deliver takes all missing steps for one recipient, in order: find its
 // address, announce, tell reviews, correct the announcement, tell the
-// requester. It returns how far it came, also when a step fails.
+// requester. It returns how far it came, also when a step fails. Where nothing
+// can be looked up, it returns after each message, which is to be recorded
+// before the next is made.
 func (f *flight) deliver(ctx context.Context, d plugindata.Delivery) (plugindata.Delivery, error) {
 	steps := []func(context.Context, *plugindata.Delivery) error{f.resolve, f.post, f.reply, f.edit, f.notice}
+	before := d
 	for _, step := range steps {
 		if err := step(ctx, &d); err != nil {
 			if outbound.KindOf(err) == outbound.Unclear {
 				d.Unclear = true
 			}
 			return d, err
+		}
+		if f.blind && (d.ID != before.ID || d.Replies != before.Replies) {
+			break
 		}
 	}
 	d.Unclear = false
@@ -142,6 +148,9 @@ func (f *flight) reply(ctx context.Context, d *plugindata.Delivery) error {
 			return err
 		}
 		d.Replies++
+		if f.blind {
+			return nil
+		}
 	}
 	return nil
 }

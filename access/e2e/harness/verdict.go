@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/slackapi"
 )
 
@@ -213,28 +212,6 @@ func (w *World) Remove(request, recipient string) (n int, err error) {
 		}
 	}
 	return n, err
-}
-
-// Unrecorded counts the announcements of the requests, and the reviews told below
-// them, that the plugin's records do not hold.
-func (w *World) Unrecorded(expected ...Expected) (n int) {
-	for request, posts := range w.posts(expected) {
-		// What cannot be read is not recorded.
-		record, _ := plugindata.Decode(plugindata.Messages{}, w.Cluster.PluginData(request, w.Plugin()))
-		for _, p := range posts {
-			n += unrecorded(record, p)
-		}
-	}
-	return n
-}
-
-func unrecorded(record *plugindata.Record, p post) int {
-	for _, d := range record.Progress.Deliveries {
-		if d.ID == p.id {
-			return max(0, len(p.replies)-d.Replies)
-		}
-	}
-	return 1 + len(p.replies)
 }
 
 // What an announcement says of its request.

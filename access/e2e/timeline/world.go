@@ -314,7 +314,7 @@ func (w *World) settle() {
 	if w.failed() != nil {
 		return
 	}
-	if v := w.look(); !v.Good() {
+	if v := w.look(); v.Lost > 0 || v.Wrong > 0 || v.Doubled > w.mayDouble {
 		w.must(fmt.Errorf("before the fault: %s", v))
 	}
 }
