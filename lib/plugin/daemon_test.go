@@ -131,8 +131,8 @@ func (r *rig) write(name string) {
 	}
 }
 
-// start begins the daemon; with watching it waits until the cluster is watched.
-func (r *rig) start(watching bool) {
+// start begins the daemon; with ready it waits until all is well.
+func (r *rig) start(ready bool) {
 	r.Helper()
 	i := Integration{Name: "desk", Title: "Desk", New: func() Settings { return &deskSettings{Base: DefaultBase(), desk: r.desk} }}
 	log, err := diag.NewLogger(diag.LogOptions{Output: r.logFile}, true)
@@ -148,8 +148,8 @@ func (r *rig) start(watching bool) {
 	}
 	// The log stays open: after a second signal there may still be somebody at work.
 	go func() { r.ended <- r.daemon.run(context.Background(), settings, r.signals) }()
-	if watching {
-		r.until("the cluster is watched", func() bool { return r.cluster.Watchers() > 0 })
+	if ready {
+		r.until("the daemon is ready", func() bool { return r.daemon.health.Status().Ready })
 	}
 }
 
