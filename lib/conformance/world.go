@@ -20,7 +20,7 @@ import (
 
 // patience is how long the suite waits for what must come; it is a bound for
 // broken code, not a measure of speed.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // world is a cluster, a service and the plugin between them.
 type world struct {
@@ -59,7 +59,7 @@ func newWorld(t *testing.T, i plugin.Integration, far FarEnd) *world {
 		t.Fatal(err)
 	}
 	w.config = filepath.Join(dir, "config.toml")
-	text := fmt.Sprintf("[teleport]\naddr = %q\nidentity = %q\n\n[delivery]\ncall_timeout = \"1s\"\nlease = \"2s\"\nretry_max = \"100ms\"\n\n%s",
+	text := fmt.Sprintf("[teleport]\naddr = %q\nidentity = %q\n\n[delivery]\ncall_timeout = \"2s\"\nlease = \"4s\"\nretry_max = \"100ms\"\n\n%s",
 		w.cluster.Addr(), identity, far.Config())
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
