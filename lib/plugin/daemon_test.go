@@ -219,6 +219,22 @@ func (r *rig) checking() (begun <-chan struct{}, letGo func()) {
 	return told, sync.OnceFunc(func() { close(free) })
 }
 
+// posting makes a request and returns while its post hangs, until it is let go.
+func (r *rig) posting() (letGo func()) {
+	r.Helper()
+	begun, free := make(chan struct{}), make(chan struct{})
+	r.desk.with(func() {
+		r.desk.post = func(context.Context) error {
+			close(begun)
+			<-free
+			return nil
+		}
+	})
+	r.request()
+	<-begun
+	return func() { close(free) }
+}
+
 func TestASignalEndsTheStart(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
@@ -264,21 +280,12 @@ func TestNoReloadIsMissed(t *testing.T) {
 			letGo()
 		},
 		"while the session before finishes": func(r *rig, reload func(string)) {
-			hold, letGo := make(chan struct{}), make(chan struct{})
-			r.desk.with(func() {
-				r.desk.post = func(context.Context) error {
-					close(hold)
-					<-letGo
-					return nil
-				}
-			})
-			r.request()
-			<-hold
+			letGo := r.posting()
 			r.desk.with(func() { r.desk.post = nil })
 			reload("second")
 			r.until("the next session is prepared", func() bool { r.desk.mu.Lock(); defer r.desk.mu.Unlock(); return r.desk.checks == 2 })
 			reload("third")
-			close(letGo)
+			letGo()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -363,24 +370,15 @@ func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			r.start(true)
-			hold, letGo := make(chan struct{}), make(chan struct{})
-			r.desk.with(func() {
-				r.desk.post = func(context.Context) error {
-					close(hold)
-					<-letGo
-					return nil
-				}
-			})
-			r.request()
-			<-hold
+			letGo := r.posting()
 			for _, sig := range tc.signals {
 				r.signals <- sig
 			}
 			r.until("the signals are seen", func() bool { return len(r.signals) == 0 })
 			if tc.want == nil {
-				close(letGo)
+				letGo()
 			} else {
-				defer close(letGo)
+				defer letGo()
 			}
 			if err := r.wait(); !errors.Is(err, tc.want) {
 				t.Errorf("the end: %v, want %v", err, tc.want)
