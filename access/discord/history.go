@@ -13,12 +13,10 @@ import (
 	"teleport-plugins/lib/plugindata"
 )
 
-// How far back messages are read: pages of as many as Discord gives at once, and
-// how much its clock may be behind when a reply is looked for.
+// How far back messages are read: pages of as many as Discord gives at once.
 const (
 	searchPages = 20
 	searchPage  = 100
-	searchSlack = 5 * time.Minute
 )
 
 // CanFind says yes: a channel whose messages may not be read is rare, and there
@@ -79,7 +77,7 @@ func (s *service) FindReply(ctx context.Context, m plugindata.Message, v message
 		return false, nil
 	}
 	r := v.Reviews[review]
-	err = s.read(ctx, m.ID, r.Created.Add(-searchSlack), func(m *discordgo.Message, own bool) bool {
+	err = s.read(ctx, m.ID, r.Created.Add(-history.ClockSlack), func(m *discordgo.Message, own bool) bool {
 		found = own && m.Content == replyText(r)
 		return !found
 	})

@@ -22,9 +22,10 @@ type Message struct {
 // as far back as the service is willing to read.
 type Read func(ctx context.Context, conversation string, since time.Time, each func(Message)) error
 
+// ClockSlack allows for clocks that differ between Teleport and the service.
+const ClockSlack = 5 * time.Minute
+
 const (
-	// clockSlack allows for clocks that differ between Teleport and the service.
-	clockSlack = 5 * time.Minute
 	// overlap is read again each time, for messages that were posted together may
 	// become visible one after the other.
 	overlap = 5 * time.Second
@@ -70,7 +71,7 @@ func (x *Index) Find(ctx context.Context, conversation string, created time.Time
 	case <-ctx.Done():
 		return "", fmt.Errorf("waiting for another search of the conversation: %w", ctx.Err())
 	}
-	since := created.Add(-clockSlack)
+	since := created.Add(-ClockSlack)
 	if c.begun.Before(asked) || since.Before(c.from) {
 		if err := x.refresh(ctx, conversation, c, since); err != nil {
 			return "", err

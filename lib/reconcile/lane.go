@@ -3,6 +3,8 @@ package reconcile
 import (
 	"context"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // lanes let one at a time through at each recipient. Where what was posted
@@ -15,8 +17,8 @@ type lanes struct {
 }
 
 type lane struct {
-	free  chan struct{} // holds a value while nobody is in the lane
-	users int           // who are in it or wait for it
+	*semaphore.Weighted
+	users int // who are in it or wait for it
 }
 
 // enter waits for the lane of a recipient. Whoever gets in must leave.
@@ -27,22 +29,19 @@ func (l *lanes) enter(ctx context.Context, recipient string) (leave func(), err 
 	}
 	at := l.open[recipient]
 	if at == nil {
-		at = &lane{free: make(chan struct{}, 1)}
-		at.free <- struct{}{}
+		at = &lane{Weighted: semaphore.NewWeighted(1)}
 		l.open[recipient] = at
 	}
 	at.users++
 	l.mu.Unlock()
-	select {
-	case <-at.free:
-		return func() {
-			at.free <- struct{}{}
-			l.forget(recipient)
-		}, nil
-	case <-ctx.Done():
+	if err := at.Acquire(ctx, 1); err != nil {
 		l.forget(recipient)
-		return nil, ctx.Err()
+		return nil, err
 	}
+	return func() {
+		at.Release(1)
+		l.forget(recipient)
+	}, nil
 }
 
 func (l *lanes) forget(recipient string) {
