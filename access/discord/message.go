@@ -152,7 +152,7 @@ func escape(r rune) string {
 	if strings.ContainsRune("\\`*_~|<[]:", r) {
 		return "\\" + string(r)
 	}
-	return string(r)
+	return ""
 }
 
 // line is user text that is kept on one line, where it cannot pass for another

@@ -46,7 +46,7 @@ func escape(r rune) string {
 	case '>':
 		return "&gt;"
 	}
-	return string(r)
+	return ""
 }
 
 // content is what is posted: blocks for the eye, text for notifications and

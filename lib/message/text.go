@@ -21,7 +21,8 @@ const (
 	graveAccent = "\u02CB"
 )
 
-// Escape turns one character into what the service's markup needs in its place.
+// Escape returns what the service's markup needs in the place of a character, or
+// nothing where the character stands for itself.
 type Escape func(r rune) string
 
 // Text trims, cleans and cuts a text to at most limit characters of its own,
@@ -54,7 +55,7 @@ func quoted(s string, limit int, esc Escape, backtick, before, after string) str
 			return backtick
 		}
 		if esc == nil {
-			return string(r)
+			return ""
 		}
 		return esc(r)
 	})
@@ -71,21 +72,24 @@ func quoted(s string, limit int, esc Escape, backtick, before, after string) str
 // escaped writes the first limit characters of s through esc.
 func escaped(s string, limit int, esc Escape) (out string, cut bool) {
 	var b strings.Builder
+	b.Grow(min(len(s), limit))
 	n := 0
 	for _, r := range s {
 		if n == limit {
 			return b.String(), true
 		}
 		n++
-		switch {
-		case r == utf8.RuneError:
-			b.WriteRune(utf8.RuneError)
-		case Invisible(r):
+		if Invisible(r) {
 			continue
-		case esc != nil:
-			b.WriteString(esc(r))
-		default:
+		}
+		instead := ""
+		if esc != nil {
+			instead = esc(r)
+		}
+		if instead == "" {
 			b.WriteRune(r)
+		} else {
+			b.WriteString(instead)
 		}
 	}
 	return b.String(), false

@@ -23,10 +23,12 @@ type memory struct {
 	beforeWrite         func(id string) error                   // refuses a write
 	afterWrite          func(id string) error                   // the write is done, the answer is lost
 	foreign             func(id string) (set map[string]string) // written by somebody else first
+	late                func() bool                             // whether the next event is held back
+	held                []func()                                // events that were held back, in order
 }
 
 type sink interface {
-	Changed(id string)
+	Changed(req types.AccessRequest)
 	Deleted(id string)
 }
 
@@ -119,6 +121,13 @@ func (m *memory) SubmitReview(_ context.Context, id, author, reason string) erro
 	return nil
 }
 
+// request is the request as it is now.
+func (m *memory) request(id string) types.AccessRequest {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.requests[id].Copy()
+}
+
 // put changes a request (or makes it) and tells everybody.
 func (m *memory) put(id string, change func(r types.AccessRequest)) {
 	m.mu.Lock()
@@ -135,9 +144,23 @@ func (m *memory) put(id string, change func(r types.AccessRequest)) {
 	m.requests[id] = req
 	sinks := m.sinks
 	m.mu.Unlock()
-	for _, s := range sinks {
-		s.Changed(id)
+	m.tell(func() {
+		for _, s := range sinks {
+			s.Changed(req.Copy())
+		}
+	})
+}
+
+// tell hands out an event, after those that were held back, or holds it back too.
+func (m *memory) tell(event func()) {
+	m.held = append(m.held, event)
+	if m.late != nil && m.late() {
+		return
 	}
+	for _, event := range m.held {
+		event()
+	}
+	m.held = nil
 }
 
 func (m *memory) review(id, author string, state types.RequestState, reason string) {
@@ -155,7 +178,9 @@ func (m *memory) remove(id string) {
 	delete(m.requests, id)
 	sinks := m.sinks
 	m.mu.Unlock()
-	for _, s := range sinks {
-		s.Deleted(id)
-	}
+	m.tell(func() {
+		for _, s := range sinks {
+			s.Deleted(id)
+		}
+	})
 }

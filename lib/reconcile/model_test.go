@@ -63,6 +63,8 @@ func newModel(r *rig, seed uint64) *model {
 		}
 		return nil
 	}
+	// What an event shows may be past when it arrives.
+	m.memory.late = func() bool { return m.roll(4) == 0 }
 	return m
 }
 
@@ -96,6 +98,8 @@ func (m *model) run() {
 	m.mu.Lock()
 	m.trouble = 0
 	m.mu.Unlock()
+	m.memory.late = nil
+	m.memory.tell(func() {}) // what was held back
 	for _, x := range m.replicas {
 		x.catchUp()
 	}

@@ -98,10 +98,11 @@ type Reconciler struct {
 	folded *zap.Logger
 
 	mu     sync.Mutex
-	tracks map[string]*track // unfinished requests that need remembering
-	done   map[string]string // finished requests: id to the version shown
-	gone   map[string]bool   // requests of which the cluster said that they are gone
-	refuse time.Time         // no call to the service before this time
+	tracks map[string]*track              // unfinished requests that need remembering
+	done   map[string]string              // finished requests: id to the version shown
+	gone   map[string]bool                // requests of which the cluster said that they are gone
+	fresh  map[string]types.AccessRequest // requests that nobody seems to have worked on yet, as the newest event showed them
+	refuse time.Time                      // no call to the service before this time
 }
 
 // track is what this process knows of an unfinished request beyond its record.
@@ -149,6 +150,7 @@ func New(o Options) *Reconciler {
 		tracks: make(map[string]*track),
 		done:   make(map[string]string),
 		gone:   make(map[string]bool),
+		fresh:  make(map[string]types.AccessRequest),
 	}
 }
 
@@ -176,13 +178,36 @@ func (r *Reconciler) Run(ctx, rounds context.Context) {
 // Waiting is how many requests wait for a worker.
 func (r *Reconciler) Waiting() int { return r.queue.Len() }
 
-// Changed says that something happened to a request just now.
-func (r *Reconciler) Changed(id string) {
+// maxFresh bounds how many requests are held that wait for their first round.
+// Any beyond are read when it is their turn.
+const maxFresh = 1024
+
+// Changed says that something happened to a request just now, and how it looks
+// since. A request that seems to be new needs no reading: should it have a record
+// after all, the claim is refused, and the next round reads both.
+func (r *Reconciler) Changed(req types.AccessRequest) {
+	id := req.GetName()
 	r.mu.Lock()
+	_, working := r.tracks[id]
+	_, finished := r.done[id]
 	delete(r.gone, id)
 	delete(r.done, id)
+	delete(r.fresh, id)
+	if !working && !finished && req.GetState() == types.RequestState_PENDING && len(req.GetReviews()) == 0 && len(r.fresh) < maxFresh {
+		r.fresh[id] = req
+	}
 	r.mu.Unlock()
 	r.queue.Add(id, queue.Live)
+}
+
+// takeFresh returns a request that is to be taken for new, once; nil if there is
+// none with this id.
+func (r *Reconciler) takeFresh(id string) types.AccessRequest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	req := r.fresh[id]
+	delete(r.fresh, id)
+	return req
 }
 
 // Deleted says that the cluster told of the end of a request: it was deleted,
@@ -191,6 +216,7 @@ func (r *Reconciler) Deleted(id string) {
 	r.mu.Lock()
 	r.gone[id] = true
 	delete(r.done, id)
+	delete(r.fresh, id)
 	r.mu.Unlock()
 	r.queue.Add(id, queue.Live)
 }
@@ -325,9 +351,12 @@ func (r *Reconciler) backoff(n int) time.Duration {
 // reconcile does one round. It returns when to look again, or zero when
 // nothing is left to be done until something changes.
 func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again time.Duration, err error) {
-	req, rec, err := r.read(ctx, id, t)
-	if err != nil {
-		return 0, err
+	req, rec := r.takeFresh(id), &plugindata.Record{}
+	assumed := req != nil
+	if !assumed {
+		if req, rec, err = r.read(ctx, id, t); err != nil {
+			return 0, err
+		}
 	}
 	v, ok := r.view(id, req, rec)
 	if !ok {
@@ -352,6 +381,9 @@ func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again 
 		r.startAnew(t, rec)
 	}
 	if !r.begin(ctx, id, t, rec, v) {
+		if assumed {
+			return time.Millisecond, nil // the record may know somebody
+		}
 		r.finish(id, v.Version(), req == nil)
 		return 0, nil
 	}

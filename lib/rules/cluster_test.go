@@ -259,7 +259,7 @@ func (w watched) Reload(ctx context.Context) error {
 // deaf takes what a watch tells of requests, health and events.
 type deaf struct{}
 
-func (deaf) Changed(string)                          {}
+func (deaf) Changed(types.AccessRequest)             {}
 func (deaf) Deleted(string)                          {}
 func (deaf) Listed(types.AccessRequest)              {}
 func (deaf) Recorded(string, map[string]string) bool { return false }

@@ -29,8 +29,9 @@ type Source interface {
 
 // Sink is told which requests to look at. Its methods return at once.
 type Sink interface {
-	// Changed: something happened to the request just now.
-	Changed(id string)
+	// Changed: something happened to the request just now, and this is how it
+	// looks since.
+	Changed(req types.AccessRequest)
 	// Deleted: the cluster says that the request is gone.
 	Deleted(id string)
 	// Listed: the request is there; something may have happened to it.
@@ -278,8 +279,10 @@ func (f *follower) event(e types.Event, rules chan<- struct{}) {
 	case types.KindAccessRequest:
 		switch e.Type {
 		case types.OpPut:
-			f.Observer.Event("put")
-			f.Sink.Changed(e.Resource.GetName())
+			if req, ok := e.Resource.(types.AccessRequest); ok {
+				f.Observer.Event("put")
+				f.Sink.Changed(req)
+			}
 		case types.OpDelete:
 			f.Observer.Event("delete")
 			f.Sink.Deleted(e.Resource.GetName())

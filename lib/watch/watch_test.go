@@ -161,9 +161,9 @@ func (w *world) tell(format string, args ...any) {
 	w.with(func() { w.told = append(w.told, fmt.Sprintf(format, args...)) })
 }
 
-func (w *world) Changed(id string)              { w.tell("changed %s", id) }
-func (w *world) Deleted(id string)              { w.tell("deleted %s", id) }
-func (w *world) Listed(req types.AccessRequest) { w.tell("listed %s", req.GetName()) }
+func (w *world) Changed(req types.AccessRequest) { w.tell("changed %s", req.GetName()) }
+func (w *world) Deleted(id string)               { w.tell("deleted %s", id) }
+func (w *world) Listed(req types.AccessRequest)  { w.tell("listed %s", req.GetName()) }
 
 func (w *world) Recorded(id string, _ map[string]string) bool {
 	w.tell("recorded %s", id)

@@ -58,11 +58,9 @@ func runFloor(ctx context.Context, args []string) error {
 	}
 	conn := teleport.NewConn(clt)
 	defer conn.Close() //nolint:errcheck // the process ends
-	const limit = outbound.ConnectionsPerHost
 	f := &floor{
 		api: args[2], token: args[3], channels: strings.Split(args[4], ","),
-		http:  &http.Client{Transport: &http.Transport{MaxConnsPerHost: limit, MaxIdleConnsPerHost: limit}},
-		calls: make(chan struct{}, limit),
+		http: newClient(), calls: make(chan struct{}, outbound.ConnectionsPerHost),
 	}
 	defer f.posts.Wait()
 	return f.watch(ctx, conn)
@@ -117,18 +115,29 @@ func (f *floor) tell(ctx context.Context, req types.AccessRequest) {
 
 func (f *floor) post(ctx context.Context, channel, text string) error {
 	form := url.Values{"token": {f.token}, "channel": {channel}, "text": {text}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.api+"chat.postMessage", strings.NewReader(form.Encode()))
+	return call(ctx, f.http, f.api+"chat.postMessage", form.Encode())
+}
+
+// newClient has as many connections as the plugin's.
+func newClient() *http.Client {
+	const limit = outbound.ConnectionsPerHost
+	return &http.Client{Transport: &http.Transport{MaxConnsPerHost: limit, MaxIdleConnsPerHost: limit}}
+}
+
+// call sends a form and reads the answer.
+func call(ctx context.Context, client *http.Client, url, form string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(form))
 	if err != nil {
-		return fmt.Errorf("posting: %w", err)
+		return fmt.Errorf("calling: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := f.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("posting: %w", err)
+		return fmt.Errorf("calling: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return fmt.Errorf("posting: %w", err)
+		return fmt.Errorf("calling: %w", err)
 	}
 	return nil
 }

@@ -14,9 +14,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if len(os.Args) > 1 && os.Args[1] == floorCommand {
-		exit(runFloor(ctx, os.Args[2:]))
-		return
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case floorCommand:
+			exit(runFloor(ctx, os.Args[2:]))
+			return
+		case bareCommand:
+			exit(runBare(ctx, os.Args[2:]))
+			return
+		}
 	}
 	jsonPath := flag.String("json", "", "also write the figures to this file")
 	only := flag.String("only", "", "take only the measures with this word in their name: start, post, burst, catch-up, calls")

@@ -78,17 +78,21 @@ func garbled(w *World) {
 }
 
 // denied takes the rights to a kind from the plugin's role while requests are
-// made by a user whom the service does not know.
+// made by a user whom the service does not know, and earlier ones are decided.
 func denied(w *World, kind, rule string) {
 	const robot = "deploy-robot"
 	w.Cluster.AddUser(robot, []string{"requester"}, nil)
-	w.create(3)
+	earlier := w.create(3)
 	w.settle()
 	verbs := []string{types.VerbList, types.VerbRead, types.VerbUpdate}
 	w.Cluster.Deny(cluster.PluginRole, kind, verbs...)
 	began := time.Now()
 	for range of(w, 200, 10_000) {
 		w.request(cluster.CreateParams{User: robot})
+	}
+	for _, id := range earlier {
+		w.must(w.Cluster.Decide(id, approved, "fine"))
+		w.expectation(id).Status = message.Approved
 	}
 	w.says(false, rule)
 	w.pass(of(w, time.Second, 20*time.Second))
