@@ -24,6 +24,10 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 
 DEMO_ADDR ?= 127.0.0.1:8080
 
+# Which packages are tested, and further options of go test.
+PACKAGES  ?= ./...
+TESTFLAGS ?=
+
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
 
@@ -45,10 +49,10 @@ build/teleport-%: FORCE
 	$(GOBUILD) -o $@ ./access/$*/cmd/teleport-$*
 
 test: build ## run all tests, those with the real binaries among them
-	CGO_ENABLED=0 PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 ./...
+	CGO_ENABLED=0 PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 $(TESTFLAGS) $(PACKAGES)
 
 race: build ## run all tests with the race detector
-	PLUGINS_BIN=$(CURDIR)/build $(GO) test -race ./...
+	PLUGINS_BIN=$(CURDIR)/build $(GO) test -race $(TESTFLAGS) $(PACKAGES)
 
 demo: build ## start the sandbox and the plugins, and print the address of the page
 	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))

@@ -100,6 +100,9 @@ build/debian build/debian-systemd:
 reproducible-test: ## build the archives in two folders and compare them
 	SERVICES='$(SERVICES)' install/test/reproducible.sh
 
+newcomer-test: ## walk the way of a newcomer: clone, demo, test, release, a service of their own
+	NEWCOMER=$$(git rev-parse HEAD) $(GO) test -count=1 -timeout 30m -v -run Newcomer ./install/test
+
 # Built on first use, and not through go.mod: it is large, and only tests use it.
 HELM_VERSION := v3.22.0
 HELM         ?= $(CURDIR)/build/tools/helm-$(HELM_VERSION)
@@ -115,4 +118,4 @@ charts: version-check $(HELM:$(CURDIR)/%=%) ## package the charts of all plugins
 	@mkdir -p build/charts
 	@$(foreach s,$(SERVICES),$(HELM) package install/helm/teleport-plugin-$(s) --version $(VERSION) --app-version $(VERSION) --destination build/charts &&) true
 
-.PHONY: helm-test charts release version-check image image-test ship-test reproducible-test
+.PHONY: newcomer-test helm-test charts release version-check image image-test ship-test reproducible-test

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,13 +75,17 @@ func (d *desk) Resolve(ctx context.Context, name string) (address string, err er
 
 func (d *desk) Post(ctx context.Context, address string, v message.View) (m plugindata.Message, err error) {
 	err = d.step(ctx, "post", address, func() error {
-		d.next++
-		p := &post{id: fmt.Sprint("m", d.next), address: address, request: v.ID, shown: v.Version()}
-		d.posts = append(d.posts, p)
-		m = plugindata.Message{Channel: address, ID: p.id}
+		m = d.add(address, v)
 		return nil
 	})
 	return m, err
+}
+
+func (d *desk) add(address string, v message.View) plugindata.Message {
+	d.next++
+	p := &post{id: fmt.Sprint("m", d.next), address: address, request: v.ID, shown: v.Version()}
+	d.posts = append(d.posts, p)
+	return plugindata.Message{Channel: address, ID: p.id}
 }
 
 func (d *desk) find(id string) *post {
@@ -143,6 +148,39 @@ func (d finder) FindReply(ctx context.Context, m plugindata.Message, _ message.V
 		return nil
 	})
 	return found, err
+}
+
+// keyed is a desk that takes each announcement and each reply once: whoever comes
+// with the same again gets what is there, unchanged. Nothing can be looked up.
+type keyed struct{ *desk }
+
+func (d keyed) Post(ctx context.Context, address string, v message.View) (m plugindata.Message, err error) {
+	there := false
+	err = d.step(ctx, "post", address, func() error {
+		for _, p := range d.posts {
+			if p.address == address && p.request == v.ID && !p.removed {
+				m, there = plugindata.Message{Channel: address, ID: p.id}, true
+			}
+		}
+		if !there {
+			m = d.add(address, v)
+		}
+		return nil
+	})
+	return m, err
+}
+
+func (d keyed) Reply(ctx context.Context, m plugindata.Message, _ message.View, review int) error {
+	return d.step(ctx, "reply", m.Channel, func() error {
+		p := d.find(m.ID)
+		if p == nil {
+			return fail(outbound.Gone)
+		}
+		if !slices.Contains(p.replies, review) {
+			p.replies = append(p.replies, review)
+		}
+		return nil
+	})
 }
 
 // teller is a desk that tells the requester.

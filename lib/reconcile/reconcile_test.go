@@ -350,6 +350,30 @@ func TestAWriteWhoseAnswerIsLostIsNoReasonToPostAgain(t *testing.T) {
 	})
 }
 
+// A service that takes a call once gives back what the first call left, which may
+// show a state that is past.
+func TestARepeatedPostMayBeTheFirstAsItWas(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = keyed{r.desk}
+		lost := true
+		r.desk.lost = func(step, _ string) error {
+			if step == "post" && lost {
+				lost = false
+				return fail(outbound.Unclear)
+			}
+			return nil
+		}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Millisecond)
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Minute)
+		r.wantPosts(map[string]int{"ops": 1})
+		r.wantShown("APPROVED.0")
+	})
+}
+
 func TestAForeignWriterInTheMiddleIsNoReasonToPostAgain(t *testing.T) {
 	inTime(t, func(r *rig) {
 		x := r.start()

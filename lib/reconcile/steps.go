@@ -97,12 +97,18 @@ func (f *flight) post(ctx context.Context, d *plugindata.Delivery) error {
 		return err
 	}
 	d.Shown = f.view.Version()
+	if d.Unclear && d.Shown != untouched.Version() {
+		d.Shown = "" // a service that knows the call gives back the message of the first try, as that was
+	}
 	if f.view.Status.Ended() {
 		d.Noticed = f.view.Status // the copy itself says it
 	}
 	f.r.Log.Debug("Announced an access request", f.r.fields(f.id, *d)...)
 	return nil
 }
+
+// untouched is how every request looks at first.
+var untouched = message.View{Status: message.Pending}
 
 // find looks for a post whose outcome is not known.
 func (f *flight) find(ctx context.Context, d *plugindata.Delivery) (found bool, err error) {

@@ -1,0 +1,43 @@
+package board
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"teleport-plugins/lib/message"
+)
+
+// announcement is the text that tells of a request and its state. The board
+// knows no markup, and so there is nothing to escape; what is too long is cut.
+func announcement(v message.View) string {
+	lines := []string{v.Title()}
+	for _, f := range message.Fields(v) {
+		lines = append(lines, line(f))
+	}
+	lines = append(lines, fmt.Sprintf("%s Status: %s %s", v.Status.Emoji(), v.Status, v.Progress()))
+	if v.ResolveReason != "" {
+		lines = append(lines, "Because: "+oneLine(v.ResolveReason))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func line(f message.Field) string {
+	value := oneLine(f.Text)
+	if f.Kind == message.Moment {
+		value = f.Time.Format(time.RFC1123)
+	}
+	if f.Also != nil {
+		value += ", " + line(*f.Also)
+	}
+	return f.Label + ": " + value
+}
+
+func review(r message.Review) string {
+	return fmt.Sprintf("%s %s: %s", oneLine(r.Author), r.State, oneLine(r.Reason))
+}
+
+// oneLine keeps a text on its line, where it cannot pass for another one.
+func oneLine(s string) string {
+	return message.Text(strings.Join(strings.Fields(s), " "), message.ReasonLimit, nil)
+}
