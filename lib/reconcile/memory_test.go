@@ -121,11 +121,14 @@ func (m *memory) SubmitReview(_ context.Context, id, author, reason string) erro
 	return nil
 }
 
-// request is the request as it is now.
+// request is the request as it is now, or nil.
 func (m *memory) request(id string) types.AccessRequest {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.requests[id].Copy()
+	if req := m.requests[id]; req != nil {
+		return req.Copy()
+	}
+	return nil
 }
 
 // put changes a request (or makes it) and tells everybody.

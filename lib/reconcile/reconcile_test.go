@@ -74,10 +74,11 @@ func TestARequestThatSeemsNew(t *testing.T) {
 			r.wantPosts(map[string]int{"ops": 1})
 		})
 	})
-	t.Run("and was deleted before its turn is not told", func(t *testing.T) {
+	t.Run("and is gone by the time its event arrives is not told", func(t *testing.T) {
 		inTime(t, func(r *rig) {
 			x := r.start()
 			defer x.stop()
+			r.memory.late = func() bool { return r.memory.request("1") != nil }
 			r.memory.put("1", nil)
 			r.memory.remove("1")
 			r.settle(time.Minute)
