@@ -10,9 +10,11 @@ STAMP   := -X teleport-plugins/lib/plugin.version=$(VERSION) -X teleport-plugins
 # Most of a binary is the generated code of the Teleport API. Without inlining
 # it is two megabytes smaller and, where it is used here, no slower to notice.
 SMALL   := -gcflags=github.com/gravitational/teleport/api/...=-l
-GOBUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
-# Tests are built as the binaries are, so that nothing is compiled twice.
+GOBUILD := $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
+# Everything is built as the binaries are, so that nothing is compiled twice; the
+# race detector alone needs cgo.
 export GOFLAGS := -trimpath -buildvcs=false $(SMALL)
+export CGO_ENABLED := 0
 
 # The validator of the vendors' API descriptions takes longer to compile than all
 # the rest: it is compiled only where the descriptions are.
@@ -49,10 +51,10 @@ build/teleport-%: FORCE
 	$(GOBUILD) -o $@ ./access/$*/cmd/teleport-$*
 
 test: build ## run all tests, those with the real binaries among them
-	CGO_ENABLED=0 PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 $(TESTFLAGS) $(PACKAGES)
+	PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 $(TESTFLAGS) $(PACKAGES)
 
 race: build ## run all tests with the race detector
-	PLUGINS_BIN=$(CURDIR)/build $(GO) test -race $(TESTFLAGS) $(PACKAGES)
+	CGO_ENABLED=1 PLUGINS_BIN=$(CURDIR)/build $(GO) test -race $(TESTFLAGS) $(PACKAGES)
 
 demo: build ## start the sandbox and the plugins, and print the address of the page
 	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))
