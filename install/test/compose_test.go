@@ -1,11 +1,7 @@
 package shiptest
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -52,14 +48,11 @@ func TestImageCompose(t *testing.T) {
 	run(append([]string{"up", "--detach", "sandbox"}, services()...)...)
 	defer run("down", "--volumes")
 
-	api := "http://127.0.0.1:" + os.Getenv("PORT") + "/api/"
-	eventually(t, "the page of the sandbox answers", func() bool {
-		_, err := get(api + "state")
-		return err == nil
-	})
-	id := request(t, api+"requests")
+	page := sandboxPage{"127.0.0.1:" + os.Getenv("PORT")}
+	eventually(t, "the page of the sandbox answers", page.answers)
+	id := page.request(t, `{"user":"alice@example.com","roles":["demo-role"],"reason":"a test"}`)
 	for _, service := range services() {
-		eventually(t, service+" shows the request", func() bool { return shows(t, api, service, id) })
+		eventually(t, service+" shows the request", func() bool { return page.says(t, service, id) })
 	}
 	run("stop")
 	for _, service := range services() {
@@ -68,42 +61,4 @@ func TestImageCompose(t *testing.T) {
 			t.Errorf("%s stopped with %s", service, code)
 		}
 	}
-}
-
-func get(url string) ([]byte, error) {
-	response, err := http.Get(url) //nolint:gosec // an address of the test's own
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	return io.ReadAll(response.Body)
-}
-
-// request creates a request through the API of the sandbox.
-func request(t *testing.T, url string) (id string) {
-	t.Helper()
-	body := `{"user":"alice@example.com","roles":["demo-role"],"reason":"a test"}`
-	response, err := http.Post(url, "application/json", bytes.NewReader([]byte(body))) //nolint:gosec // as above
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var created struct{ ID string }
-	if err := json.NewDecoder(response.Body).Decode(&created); err != nil || created.ID == "" {
-		t.Fatalf("the request was answered with %s, %v", response.Status, err)
-	}
-	return created.ID
-}
-
-func shows(t *testing.T, api, service, id string) bool {
-	t.Helper()
-	text, err := get(api + "state")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var state struct{ Services map[string]json.RawMessage }
-	if err := json.Unmarshal(text, &state); err != nil {
-		t.Fatal(err)
-	}
-	return strings.Contains(string(state.Services[service]), id)
 }

@@ -2,9 +2,7 @@ package shiptest
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,29 +115,27 @@ func (c checkout) demo(t *testing.T) {
 	go func() { ended <- cmd.Wait() }()
 	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
 
-	page := demoPage{address}
+	page := sandboxPage{address}
 	eventually(t, "the page of the demo answers", func() bool {
 		select {
 		case err := <-ended:
 			t.Fatalf("make demo ended: %v\n%s", err, said.String())
 		default:
 		}
-		_, err := get("http://" + address + "/")
-		return err == nil
+		return page.answers()
 	})
-	var created struct{ ID string }
-	page.post(t, "requests", `{"user":"alice@example.com","roles":["editor"],"reason":"my first request"}`, &created)
-	eventually(t, "Slack shows the request", func() bool { return page.says(t, "slack", created.ID, "my first request", "PENDING") })
-	eventually(t, "Discord shows the request", func() bool { return page.says(t, "discord", created.ID, "PENDING") })
-	page.post(t, "requests/"+created.ID+"/reviews", `{"author":"bob@example.com","state":"APPROVED","reason":"go ahead"}`, nil)
-	eventually(t, "the message in Slack says that it is approved", func() bool { return page.says(t, "slack", created.ID, "APPROVED") })
-	eventually(t, "the message in Discord says that it is approved", func() bool { return page.says(t, "discord", created.ID, "APPROVED") })
+	id := page.request(t, `{"user":"alice@example.com","roles":["editor"],"reason":"my first request"}`)
+	eventually(t, "Slack shows the request", func() bool { return page.says(t, "slack", id, "my first request", "PENDING") })
+	eventually(t, "Discord shows the request", func() bool { return page.says(t, "discord", id, "PENDING") })
+	page.post(t, "requests/"+id+"/reviews", `{"author":"bob@example.com","state":"APPROVED","reason":"go ahead"}`, nil)
+	eventually(t, "the message in Slack says that it is approved", func() bool { return page.says(t, "slack", id, "APPROVED") })
+	eventually(t, "the message in Discord says that it is approved", func() bool { return page.says(t, "discord", id, "APPROVED") })
 
 	page.post(t, "oncall", `{"user":"alice@example.com","service":"Payments","on":true}`, nil)
-	page.post(t, "requests", `{"user":"alice@example.com","roles":["demo-role"],"reason":"an incident"}`, &created)
+	id = page.request(t, `{"user":"alice@example.com","roles":["demo-role"],"reason":"an incident"}`)
 	eventually(t, "whoever is on call is approved", func() bool {
 		for _, r := range page.state(t).Requests {
-			if r.ID == created.ID {
+			if r.ID == id {
 				return r.State == "APPROVED"
 			}
 		}
@@ -155,75 +151,6 @@ func (c checkout) demo(t *testing.T) {
 	}
 	for _, service := range []string{"slack", "discord", "pagerduty"} {
 		contains(t, said.String(), "["+service+"] stopped")
-	}
-}
-
-// demoPage is the page's API, at an address.
-type demoPage struct{ address string }
-
-type demoState struct {
-	Requests []struct{ ID, State string }
-	Services map[string]any
-}
-
-func (p demoPage) state(t *testing.T) (s demoState) {
-	t.Helper()
-	text, err := get("http://" + p.address + "/api/state")
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// says reports whether one message in a service holds all of the words.
-func (p demoPage) says(t *testing.T, service string, words ...string) bool {
-	t.Helper()
-	return anyText(p.state(t).Services[service], func(text string) bool {
-		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
-	})
-}
-
-// anyText reports whether a text somewhere in a JSON value passes.
-func anyText(v any, pass func(string) bool) bool {
-	switch v := v.(type) {
-	case string:
-		return pass(v)
-	case []any:
-		return slices.ContainsFunc(v, func(v any) bool { return anyText(v, pass) })
-	case map[string]any:
-		for _, v := range v {
-			if anyText(v, pass) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// post sends what the page's own script would.
-func (p demoPage) post(t *testing.T, path, body string, answer any) {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, "http://"+p.address+"/api/"+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Origin", "http://"+p.address)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		t.Fatalf("%s was answered with %s", path, resp.Status)
-	}
-	if answer != nil {
-		if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -88,6 +88,16 @@ func (d *desk) add(address string, v message.View) plugindata.Message {
 	return plugindata.Message{Channel: address, ID: p.id}
 }
 
+// made is the newest announcement of a request at an address that is still there.
+func (d *desk) made(address string, v message.View) (m plugindata.Message, there bool) {
+	for _, p := range d.posts {
+		if p.address == address && p.request == v.ID && !p.removed {
+			m, there = plugindata.Message{Channel: address, ID: p.id}, true
+		}
+	}
+	return m, there
+}
+
 func (d *desk) find(id string) *post {
 	for _, p := range d.posts {
 		if p.id == id && !p.removed {
@@ -128,11 +138,7 @@ func (finder) CanFind() bool { return true }
 
 func (d finder) Find(ctx context.Context, address string, v message.View) (m plugindata.Message, found bool, err error) {
 	err = d.step(ctx, "find", address, func() error {
-		for _, p := range d.posts {
-			if p.address == address && p.request == v.ID && !p.removed {
-				m, found = plugindata.Message{Channel: address, ID: p.id}, true
-			}
-		}
+		m, found = d.made(address, v)
 		return nil
 	})
 	return m, found, err
@@ -155,14 +161,9 @@ func (d finder) FindReply(ctx context.Context, m plugindata.Message, _ message.V
 type keyed struct{ *desk }
 
 func (d keyed) Post(ctx context.Context, address string, v message.View) (m plugindata.Message, err error) {
-	there := false
 	err = d.step(ctx, "post", address, func() error {
-		for _, p := range d.posts {
-			if p.address == address && p.request == v.ID && !p.removed {
-				m, there = plugindata.Message{Channel: address, ID: p.id}, true
-			}
-		}
-		if !there {
+		there := false
+		if m, there = d.made(address, v); !there {
 			m = d.add(address, v)
 		}
 		return nil
