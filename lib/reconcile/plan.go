@@ -62,6 +62,11 @@ func (r *Reconciler) missing(d plugindata.Delivery, v message.View) bool {
 	return r.wantsPost(d, v) || r.wantsReply(d, v) || r.wantsEdit(d, v) || r.wantsNotice(d, v)
 }
 
+// says reports whether a message is the next that a recipient misses.
+func (r *Reconciler) says(d plugindata.Delivery, v message.View) bool {
+	return r.wantsPost(d, v) || r.wantsReply(d, v) || r.wantsNotice(d, v) && !r.wantsEdit(d, v)
+}
+
 func (r *Reconciler) wantsPost(d plugindata.Delivery, v message.View) bool {
 	return !d.Over() && !d.Posted() && (r.announced(v) || d.Reposted)
 }

@@ -93,7 +93,7 @@ type Reconciler struct {
 	Options
 	queue *queue.Queue[string]
 	calls *semaphore.Weighted
-	lanes lanes
+	floor *floor
 	// folded logs at most a few lines of a kind in a minute.
 	folded *zap.Logger
 
@@ -124,6 +124,8 @@ type track struct {
 	// pauses holds the pause after failed steps, by recipient.
 	pauses map[string]*pause
 	told   map[string]bool // what was logged once
+	parked bool            // until it may have the floor
+	spoke  bool            // had the floor in this round
 }
 
 type pause struct {
@@ -140,10 +142,12 @@ func New(o Options) *Reconciler {
 	if o.Calls == 0 {
 		o.Calls = 100
 	}
+	keys := queue.New[string]()
 	return &Reconciler{
 		Options: o,
-		queue:   queue.New[string](),
+		queue:   keys,
 		calls:   semaphore.NewWeighted(int64(o.Calls)),
+		floor:   &floor{slow: make(map[string]bool), freed: keys.Unpark},
 		folded: o.Log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
 			return zapcore.NewSamplerWithOptions(c, time.Minute, 5, 0)
 		})),
@@ -198,6 +202,12 @@ func (r *Reconciler) Changed(req types.AccessRequest) {
 	}
 	r.mu.Unlock()
 	r.queue.Add(id, queue.Live)
+}
+
+func (r *Reconciler) isFresh(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fresh[id] != nil
 }
 
 // takeFresh returns a request that is to be taken for new, once; nil if there is
@@ -273,7 +283,17 @@ func (r *Reconciler) Open(f func(id string)) {
 // round works on one request and sees to what comes after.
 func (r *Reconciler) round(ctx context.Context, id string) {
 	t := r.track(id)
+	waited := t.parked
+	t.spoke = false
 	again, err := r.reconcile(ctx, id, t)
+	if t.parked = errors.Is(err, errFloorTaken); t.parked {
+		r.queue.Park(id) // with that, the track may be in other hands
+		r.letNextSpeak() // the floor may have become free before
+		return
+	}
+	if waited && !t.spoke {
+		r.letNextSpeak()
+	}
 	if err != nil && ctx.Err() == nil {
 		t.failures++
 		again = max(again, r.backoff(t.failures))
@@ -287,6 +307,13 @@ func (r *Reconciler) round(ctx context.Context, id string) {
 	r.queue.Done(id)
 	if again > 0 {
 		r.queue.AddAfter(id, again)
+	}
+}
+
+// letNextSpeak lets a request that waits for the floor have it, if it is free.
+func (r *Reconciler) letNextSpeak() {
+	if !r.floor.isTaken() {
+		r.queue.Unpark()
 	}
 }
 
@@ -351,6 +378,9 @@ func (r *Reconciler) backoff(n int) time.Duration {
 // reconcile does one round. It returns when to look again, or zero when
 // nothing is left to be done until something changes.
 func (r *Reconciler) reconcile(ctx context.Context, id string, t *track) (again time.Duration, err error) {
+	if (t.parked || r.isFresh(id)) && r.blind() && r.floor.isTaken() {
+		return 0, errFloorTaken // so it would be in the end
+	}
 	req, rec := r.takeFresh(id), &plugindata.Record{}
 	assumed := req != nil
 	if !assumed {

@@ -86,19 +86,31 @@ func TestARequestThatSeemsNew(t *testing.T) {
 		})
 	})
 	t.Run("among very many is read when it is its turn", func(t *testing.T) {
-		inTime(t, func(r *rig) {
-			x := r.start()
-			defer x.stop()
-			const most, requests = 1024, 3000
-			for i := range requests {
-				r.memory.put(fmt.Sprint(i), nil)
-			}
-			r.settle(time.Minute)
-			r.wantPosts(map[string]int{"ops": requests})
-			if r.memory.reads == 0 || r.memory.reads > requests-most {
-				t.Errorf("%d of %d requests were read, want at most %d and not none", r.memory.reads, requests, requests-most)
-			}
-		})
+		for name, c := range map[string]struct {
+			service func(*desk) reconcile.Service
+			reads   int
+		}{
+			"where all are told of at once":    {func(d *desk) reconcile.Service { return finder{d} }, 1},
+			"where they are told of in a line": {func(d *desk) reconcile.Service { return blind{finder{d}} }, 2},
+		} {
+			t.Run(name, func(t *testing.T) {
+				inTime(t, func(r *rig) {
+					r.service = c.service(r.desk)
+					r.desk.latency = 5 * time.Millisecond
+					x := r.start()
+					defer x.stop()
+					const most, requests = 1024, 3000
+					for i := range requests {
+						r.memory.put(fmt.Sprint(i), nil)
+					}
+					r.settle(time.Minute)
+					r.wantPosts(map[string]int{"ops": requests})
+					if want := c.reads * (requests - most); r.memory.reads == 0 || r.memory.reads > want {
+						t.Errorf("%d reads for %d requests, want at most %d and not none", r.memory.reads, requests, want)
+					}
+				})
+			})
+		}
 	})
 }
 

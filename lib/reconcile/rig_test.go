@@ -23,6 +23,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// workers is how many requests a replica works on at once.
+const workers = 8
+
 // rig is a cluster, a service and any number of replicas, in virtual time.
 type rig struct {
 	t      *testing.T
@@ -32,6 +35,7 @@ type rig struct {
 	service    reconcile.Service
 	recipients []string
 	timing     reconcile.Timing
+	writing    time.Duration // how long a write to a record takes
 	logs       *observer.ObservedLogs
 	log        *zap.Logger
 	health     *health
@@ -96,13 +100,13 @@ func (r *rig) start() *replica {
 	crashed := make(chan struct{})
 	rec := reconcile.New(reconcile.Options{
 		Plugin: "test", Owner: fmt.Sprint("replica", r.replicas), Service: r.service, Router: router{r},
-		Cluster: &link{memory: r.memory, cut: crashed}, Codec: plugindata.Messages{}, Health: r.health, Observer: nobody{}, Log: r.log,
+		Cluster: &link{memory: r.memory, cut: crashed, writing: r.writing}, Codec: plugindata.Messages{}, Health: r.health, Observer: nobody{}, Log: r.log,
 		Faults: reconcile.Faults{
 			IsConflict: func(err error) bool { return errors.Is(err, errConflict) },
 			IsDenied:   func(err error) bool { return errors.Is(err, errDenied) },
 			IsNotFound: func(err error) bool { return errors.Is(err, errMissing) },
 		},
-		Place: func() (string, string) { return "cluster", "" }, Timing: r.timing, Workers: 8,
+		Place: func() (string, string) { return "cluster", "" }, Timing: r.timing, Workers: workers,
 	})
 	working, stop := context.WithCancel(r.t.Context())
 	rounds, abort := context.WithCancel(context.Background())
@@ -151,12 +155,14 @@ func (x *replica) catchUp() {
 // link is a replica's way to the cluster; cut, no call comes through.
 type link struct {
 	*memory
-	cut chan struct{}
+	cut     chan struct{}
+	writing time.Duration
 }
 
 var errCut = errors.New("the process is dead")
 
 func (l *link) UpdatePluginData(ctx context.Context, kind, id, plugin string, set, expect map[string]string) error {
+	time.Sleep(l.writing)
 	select {
 	case <-l.cut:
 		return errCut

@@ -18,6 +18,16 @@ import (
 // carryOut claims the request, takes the missing steps for all recipients in
 // parallel, and records their results.
 func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
+	blind := r.blind()
+	var s *speaker
+	if says := r.saying(rec, v, w); blind && says > 0 {
+		var err error
+		if s, err = r.floor.take(says); err != nil {
+			return 0, err
+		}
+		t.spoke = true
+		defer s.end()
+	}
 	r.decorate(ctx, req, rec, &v)
 	if t.suspect {
 		doubt(rec)
@@ -34,8 +44,7 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 	}
 	t.suspect = false
 	clear(t.unrecorded) // was written with the claim
-	finder, finds := r.Service.(Finder)
-	f := &flight{r: r, id: id, view: v, blind: !finds || !finder.CanFind(), taken: addresses(rec)}
+	f := &flight{r: r, id: id, view: v, blind: blind, speaker: s, taken: addresses(rec)}
 	f.renew(claimed)
 	if err := r.fly(ctx, t, rec, f, w); err != nil {
 		return 0, err
@@ -48,6 +57,22 @@ func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plu
 		r.finish(id, v.Version(), req == nil)
 	}
 	return next.wait, nil
+}
+
+// blind reports whether messages cannot be looked up.
+func (r *Reconciler) blind() bool {
+	finder, ok := r.Service.(Finder)
+	return !ok || !finder.CanFind()
+}
+
+// saying is how many of the recipients miss a message.
+func (r *Reconciler) saying(rec *plugindata.Record, v message.View, w work) (n int) {
+	for _, i := range w.deliveries {
+		if r.says(rec.Progress.Deliveries[i], v) {
+			n++
+		}
+	}
+	return n
 }
 
 // doubt notes that whoever held the claim may have died between a call and its
@@ -92,8 +117,10 @@ type flight struct {
 	r    *Reconciler
 	id   string
 	view message.View
-	// blind says that what was posted cannot be looked up.
-	blind bool
+	// blind says that messages cannot be looked up. Then those that are made need
+	// a speaker.
+	blind   bool
+	speaker *speaker
 
 	mu      sync.Mutex
 	claimed time.Time       // when the claim, or its last renewal, began to count
@@ -131,34 +158,14 @@ func (f *flight) take(address string) bool {
 	return true
 }
 
-type result struct {
-	delivery plugindata.Delivery
-	err      error
-	leave    func() // to be called once the result was recorded; may be nil
-}
-
-// perform takes the steps for one recipient, alone there if what it does could
-// not be looked up.
-func (f *flight) perform(ctx context.Context, d plugindata.Delivery) result {
-	var leave func()
-	if f.blind {
-		var err error
-		if leave, err = f.r.lanes.enter(ctx, d.Recipient); err != nil {
-			return result{d, fmt.Errorf("waiting for the message before to be recorded: %w", err), nil}
-		}
-	}
-	d, err := f.deliver(ctx, d)
-	return result{d, err, leave}
-}
-
 // fly runs the recipients' steps and records results as they come: those that
 // come together in one write, and none later than the flush time. Results for
 // which others wait are recorded at once.
 func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, f *flight, w work) error {
-	results := make(chan result)
+	attempts := make(chan attempt)
 	for _, i := range w.deliveries {
 		d := rec.Progress.Deliveries[i]
-		go func() { results <- f.perform(ctx, d) }()
+		go func() { attempts <- f.deliver(ctx, d) }()
 	}
 	if t.unrecorded == nil {
 		t.unrecorded = make(map[string]plugindata.Delivery)
@@ -167,23 +174,23 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 	flush := time.NewTimer(time.Hour)
 	defer flush.Stop()
 	waiting := false
-	var leave []func()
+	var turns []*turn
 	recorded := func() {
-		for _, f := range leave {
-			f()
+		for _, t := range turns {
+			t.leave()
 		}
-		leave = nil
+		turns = nil
 	}
 	defer recorded()
 	for left := len(w.deliveries); left > 0; {
 		select {
-		case res := <-results:
+		case a := <-attempts:
 			left--
-			r.settle(t, f.id, &res)
-			*rec.Delivery(res.delivery.Recipient) = res.delivery
-			t.unrecorded[res.delivery.Recipient] = res.delivery
-			if res.leave != nil {
-				leave = append(leave, res.leave)
+			r.settle(t, f.id, &a)
+			*rec.Delivery(a.Recipient) = a.Delivery
+			t.unrecorded[a.Recipient] = a.Delivery
+			if a.turn != nil {
+				turns = append(turns, a.turn)
 				flush.Reset(0)
 			} else if !waiting {
 				flush.Reset(r.Timing.Flush)
@@ -192,11 +199,12 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 		case <-flush.C:
 			waiting = false
 			at := time.Now()
-			if err := r.record(ctx, f.id, t, rec, f.view, true); err == nil {
-				f.renew(at)
-			}
-			if rec.Claim.Owner != r.Owner {
+			err := r.record(ctx, f.id, t, rec, f.view, true)
+			switch {
+			case rec.Claim.Owner != r.Owner:
 				f.renew(time.Time{}) // another replica has it; no further call
+			case err == nil:
+				f.renew(at)
 			}
 			recorded()
 		}
@@ -208,22 +216,22 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 }
 
 // settle turns the failure of a recipient's step into a pause or an end.
-func (r *Reconciler) settle(t *track, id string, res *result) {
-	d := &res.delivery
-	if res.err == nil {
+func (r *Reconciler) settle(t *track, id string, a *attempt) {
+	d := &a.Delivery
+	if a.err == nil {
 		if p := t.pauses[d.Recipient]; p != nil && p.failures > 0 {
 			r.folded.Info("A recipient was told after failures before", r.fields(id, *d)...)
 		}
 		delete(t.pauses, d.Recipient)
 		return
 	}
-	if errors.Is(res.err, errFenced) {
-		return
+	if errors.Is(a.err, errFenced) || errors.Is(a.err, errNoFloor) {
+		return // the next round begins at once
 	}
-	fields := append(r.fields(id, *d), zap.Error(res.err))
-	switch outbound.KindOf(res.err) {
+	fields := append(r.fields(id, *d), zap.Error(a.err))
+	switch outbound.KindOf(a.err) {
 	case outbound.Permanent, outbound.Gone:
-		d.Failed = res.err.Error()
+		d.Failed = a.err.Error()
 		d.Unclear = false
 		delete(t.pauses, d.Recipient)
 		if d.Requester {
@@ -232,10 +240,10 @@ func (r *Reconciler) settle(t *track, id string, res *result) {
 			r.folded.Error("A recipient cannot be told of an access request", fields...)
 		}
 	case outbound.Credentials:
-		r.refuseFor(res.err)
+		r.refuseFor(a.err)
 		t.pause(d.Recipient, r.refused())
 	case outbound.Wait:
-		t.pause(d.Recipient, max(outbound.AfterOf(res.err), r.Timing.RetryMin/10))
+		t.pause(d.Recipient, max(outbound.AfterOf(a.err), r.Timing.RetryMin/10))
 		r.folded.Debug("A recipient must wait for the service's rate limit", fields...)
 	default:
 		p := t.pause(d.Recipient, 0)

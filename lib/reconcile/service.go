@@ -36,7 +36,7 @@ type Replier interface {
 // not known, may have left. What it cannot look up counts as not found.
 type Finder interface {
 	// CanFind says whether posts can be looked up at all. While they cannot,
-	// the next post at a recipient waits until the one before it is recorded.
+	// messages are made one by one, each recorded before the next.
 	CanFind() bool
 	// Find looks for the announcement of the request.
 	Find(ctx context.Context, address string, v message.View) (m plugindata.Message, found bool, err error)

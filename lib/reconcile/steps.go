@@ -15,25 +15,58 @@ import (
 
 // deliver takes all missing steps for one recipient, in order: find its
 // address, announce, tell reviews, correct the announcement, tell the
-// requester. It returns how far it came, also when a step fails. Where nothing
-// can be looked up, it returns after each message, which is to be recorded
-// before the next is made.
-func (f *flight) deliver(ctx context.Context, d plugindata.Delivery) (plugindata.Delivery, error) {
-	steps := []func(context.Context, *plugindata.Delivery) error{f.resolve, f.post, f.reply, f.edit, f.notice}
-	before := d
-	for _, step := range steps {
-		if err := step(ctx, &d); err != nil {
-			if outbound.KindOf(err) == outbound.Unclear {
-				d.Unclear = true
-			}
-			return d, err
+// requester. It returns how far it came, also when a step fails. Where messages
+// cannot be looked up, it returns after each, which is to be recorded before the
+// next is made.
+func (f *flight) deliver(ctx context.Context, d plugindata.Delivery) attempt {
+	a := attempt{Delivery: d}
+	if f.speaker != nil && f.r.says(d, f.view) {
+		if a.turn, a.err = f.speaker.turn(d.Recipient); a.err != nil {
+			return a
 		}
-		if f.blind && (d.ID != before.ID || d.Replies != before.Replies) {
+	}
+	for _, step := range []func(context.Context, *attempt) error{f.resolve, f.post, f.reply, f.edit, f.notice} {
+		if a.err = step(ctx, &a); a.err != nil {
+			a.Unclear = a.Unclear || outbound.KindOf(a.err) == outbound.Unclear
+			return a
+		}
+		if a.turn != nil && a.turn.used {
 			break
 		}
 	}
-	d.Unclear = false
-	return d, nil
+	a.Unclear = false
+	return a
+}
+
+// attempt is the work for one recipient in a round, and what came of it.
+type attempt struct {
+	plugindata.Delivery
+	err error
+	// turn is to be left once the delivery was recorded. It is nil where messages
+	// can be looked up, and where none is to be made.
+	turn *turn
+}
+
+// say makes a call that leaves a message, in its turn if that could not be looked
+// up.
+func (f *flight) say(ctx context.Context, step string, a *attempt, fn func(context.Context) error) error {
+	if f.blind {
+		if a.turn == nil {
+			return errNoFloor
+		}
+		if err := a.turn.speak(ctx); err != nil {
+			return fmt.Errorf("%s: waiting for the message before to be recorded: %w", step, err)
+		}
+	}
+	return f.call(ctx, step, a.patiently(fn))
+}
+
+// patiently makes a call let others go on if it takes long.
+func (a *attempt) patiently(fn func(context.Context) error) func(context.Context) error {
+	if a.turn == nil {
+		return fn
+	}
+	return func(ctx context.Context) error { return a.turn.call(ctx, fn) }
 }
 
 // call makes one call to the service, within the claim, the number of calls
@@ -62,48 +95,55 @@ func (f *flight) call(ctx context.Context, step string, fn func(context.Context)
 	return err
 }
 
-func (f *flight) resolve(ctx context.Context, d *plugindata.Delivery) error {
-	if d.Over() || d.Address != "" {
+func (f *flight) resolve(ctx context.Context, a *attempt) error {
+	if a.Over() || a.Address != "" {
 		return nil
 	}
-	err := f.call(ctx, "resolve", func(ctx context.Context) (err error) {
-		d.Address, err = f.r.Service.Resolve(ctx, d.Recipient)
-		return err
-	})
-	if err != nil {
-		d.Address = ""
+	if err := f.address(ctx, a); err != nil {
 		return err
 	}
-	d.Skipped = !f.take(d.Address)
+	a.Skipped = !f.take(a.Address)
 	return nil
 }
 
-func (f *flight) post(ctx context.Context, d *plugindata.Delivery) error {
-	if !f.r.wantsPost(*d, f.view) {
+// address finds the address of a recipient.
+func (f *flight) address(ctx context.Context, a *attempt) error {
+	err := f.call(ctx, "resolve", a.patiently(func(ctx context.Context) (err error) {
+		a.Address, err = f.r.Service.Resolve(ctx, a.Recipient)
+		return err
+	}))
+	if err != nil {
+		a.Address = ""
+	}
+	return err
+}
+
+func (f *flight) post(ctx context.Context, a *attempt) error {
+	if !f.r.wantsPost(a.Delivery, f.view) {
 		return nil
 	}
-	if d.Unclear {
-		if found, err := f.find(ctx, d); found || err != nil {
+	if a.Unclear {
+		if found, err := f.find(ctx, a); found || err != nil {
 			return err
 		}
 	}
-	err := f.call(ctx, "post", func(ctx context.Context) error {
-		m, err := f.r.Service.Post(ctx, d.Address, f.view)
-		d.Channel, d.ID = m.Channel, m.ID
+	err := f.say(ctx, "post", a, func(ctx context.Context) error {
+		m, err := f.r.Service.Post(ctx, a.Address, f.view)
+		a.Channel, a.ID = m.Channel, m.ID
 		return err
 	})
 	if err != nil {
-		d.Channel, d.ID = "", ""
+		a.Channel, a.ID = "", ""
 		return err
 	}
-	d.Shown = f.view.Version()
-	if d.Unclear && d.Shown != untouched.Version() {
-		d.Shown = "" // a service that knows the call gives back the message of the first try, as that was
+	a.Shown = f.view.Version()
+	if a.Unclear && a.Shown != untouched.Version() {
+		a.Shown = "" // a service that knows the call gives back the message of the first try, as that was
 	}
 	if f.view.Status.Ended() {
-		d.Noticed = f.view.Status // the copy itself says it
+		a.Noticed = f.view.Status // the copy itself says it
 	}
-	f.r.Log.Debug("Announced an access request", f.r.fields(f.id, *d)...)
+	f.r.Log.Debug("Announced an access request", f.r.fields(f.id, a.Delivery)...)
 	return nil
 }
 
@@ -111,15 +151,15 @@ func (f *flight) post(ctx context.Context, d *plugindata.Delivery) error {
 var untouched = message.View{Status: message.Pending}
 
 // find looks for a post whose outcome is not known.
-func (f *flight) find(ctx context.Context, d *plugindata.Delivery) (found bool, err error) {
+func (f *flight) find(ctx context.Context, a *attempt) (found bool, err error) {
 	finder, ok := f.r.Service.(Finder)
 	if !ok {
 		return false, nil
 	}
 	err = f.call(ctx, "find", func(ctx context.Context) error {
 		var m plugindata.Message
-		if m, found, err = finder.Find(ctx, d.Address, f.view); found && err == nil {
-			d.Channel, d.ID, d.Shown = m.Channel, m.ID, ""
+		if m, found, err = finder.Find(ctx, a.Address, f.view); found && err == nil {
+			a.Channel, a.ID, a.Shown = m.Channel, m.ID, ""
 		}
 		return err
 	})
@@ -128,32 +168,32 @@ func (f *flight) find(ctx context.Context, d *plugindata.Delivery) (found bool, 
 
 // reply tells the reviews that were not told yet. A reply that the service
 // will never take is passed over: the announcement matters more.
-func (f *flight) reply(ctx context.Context, d *plugindata.Delivery) error {
+func (f *flight) reply(ctx context.Context, a *attempt) error {
 	replier, ok := f.r.Service.(Replier)
-	if !ok || d.Over() || !d.Posted() {
+	if !ok || a.Over() || !a.Posted() {
 		return nil
 	}
-	for d.Replies < len(f.view.Reviews) {
+	for a.Replies < len(f.view.Reviews) {
 		found, err := false, error(nil)
-		if d.Unclear {
-			found, err = f.findReply(ctx, d)
+		if a.Unclear {
+			found, err = f.findReply(ctx, a)
 		}
 		if err == nil && !found {
-			err = f.call(ctx, "reply", func(ctx context.Context) error {
-				return replier.Reply(ctx, d.Message(), f.view, d.Replies)
+			err = f.say(ctx, "reply", a, func(ctx context.Context) error {
+				return replier.Reply(ctx, a.Message(), f.view, a.Replies)
 			})
 		}
 		switch outbound.KindOf(err) {
 		case outbound.Gone:
-			return f.again(ctx, d, err)
+			return f.again(ctx, a, err)
 		case outbound.Permanent:
-			f.r.folded.Warn("A review cannot be told below its announcement", append(f.r.fields(f.id, *d), zap.Error(err))...)
+			f.r.folded.Warn("A review cannot be told below its announcement", append(f.r.fields(f.id, a.Delivery), zap.Error(err))...)
 			err = nil
 		}
 		if err != nil {
 			return err
 		}
-		d.Replies++
+		a.Replies++
 		if f.blind {
 			return nil
 		}
@@ -161,77 +201,73 @@ func (f *flight) reply(ctx context.Context, d *plugindata.Delivery) error {
 	return nil
 }
 
-func (f *flight) findReply(ctx context.Context, d *plugindata.Delivery) (found bool, err error) {
+func (f *flight) findReply(ctx context.Context, a *attempt) (found bool, err error) {
 	finder, ok := f.r.Service.(Finder)
 	if !ok {
 		return false, nil
 	}
 	err = f.call(ctx, "find", func(ctx context.Context) error {
-		found, err = finder.FindReply(ctx, d.Message(), f.view, d.Replies)
+		found, err = finder.FindReply(ctx, a.Message(), f.view, a.Replies)
 		return err
 	})
 	return found, err
 }
 
-func (f *flight) edit(ctx context.Context, d *plugindata.Delivery) error {
-	if !f.r.wantsEdit(*d, f.view) {
+func (f *flight) edit(ctx context.Context, a *attempt) error {
+	if !f.r.wantsEdit(a.Delivery, f.view) {
 		return nil
 	}
 	err := f.call(ctx, "edit", func(ctx context.Context) error {
-		return f.r.Service.Edit(ctx, d.Message(), f.view)
+		return f.r.Service.Edit(ctx, a.Message(), f.view)
 	})
 	if outbound.KindOf(err) == outbound.Gone && err != nil {
-		return f.again(ctx, d, err)
+		return f.again(ctx, a, err)
 	}
 	if err == nil {
-		d.Shown = f.view.Version()
+		a.Shown = f.view.Version()
 	}
 	return err
 }
 
 // again posts anew what was removed at the service, once.
-func (f *flight) again(ctx context.Context, d *plugindata.Delivery, cause error) error {
-	if d.Reposted || f.view.Status == message.Expired {
+func (f *flight) again(ctx context.Context, a *attempt, cause error) error {
+	if a.Reposted || f.view.Status == message.Expired {
 		return cause
 	}
-	f.r.folded.Info("An announcement was removed at the service; it is posted once more", f.r.fields(f.id, *d)...)
-	d.Channel, d.ID, d.Shown, d.Reposted, d.Replies = "", "", "", true, len(f.view.Reviews)
-	d.Unclear = false
-	return f.post(ctx, d)
+	f.r.folded.Info("An announcement was removed at the service; it is posted once more", f.r.fields(f.id, a.Delivery)...)
+	a.Channel, a.ID, a.Shown, a.Reposted, a.Replies = "", "", "", true, len(f.view.Reviews)
+	a.Unclear = false
+	return f.post(ctx, a)
 }
 
 // notice tells the requester of the decision. It is a courtesy: only a passing
 // failure is tried again.
-func (f *flight) notice(ctx context.Context, d *plugindata.Delivery) error {
+func (f *flight) notice(ctx context.Context, a *attempt) error {
 	teller, ok := f.r.Service.(RequesterTeller)
-	if !ok || !f.r.wantsNotice(*d, f.view) {
+	if !ok || !f.r.wantsNotice(a.Delivery, f.view) {
 		return nil
 	}
-	if d.Address == "" {
-		err := f.call(ctx, "resolve", func(ctx context.Context) (err error) {
-			d.Address, err = f.r.Service.Resolve(ctx, d.Recipient)
-			return err
-		})
-		if err != nil {
-			return f.forgo(d, err)
+	if a.Address == "" {
+		if err := f.address(ctx, a); err != nil {
+			return f.forgo(a, err)
 		}
 	}
-	err := f.call(ctx, "notice", func(ctx context.Context) error {
-		return teller.Notice(ctx, d.Address, f.view)
+	err := f.say(ctx, "notice", a, func(ctx context.Context) error {
+		return teller.Notice(ctx, a.Address, f.view)
 	})
 	if err != nil {
-		return f.forgo(d, err)
+		return f.forgo(a, err)
 	}
-	d.Noticed = f.view.Status
+	a.Noticed = f.view.Status
 	return nil
 }
 
 // forgo gives up a courtesy that will never succeed.
-func (f *flight) forgo(d *plugindata.Delivery, err error) error {
+func (f *flight) forgo(a *attempt, err error) error {
 	switch outbound.KindOf(err) {
 	case outbound.Permanent, outbound.Gone:
-		f.r.folded.Warn("The requester cannot be told of the decision", append(f.r.fields(f.id, *d), zap.Error(err))...)
-		d.Noticed = f.view.Status
+		f.r.folded.Warn("The requester cannot be told of the decision", append(f.r.fields(f.id, a.Delivery), zap.Error(err))...)
+		a.Noticed = f.view.Status
 		return nil
 	}
 	return err

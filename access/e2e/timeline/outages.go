@@ -40,6 +40,13 @@ func outages() []Row {
 			Run:     hang,
 		},
 		{
+			Name:    "one channel does not answer in a burst, without the scope to read history",
+			Promise: "the others have all their posts before it has one",
+			On:      []string{"slack"},
+			Setup:   func(_ *World, o *harness.Options) { o.Slack.Scopes = withoutHistory() },
+			Run:     deadPlace,
+		},
+		{
 			Name:    "answer lost after the post was accepted, 20 times",
 			Promise: "0 doubled: found by metadata, nonce or key",
 			Run:     func(w *World) { lostAnswers(w, 0) },
@@ -97,6 +104,13 @@ func hang(w *World) {
 		w.expected[w.index[first[0]]].Recipients = e.Recipients
 	}
 	w.heal()
+}
+
+func deadPlace(w *World) {
+	w.fault(fault.Fault{Method: w.Methods().Post, Target: w.Place(w.places[1]), Effect: fault.Hang})
+	w.create(of(w, 10, 100))
+	w.otherwise(w.places[1])
+	w.mend()
 }
 
 func lostAnswers(w *World, mayDouble int) {
