@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -20,9 +21,10 @@ const patience = time.Second
 type floor struct {
 	freed func() // is called when a round may take the floor
 
-	mu    sync.Mutex
-	taken bool
-	slow  map[string]bool // recipients that are passed by; true while one speaks there
+	mu     sync.Mutex
+	taken  bool
+	closed bool            // nobody waits any more
+	slow   map[string]bool // recipients that are passed by; true while one speaks there
 }
 
 // speaker is a round that has the floor until all its turns have passed or ended.
@@ -47,7 +49,9 @@ var (
 	// errFloorTaken says that another round has the floor.
 	errFloorTaken = errors.New("another access request is being told of")
 	// errNoFloor says that a message came up in a round that had none to make.
-	errNoFloor = errors.New("this round has no message to make")
+	errNoFloor = fmt.Errorf("%w: this round has no message to make", errNotMade)
+	// errClosed says that the process is about to end.
+	errClosed = fmt.Errorf("%w: the plugin is stopping", errNotMade)
 	// errBusy says that a recipient is passed by and somebody speaks there.
 	errBusy = errors.New("the call before has not been answered yet")
 )
@@ -56,11 +60,18 @@ var (
 func (f *floor) take(turns int) (*speaker, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.taken {
+	if f.taken || f.closed {
 		return nil, errFloorTaken
 	}
 	f.taken = true
 	return &speaker{floor: f, one: semaphore.NewWeighted(1), left: turns}, nil
+}
+
+// close ends the waiting for the floor, and for others of a round to have spoken.
+func (f *floor) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
 }
 
 // isTaken reports whether a round has the floor.
@@ -107,23 +118,30 @@ func (s *speaker) turn(recipient string) (*turn, error) {
 	return t, nil
 }
 
-// speak waits until no other turn of the round keeps this one from speaking.
+// speak waits until no other turn of the round keeps this one from speaking. Who
+// waits when the process is about to end speaks no more.
 func (t *turn) speak(ctx context.Context) error {
 	if t.used { // the call before left no message
 		return nil
 	}
 	t.used = true
 	t.floor.mu.Lock()
-	passed := t.passed
-	t.floor.mu.Unlock()
-	if passed {
+	defer t.floor.mu.Unlock()
+	if t.passed {
 		return nil
 	}
-	if err := t.one.Acquire(ctx, 1); err != nil {
-		return err
+	if !t.one.TryAcquire(1) {
+		t.floor.mu.Unlock()
+		err := t.one.Acquire(ctx, 1)
+		t.floor.mu.Lock()
+		if err != nil {
+			return err
+		}
+		if t.floor.closed {
+			t.one.Release(1)
+			return errClosed
+		}
 	}
-	t.floor.mu.Lock()
-	defer t.floor.mu.Unlock()
 	t.speaking = true
 	return nil
 }

@@ -155,6 +155,33 @@ func TestAMessageThatTakesThePlaceOfOneThatIsGoneNeedsNoSecondTurn(t *testing.T)
 	})
 }
 
+// A stop waits for the message that is being made, and not for those after it.
+func TestAStopIsNotHeldUpByALongLine(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = blind{finder{r.desk}}
+		r.desk.latency = 500 * time.Millisecond
+		const places = 300
+		for i := range places - 1 {
+			r.recipients = append(r.recipients, fmt.Sprint("channel", i))
+		}
+		x := r.start()
+		r.memory.put("request", nil)
+		r.settle(10 * time.Second)
+		began := time.Now()
+		x.stop()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("the stop took %v", took)
+		}
+		x = r.start()
+		defer x.stop()
+		x.catchUp()
+		r.settle(time.Hour)
+		if got := r.posts(); len(got) != places || len(r.desk.posts) != places {
+			t.Errorf("%d messages at %d places, want one at each of %d", len(r.desk.posts), len(got), places)
+		}
+	})
+}
+
 // counting counts the posts under way.
 type counting struct {
 	blind

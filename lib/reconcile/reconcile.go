@@ -176,6 +176,7 @@ func (r *Reconciler) Run(ctx, rounds context.Context) {
 	}
 	<-ctx.Done()
 	r.queue.Close()
+	r.floor.close()
 	workers.Wait()
 }
 

@@ -133,8 +133,11 @@ func (f *flight) renew(at time.Time) {
 	f.claimed = at
 }
 
-// errFenced says that a call might outlive the claim, and was not made.
-var errFenced = errors.New("the claim is too old for another call")
+// errNotMade is within the error of a call that is left to the next round.
+var errNotMade = errors.New("the call was not made")
+
+// errFenced says that a call might outlive the claim.
+var errFenced = fmt.Errorf("%w: the claim is too old for it", errNotMade)
 
 // fence refuses a call that could still be under way when others may take the
 // claim for dead.
@@ -225,8 +228,8 @@ func (r *Reconciler) settle(t *track, id string, a *attempt) {
 		delete(t.pauses, d.Recipient)
 		return
 	}
-	if errors.Is(a.err, errFenced) || errors.Is(a.err, errNoFloor) {
-		return // the next round begins at once
+	if errors.Is(a.err, errNotMade) {
+		return
 	}
 	fields := append(r.fields(id, *d), zap.Error(a.err))
 	switch outbound.KindOf(a.err) {
