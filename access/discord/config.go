@@ -23,6 +23,7 @@ type Config struct {
 	plugin.Base
 	Discord          Section           `toml:"discord"`
 	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels (id or server/channel) and users (user:id); \"*\" stands for every other role"`
+	Reminders        plugin.Reminders  `toml:"access_list_reminders"`
 }
 
 // Section is the section [discord].
@@ -40,7 +41,7 @@ func Integration() plugin.Integration {
 	return plugin.Integration{
 		Name: "discord", Title: "Discord", Example: example, UserAgent: userAgent,
 		New: func() plugin.Settings {
-			return &Config{Base: plugin.DefaultBase(), Discord: Section{APIURL: defaultAPI}}
+			return &Config{Base: plugin.DefaultBase(), Discord: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders()}
 		},
 	}
 }
@@ -83,9 +84,9 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	return plugin.Parts{
 		Service: s,
 		Router: recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: func(email string) (string, bool) {
-			name := s.user(email)
+			name := s.Person(email)
 			return name, name != ""
 		}},
-		Codec: plugindata.Messages{},
+		Codec: plugindata.Messages{}, Reminders: &c.Reminders,
 	}, nil
 }

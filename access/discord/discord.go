@@ -18,6 +18,7 @@ import (
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/remind"
 )
 
 // The calls, by the names that errors and metrics give them.
@@ -49,6 +50,7 @@ var _ interface {
 	reconcile.Replier
 	reconcile.Finder
 	reconcile.RequesterTeller
+	remind.Service
 	plugin.Inspector
 } = (*service)(nil)
 
@@ -61,8 +63,8 @@ func newService(section Section, d plugin.Deps) *service {
 	return s
 }
 
-// user is the recipient that stands for a Teleport user, or empty.
-func (s *service) user(name string) string {
+// Person is the recipient that stands for a Teleport user, or empty.
+func (s *service) Person(name string) string {
 	if id, ok := s.users[strings.ToLower(name)]; ok {
 		return userPrefix + id
 	}
@@ -273,11 +275,17 @@ func (s *service) openThread(ctx context.Context, m plugindata.Message, v messag
 }
 
 // Requester is the Discord user that the config names for the requester.
-func (s *service) Requester(v message.View) string { return s.user(v.User) }
+func (s *service) Requester(v message.View) string { return s.Person(v.User) }
 
 // Notice tells the requester how the request ended.
 func (s *service) Notice(ctx context.Context, address string, v message.View) error {
 	_, err := s.send(ctx, address, content{text: noticeText(v)}, nonce(v, address, "notice", v.Status))
+	return err
+}
+
+// Remind tells an owner of the access lists that are to be reviewed.
+func (s *service) Remind(ctx context.Context, address string, r remind.Reminder) error {
+	_, err := s.send(ctx, address, content{text: reminderText(r)}, reminderNonce(r, address))
 	return err
 }
 

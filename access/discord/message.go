@@ -12,6 +12,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/remind"
 )
 
 // Limits of Discord's messages. It does not say what a character is: counted in
@@ -329,9 +330,39 @@ func noticeText(v message.View) string {
 	return out
 }
 
+// reminderText tells an owner of the access lists that are to be reviewed.
+func reminderText(r remind.Reminder) string {
+	out := "**" + r.Title() + "**"
+	for i, l := range r.Lists {
+		text := "\n- " + line(l.Title, message.InlineLimit) + ": " + l.When(r.Now)
+		if l.Link != "" {
+			text += " <" + l.Link + ">"
+		}
+		rest := fmt.Sprintf("\n… and %d more", len(r.Lists)-i)
+		if r.Link != "" {
+			rest += ": <" + r.Link + ">"
+		}
+		if size(out)+size(text)+size(rest) > contentLimit {
+			return out + rest
+		}
+		out += text
+	}
+	return out
+}
+
+// reminderNonce names what a reminder says, so that one that is repeated at once
+// is not posted twice.
+func reminderNonce(r remind.Reminder, channel string) string {
+	return shortNonce(fmt.Appendf(nil, "%q %q", channel, reminderText(r)))
+}
+
 // nonce names what a message says, so that the same is never posted twice. A
 // request that was made again under the same id has a nonce of its own.
 func nonce(v message.View, channel string, what ...any) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %q %q", v.ID, v.Created.Unix(), channel, fmt.Sprint(what...)))
+	return shortNonce(fmt.Appendf(nil, "%q %d %q %q", v.ID, v.Created.Unix(), channel, fmt.Sprint(what...)))
+}
+
+func shortNonce(of []byte) string {
+	sum := sha256.Sum256(of)
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:nonceLimit-1]
 }

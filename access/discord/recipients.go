@@ -49,7 +49,7 @@ func permanent(op, what, hint string) error {
 // Resolve finds the channel of a recipient: the id of a channel, which is taken
 // as it is, server/channel, user:id, or a Teleport user whom the config maps.
 func (s *service) Resolve(ctx context.Context, name string) (string, error) {
-	if mapped := s.user(name); mapped != "" {
+	if mapped := s.Person(name); mapped != "" {
 		name = mapped
 	}
 	id, isUser := strings.CutPrefix(name, userPrefix)
@@ -178,7 +178,7 @@ func (s *service) Inspect(ctx context.Context) []string {
 	}
 	var faults []string
 	for _, name := range s.configured {
-		if strings.HasPrefix(name, userPrefix) || s.user(name) != "" {
+		if strings.HasPrefix(name, userPrefix) || s.Person(name) != "" {
 			continue // to look would open a conversation
 		}
 		id, err := s.Resolve(ctx, name)

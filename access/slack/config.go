@@ -24,6 +24,7 @@ type Config struct {
 	plugin.Base
 	Slack            Section           `toml:"slack"`
 	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels, e-mail addresses or Slack ids; \"*\" stands for every other role"`
+	Reminders        plugin.Reminders  `toml:"access_list_reminders"`
 	Review           config.Ignored    `toml:"review" deprecated:"approving in Slack is not offered; requests are approved in Teleport"`
 }
 
@@ -43,7 +44,7 @@ func Integration() plugin.Integration {
 	return plugin.Integration{
 		Name: "slack", Title: "Slack", Example: example,
 		New: func() plugin.Settings {
-			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI}}
+			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders()}
 		},
 	}
 }
@@ -95,6 +96,6 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	return plugin.Parts{
 		Service: s,
 		Router:  recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person},
-		Codec:   plugindata.Messages{},
+		Codec:   plugindata.Messages{}, Reminders: &c.Reminders,
 	}, nil
 }

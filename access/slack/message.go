@@ -11,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/remind"
 )
 
 // Limits of Slack's messages, in characters.
@@ -32,8 +33,9 @@ const (
 	valueLimit = 1000
 	// shortLimit is that of a value in a plain text, without escapes.
 	shortLimit = 100
-	// roleLines is how many roles have a line of their own.
-	roleLines = 20
+	// roleLines is how many roles have a line of their own, and listLines how
+	// many access lists.
+	roleLines, listLines = 20, 20
 )
 
 // escape replaces the three characters that have a meaning in Slack's markup.
@@ -110,16 +112,16 @@ func fieldLines(v message.View, room int) []string {
 		room += utf8.RuneCountInString(roles[last]) + 1
 		roles = roles[:last]
 		if more++; more == 1 {
-			room -= len(moreRoles(len(v.Roles))) + 1
+			room -= len(andMore(len(v.Roles))) + 1
 		}
 	}
 	if more > 0 {
-		roles = append(roles, moreRoles(more))
+		roles = append(roles, andMore(more))
 	}
 	return slices.Concat(before, roles, after)
 }
 
-func moreRoles(n int) string { return fmt.Sprintf("… and %d more", n) }
+func andMore(n int) string { return fmt.Sprintf("… and %d more", n) }
 
 // packed joins lines into as few texts as the limit of a text allows. No line is
 // longer than a text.
@@ -183,8 +185,14 @@ func fitted(s string, limit int, write func(string, int, message.Escape) string)
 
 // address is a link to a web address. One that is too long is shown, but leads
 // nowhere: a part of it would lead somewhere else.
-func address(link string) string {
-	if text := "<" + message.Text(link, valueLimit, escape) + ">"; len(link) <= valueLimit && len(text) <= valueLimit {
+func address(link string) string { return named(link, "") }
+
+// named is address with a name of ours in its place.
+func named(link, name string) string {
+	if name != "" {
+		name = "|" + name
+	}
+	if text := "<" + message.Text(link, valueLimit, escape) + name + ">"; len(link) <= valueLimit && len(text) <= valueLimit {
 		return text
 	}
 	return code(link)
@@ -312,4 +320,33 @@ func outcome(v message.View) string {
 		return "was *promoted* to an access list"
 	}
 	return "is now *" + message.Text(string(v.Status), 40, escape) + "*"
+}
+
+// reminder tells an owner of the access lists that are to be reviewed.
+func reminder(r remind.Reminder) content {
+	lines := []string{"*" + r.Title() + "*"}
+	all := ""
+	if r.Link != "" && len(r.Lists) > 1 {
+		all = "*All access lists*: " + address(r.Link)
+	}
+	room := blocksLimit - utf8.RuneCountInString(lines[0]+all+andMore(len(r.Lists))) - 3
+	for i, l := range r.Lists {
+		text := "• " + line(l.Title) + ": " + l.When(r.Now)
+		if l.Link != "" {
+			text += " " + named(l.Link, "Review")
+		}
+		if room -= utf8.RuneCountInString(text) + 1; i == listLines || room < 0 {
+			lines = append(lines, andMore(len(r.Lists)-i))
+			break
+		}
+		lines = append(lines, text)
+	}
+	if all != "" {
+		lines = append(lines, all)
+	}
+	c := content{text: r.Title() + "."}
+	for _, text := range packed(lines) {
+		c.blocks = append(c.blocks, section(text))
+	}
+	return c
 }

@@ -226,7 +226,7 @@ func TestRoomForRolesIsUsedToItsEdge(t *testing.T) {
 		}
 		want := ""
 		if n > roleLines {
-			want = moreRoles(n - roleLines)
+			want = andMore(n - roleLines)
 		}
 		if shown != min(n, roleLines) || more != want {
 			t.Errorf("%d roles: %d are shown, and %q", n, shown, more)

@@ -19,6 +19,7 @@ import (
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/remind"
 )
 
 // service carries requests to one Slack workspace.
@@ -49,6 +50,7 @@ var _ interface {
 	reconcile.Replier
 	reconcile.Finder
 	reconcile.RequesterTeller
+	remind.Service
 	plugin.Inspector
 } = (*service)(nil)
 
@@ -174,10 +176,7 @@ func (s *service) Reply(ctx context.Context, m plugindata.Message, v message.Vie
 func thread(m plugindata.Message) slack.MsgOption { return slack.MsgOptionTS(m.ID) }
 
 // Requester is the recipient that stands for the Teleport user who asks.
-func (s *service) Requester(v message.View) string {
-	name, _ := s.person(v.User)
-	return name
-}
+func (s *service) Requester(v message.View) string { return s.Person(v.User) }
 
 // person is the recipient that the config names for a Teleport user, or the
 // user's name if it is an e-mail address.
@@ -194,6 +193,18 @@ func (s *service) person(user string) (name string, ok bool) {
 // Notice tells the requester how the request ended.
 func (s *service) Notice(ctx context.Context, address string, v message.View) error {
 	_, err := s.post(ctx, address, notice(v))
+	return err
+}
+
+// Person is the recipient that stands for a Teleport user.
+func (s *service) Person(user string) string {
+	name, _ := s.person(user)
+	return name
+}
+
+// Remind tells an owner of the access lists that are to be reviewed.
+func (s *service) Remind(ctx context.Context, address string, r remind.Reminder) error {
+	_, err := s.post(ctx, address, reminder(r))
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/remind"
 	"teleport-plugins/lib/watch"
 )
 
@@ -118,6 +119,7 @@ func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 			}
 		}
 	}
+	keys = append(keys, remind.NotifiedKey)
 	same(t, "keys of records", column(rows(text, "Key"), 0), keys)
 	same(t, "fields of progress", column(rows(text, "Field"), 0), append(fields(plugindata.Progress{}), fields(plugindata.Delivery{})...))
 }

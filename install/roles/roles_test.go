@@ -150,8 +150,8 @@ func checkDocument(t *testing.T, service string, d document) {
 func TestRights(t *testing.T) {
 	required := []string{"access_plugin_data: read update", "access_request: list read"}
 	optional := map[string][]string{
-		"slack":     {"access_monitoring_rule: list read", "role: read", "user: read"},
-		"discord":   {"access_monitoring_rule: list read", "role: read", "user: read"},
+		"slack":     {"access_list: list read", "access_monitoring_rule: list read", "role: read", "user: read"},
+		"discord":   {"access_list: list read", "access_monitoring_rule: list read", "role: read", "user: read"},
 		"pagerduty": {"access_monitoring_rule: list read", "role: read", "user: read"},
 	}
 	for _, service := range services(t) {

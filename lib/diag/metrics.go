@@ -16,18 +16,19 @@ type Action int
 // The actions. Lookup and Check have only a latency; the others are counted as
 // deliveries too.
 const (
-	Post   Action = iota // a first message about a request
-	Edit                 // a change of a message
-	Reply                // a message below another
-	Notice               // a message to the requester
-	Lookup               // finding a recipient
-	Check                // trying the credentials
+	Post     Action = iota // a first message about a request
+	Edit                   // a change of a message
+	Reply                  // a message below another
+	Notice                 // a message to the requester
+	Reminder               // a message to an owner of access lists
+	Lookup                 // finding a recipient
+	Check                  // trying the credentials
 	actions
 )
 
 // String gives the action as it stands in a label.
 func (a Action) String() string {
-	return [actions]string{"post", "edit", "reply", "notice", "lookup", "check"}[a]
+	return [actions]string{"post", "edit", "reply", "notice", "reminder", "lookup", "check"}[a]
 }
 
 // Outcome is how a delivery ended.
@@ -162,7 +163,7 @@ func (m *Metrics) registerFuncs(r prometheus.Registerer) {
 	}
 }
 
-// Delivered counts a delivery: a Post, Edit, Reply or Notice. Other actions deliver
+// Delivered counts a delivery: a Post, Edit, Reply, Notice or Reminder. Other actions deliver
 // nothing and are not counted.
 func (m *Metrics) Delivered(action Action, outcome Outcome) {
 	if action < Lookup {

@@ -38,19 +38,19 @@ func TestEveryLabelShowsZeroAtFirst(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	diag.NewMetrics(registry)
 	text := scrape(t, registry)
-	for _, action := range []string{"post", "edit", "reply", "notice"} {
+	for _, action := range []string{"post", "edit", "reply", "notice", "reminder"} {
 		for _, outcome := range []string{"ok", "retry", "wait", "permanent", "credentials", "gone", "unclear"} {
 			expectSamples(t, text, fmt.Sprintf(`deliveries_total{action=%q,outcome=%q} 0`, action, outcome))
 		}
 	}
-	for _, action := range []string{"post", "edit", "reply", "notice", "lookup", "check"} {
+	for _, action := range []string{"post", "edit", "reply", "notice", "reminder", "lookup", "check"} {
 		expectSamples(t, text, fmt.Sprintf(`call_duration_seconds_count{action=%q} 0`, action))
 	}
 	expectSamples(t, text, `events_total{op="put"} 0`, `events_total{op="delete"} 0`, "streams_total 0", "retries_total 0",
 		"rate_limit_wait_seconds_total 0", "record_writes_total 0", "record_conflicts_total 0",
 		"certificate_expiry_timestamp_seconds 0", "stream_age_seconds 0", "queue_length 0", "oldest_undelivered_seconds 0")
-	if n := strings.Count(text, "teleport_plugin_deliveries_total{"); n != 28 {
-		t.Errorf("%d label sets, want 28", n)
+	if n := strings.Count(text, "teleport_plugin_deliveries_total{"); n != 35 {
+		t.Errorf("%d label sets, want 35", n)
 	}
 }
 

@@ -154,18 +154,34 @@ func counted(n int, noun string) string {
 // RequestLink is the address of the request's page in Teleport's web UI below
 // the proxy's base address, for example https://teleport.example.com. It is
 // empty when either cannot be part of an address.
-func RequestLink(proxy, id string) string {
-	if proxy == "" {
-		return ""
+func RequestLink(proxy, id string) string { return pageLink(proxy, "requests", id, "") }
+
+// AccessListLinks are the addresses of the page of all access lists and of the
+// review of one, as in RequestLink.
+func AccessListLinks(proxy, list string) (all, review string) {
+	review = pageLink(proxy, "accesslists", list, "review")
+	if u := base(proxy); u != nil {
+		all = u.JoinPath("web", "accesslists").String()
 	}
+	return all, review
+}
+
+func base(proxy string) *url.URL {
 	u, err := url.Parse(proxy)
 	if err != nil || u.Host == "" {
-		return ""
+		return nil
 	}
-	if id = url.PathEscape(id); strings.Trim(id, ".") == "" {
-		return "" // a path would drop it, or take it for a way up
+	return u
+}
+
+func pageLink(proxy, kind, id, part string) string {
+	u := base(proxy)
+	if id = url.PathEscape(id); u == nil || strings.Trim(id, ".") == "" {
+		return "" // a path would drop such an id, or take it for a way up
 	}
-	return u.JoinPath("web", "requests", id).String()
+	u = u.JoinPath("web", kind, id)
+	u.Fragment = part
+	return u.String()
 }
 
 // Kind says how a field's value is to be shown.

@@ -198,6 +198,21 @@ func TestRequestLinkKeepsTheIDInItsPlace(t *testing.T) {
 	}
 }
 
+func TestAccessListLinks(t *testing.T) {
+	const proxy = "https://teleport.example.com"
+	for _, c := range []struct{ proxy, list, all, review string }{
+		{proxy, "payments", proxy + "/web/accesslists", proxy + "/web/accesslists/payments#review"},
+		{proxy, "a/../b c#d", proxy + "/web/accesslists", proxy + "/web/accesslists/a%2F..%2Fb%20c%23d#review"},
+		{proxy, "..", proxy + "/web/accesslists", ""},
+		{"", "payments", "", ""},
+		{"teleport.example.com", "payments", "", ""},
+	} {
+		if all, review := message.AccessListLinks(c.proxy, c.list); all != c.all || review != c.review {
+			t.Errorf("AccessListLinks(%q, %q) = %q, %q, want %q, %q", c.proxy, c.list, all, review, c.all, c.review)
+		}
+	}
+}
+
 func FuzzRequestLinkNamesTheIDAndNothingElse(f *testing.F) {
 	f.Add("0c0f")
 	f.Add("../../evil")

@@ -54,6 +54,9 @@ type Parts struct {
 	Router reconcile.Router
 	// Codec reads and writes the records of Teleport's own plugin.
 	Codec plugindata.Codec
+	// Reminders is the config of reminders, where the Service is a
+	// remind.Service too; nil stands for none.
+	Reminders *Reminders
 }
 
 // Inspector is a Service that can look, at the start, whether it will be able

@@ -53,7 +53,7 @@ func (c *conditions) Set(name string, ok bool, reason string) {
 type observer struct{ m *diag.Metrics }
 
 var actions = map[string]diag.Action{
-	"post": diag.Post, "edit": diag.Edit, "reply": diag.Reply, "notice": diag.Notice,
+	"post": diag.Post, "edit": diag.Edit, "reply": diag.Reply, "notice": diag.Notice, "reminder": diag.Reminder,
 	"resolve": diag.Lookup, "find": diag.Lookup,
 }
 

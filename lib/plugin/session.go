@@ -154,6 +154,7 @@ func (s *session) run(ctx, rounds context.Context) error {
 	var helpers, watching sync.WaitGroup
 	helpers.Go(func() { s.look(ctx) })
 	helpers.Go(func() { s.inspect(ctx) })
+	helpers.Go(func() { s.remind(ctx, rounds) })
 	if s.settings.Common().Teleport.RefreshIdentity {
 		interval := time.Duration(s.settings.Common().Teleport.RefreshIdentityInterval)
 		helpers.Go(func() { teleport.Watch(ctx, s.identity.Load(), interval, s.renew, s.log.Logger) })

@@ -20,7 +20,8 @@ import (
 
 // The keys of our own part of a record.
 const (
-	claimKey    = "claim"
+	// ClaimKey holds the claim, as Claim.String writes it.
+	ClaimKey    = "claim"
 	progressKey = "progress"
 )
 
@@ -89,14 +90,15 @@ func (c Claim) String() string {
 	return c.Owner + "." + strconv.Itoa(c.Generation)
 }
 
-func parseClaim(s string) (Claim, error) {
+// ParseClaim reads a claim as it is stored.
+func ParseClaim(s string) (Claim, error) {
 	if s == "" {
 		return Claim{}, nil
 	}
 	owner, gen, ok := strings.Cut(s, ".")
 	n, err := strconv.Atoi(gen)
 	if !ok || err != nil || n < 1 {
-		return Claim{}, fmt.Errorf("key %q: %q is not a claim", claimKey, message.Cut(s, 40))
+		return Claim{}, fmt.Errorf("key %q: %q is not a claim", ClaimKey, message.Cut(s, 40))
 	}
 	return Claim{Owner: owner, Generation: n}, nil
 }
@@ -168,7 +170,7 @@ type Record struct {
 func (r *Record) Exists() bool { return len(r.raw) > 0 }
 
 // Ours reports whether one of our replicas has written to the record.
-func (r *Record) Ours() bool { return r.raw[progressKey] != "" || r.raw[claimKey] != "" }
+func (r *Record) Ours() bool { return r.raw[progressKey] != "" || r.raw[ClaimKey] != "" }
 
 // Raw returns one value as it was read.
 func (r *Record) Raw(key string) string { return r.raw[key] }
@@ -195,7 +197,7 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	var err error
 	r.Known, err = c.Decode(data)
 	note(err)
-	r.Claim, err = parseClaim(data[claimKey])
+	r.Claim, err = ParseClaim(data[ClaimKey])
 	note(err)
 	if text := data[progressKey]; text != "" {
 		if err := json.Unmarshal([]byte(text), &r.Progress); err != nil {
@@ -214,7 +216,7 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 // be accepted.
 func (r *Record) Changes(c Codec) (set, expect map[string]string, err error) {
 	next := c.Encode(r.Known)
-	next[claimKey] = r.Claim.String()
+	next[ClaimKey] = r.Claim.String()
 	next[progressKey] = ""
 	if !r.Progress.isZero() {
 		text, err := json.Marshal(r.Progress)

@@ -9,6 +9,7 @@ import (
 	"github.com/gravitational/teleport/api/accessrequest"
 	"github.com/gravitational/teleport/api/client"
 	"github.com/gravitational/teleport/api/client/proto"
+	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	"github.com/gravitational/teleport/api/types"
 )
@@ -28,8 +29,9 @@ var errLoop = errors.New("the cluster answered with the page key it was asked fo
 // concurrent use. No call is retried; each error says what was being done and
 // satisfies the predicates of this package.
 type Conn struct {
-	clt  calls
-	auth proto.AuthServiceClient
+	clt   calls
+	auth  proto.AuthServiceClient
+	lists accesslistv1.AccessListServiceClient
 
 	// What this cluster does not know, learned from its answers.
 	noRequestPages atomic.Bool
@@ -57,7 +59,8 @@ type calls struct {
 // NewConn wraps a connected client, which it then owns.
 func NewConn(clt *client.Client) *Conn {
 	rules := clt.AccessMonitoringRulesClient()
-	return &Conn{auth: proto.NewAuthServiceClient(clt.GetConnection()), clt: calls{
+	conn := clt.GetConnection()
+	return &Conn{auth: proto.NewAuthServiceClient(conn), lists: accesslistv1.NewAccessListServiceClient(conn), clt: calls{
 		Close: clt.Close, Ping: clt.Ping, NewWatcher: clt.NewWatcher,
 		ListAccessRequests: clt.ListAccessRequests, SubmitAccessReview: clt.SubmitAccessReview,
 		GetRole: clt.GetRole, GetUser: clt.GetUser,

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/goleak"
@@ -480,6 +481,58 @@ func TestFriendlyNamesFallKindByKind(t *testing.T) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("%d names with one kind denied, want %d", len(got), len(want))
+	}
+}
+
+func TestAccessListsAndTheirOwners(t *testing.T) {
+	names := func(conn *Conn) (list []string, err error) {
+		err = conn.ListAccessLists(t.Context(), func(l *accesslistv1.AccessList) error {
+			list = append(list, l.GetHeader().GetMetadata().GetName())
+			return nil
+		})
+		return list, err
+	}
+	t.Run("are read a page at a time", func(t *testing.T) {
+		c := startCluster(t, cluster.Options{AdvancedWorkflows: true})
+		conn := connectTo(t, c, cluster.PluginUser)
+		var want []string
+		for i := range pageSize + 1 {
+			want = append(want, fmt.Sprintf("list-%03d", i))
+			err := c.PutAccessList(cluster.AccessList{
+				Name: want[i], Title: "A list", Owners: []string{cluster.Alice}, InheritedOwners: []string{cluster.Bob}, NextAudit: time.Now(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := must(names(conn))(t); !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
+		}
+		if got := must(conn.AccessListOwners(t.Context(), want[0]))(t); !slices.Equal(got, []string{cluster.Alice, cluster.Bob}) {
+			t.Errorf("owners %q", got)
+		}
+		stop := errors.New("enough")
+		if err := conn.ListAccessLists(t.Context(), func(*accesslistv1.AccessList) error { return stop }); err != stop {
+			t.Errorf("ended with %v", err)
+		}
+		if _, err := conn.AccessListOwners(t.Context(), "no-such-list"); !IsNotFound(err) {
+			t.Errorf("owners of none: %v", err)
+		}
+		c.Deny(cluster.PluginRole, types.KindAccessList)
+		if _, err := names(conn); !IsDenied(err) {
+			t.Errorf("without the permission: %v", err)
+		}
+	})
+	for name, opts := range map[string]cluster.Options{"community": {}, "old": {Old: true, AdvancedWorkflows: true}} {
+		t.Run("are not known to a cluster that is "+name, func(t *testing.T) {
+			conn := connectTo(t, startCluster(t, opts), cluster.PluginUser)
+			if _, err := names(conn); !IsUnimplemented(err) {
+				t.Errorf("lists: %v", err)
+			}
+			if _, err := conn.AccessListOwners(t.Context(), "any"); !IsUnimplemented(err) {
+				t.Errorf("owners: %v", err)
+			}
+		})
 	}
 }
 

@@ -29,9 +29,19 @@ func (k dataKey) expiryKey(t time.Time) string { return timeKey(t) + "/" + k.kin
 // PluginData returns a copy of what a plugin has recorded for a request; nil
 // when there is nothing.
 func (c *Cluster) PluginData(id, plugin string) map[string]string {
+	return c.recordOf(types.KindAccessRequest, id, plugin)
+}
+
+// AccessListData returns a copy of what a plugin has recorded for an access list;
+// nil when there is nothing.
+func (c *Cluster) AccessListData(name, plugin string) map[string]string {
+	return c.recordOf(types.KindAccessList, name, plugin)
+}
+
+func (c *Cluster) recordOf(kind, resource, plugin string) map[string]string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	data, ok := c.pluginData[dataKey{types.KindAccessRequest, id}]
+	data, ok := c.pluginData[dataKey{kind, resource}]
 	if !ok || data.Spec.Entries[plugin] == nil {
 		return nil
 	}

@@ -1,0 +1,70 @@
+package remind
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"teleport-plugins/lib/plugindata"
+)
+
+// NotifiedKey is where records of Teleport's own plugin hold when each owner was
+// told: a JSON object from the owner's name to a time as in RFC 3339.
+const NotifiedKey = "user_notifications"
+
+// record is what is remembered of a list.
+type record struct {
+	notified map[string]time.Time
+	claim    plugindata.Claim
+
+	raw map[string]string // as it stands in the cluster
+}
+
+// decode reads a record. It always returns a usable one; what cannot be read
+// counts as absent.
+func decode(raw map[string]string) (*record, error) {
+	rec := &record{raw: raw}
+	var err error
+	if text := raw[NotifiedKey]; text != "" {
+		if err = json.Unmarshal([]byte(text), &rec.notified); err != nil {
+			rec.notified, err = nil, fmt.Errorf("key %q: %w", NotifiedKey, err)
+		}
+	}
+	if rec.notified == nil {
+		rec.notified = make(map[string]time.Time)
+	}
+	claim, claimErr := plugindata.ParseClaim(raw[plugindata.ClaimKey])
+	if rec.claim = claim; err == nil {
+		err = claimErr
+	}
+	return rec, err
+}
+
+// changes is the update that brings the stored record to this one.
+func (rec *record) changes() (set, expect map[string]string, err error) {
+	set, expect = make(map[string]string), make(map[string]string)
+	next := map[string]string{plugindata.ClaimKey: rec.claim.String(), NotifiedKey: ""}
+	if len(rec.notified) > 0 {
+		text, err := json.Marshal(rec.notified)
+		if err != nil {
+			return nil, nil, fmt.Errorf("encoding the record: %w", err)
+		}
+		next[NotifiedKey] = string(text)
+	}
+	for key, value := range next {
+		expect[key] = rec.raw[key]
+		set[key] = value
+	}
+	return set, expect, nil
+}
+
+// stored says that an update was accepted.
+func (rec *record) stored(set map[string]string) {
+	raw := maps.Clone(rec.raw)
+	if raw == nil {
+		raw = make(map[string]string)
+	}
+	maps.Copy(raw, set)
+	rec.raw = raw
+}
