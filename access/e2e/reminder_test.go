@@ -10,6 +10,7 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/discordapi"
 )
 
 // soon makes reminders that a test need not wait for.
@@ -84,6 +85,32 @@ func TestOwnersOfAccessListsAreReminded(t *testing.T) {
 	}
 	if got := recorded(); got[cluster.Alice].IsZero() || got[cluster.Bob].IsZero() || len(got) != 2 {
 		t.Errorf("recorded %v", got)
+	}
+}
+
+// Discord's owners are those whom the config names.
+func TestOwnersAreRemindedInDiscord(t *testing.T) {
+	binary(t)
+	inner, err := harness.Start(harness.Options{Service: "discord", Config: soon, Halted: true, Cluster: cluster.Options{AdvancedWorkflows: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t, inner}
+	t.Cleanup(w.finish)
+	w.must(w.Cluster.PutAccessList(cluster.AccessList{
+		Name: "payments", Title: "Payments team", Owners: []string{cluster.Alice, "nobody"}, NextAudit: time.Now().Add(-time.Hour),
+	}))
+	w.must(w.StartReplicas())
+	w.until("the reminder is recorded", func() bool {
+		return strings.Contains(w.Cluster.AccessListData("payments", "discord")["user_notifications"], cluster.Alice)
+	})
+	code, _, err := w.Replica(0).Stop()
+	if code != 0 || err != nil {
+		t.Errorf("exit code %d, %v", code, err)
+	}
+	got := w.Discord.Messages(discordapi.AliceID)
+	if len(got) != 1 || !strings.Contains(got[0].Rendered.Text, "Payments team: overdue since") {
+		t.Errorf("told %+v", got)
 	}
 }
 
