@@ -1,0 +1,34 @@
+package remind
+
+import (
+	"testing"
+	"time"
+
+	"teleport-plugins/lib/plugindata"
+)
+
+// Whatever stands in a record, owners can be added to it, and it can be read again.
+func FuzzAnyRecordIsUsable(f *testing.F) {
+	f.Add(`{"alice":"2026-03-01T09:30:00Z"}`, "one.3")
+	f.Add(`{"alice":"0001-01-01T00:00:00Z","":null}`, ".2")
+	f.Add(`{"alice":`, "x")
+	f.Add(`[]`, "")
+	f.Add(`{"alice":"9999-12-31T23:59:59.999999999+23:59"}`, "a.99999999999999999999")
+	f.Fuzz(func(t *testing.T, notified, claim string) {
+		rec, _ := decode(map[string]string{NotifiedKey: notified, plugindata.ClaimKey: claim})
+		now := time.Now().UTC()
+		rec.tell("owner", now)
+		rec.claim = rec.claim.Next("one")
+		set, expect, err := rec.changes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if expect[NotifiedKey] != notified || expect[plugindata.ClaimKey] != claim {
+			t.Errorf("expects %q", expect)
+		}
+		again, err := decode(set)
+		if err != nil || again.claim != rec.claim || again.notified["owner"].Before(now) {
+			t.Errorf("wrote %q, read %+v, %v", set, again, err)
+		}
+	})
+}
