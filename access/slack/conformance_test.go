@@ -13,8 +13,18 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	conformance.Run(t, Integration(), func(t *testing.T) conformance.FarEnd {
-		s := slackapi.New(slackapi.Options{})
+	conformance.Run(t, Integration(), slackWith(slackapi.DefaultScopes()))
+}
+
+// An app that may not read its conversations tells one recipient after another.
+func TestConformanceWithoutTheScopeToReadHistory(t *testing.T) {
+	scopes := slices.DeleteFunc(slackapi.DefaultScopes(), func(s string) bool { return strings.HasSuffix(s, ":history") })
+	conformance.Run(t, Integration(), slackWith(scopes), conformance.LostAnswer)
+}
+
+func slackWith(scopes []string) func(t *testing.T) conformance.FarEnd {
+	return func(t *testing.T) conformance.FarEnd {
+		s := slackapi.New(slackapi.Options{Scopes: scopes})
 		if err := s.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -23,7 +33,7 @@ func TestConformance(t *testing.T) {
 			keepsContract(t, s)
 		})
 		return farEnd{s}
-	})
+	}
 }
 
 // farEnd shows the simulated workspace to the suite.

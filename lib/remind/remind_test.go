@@ -235,6 +235,27 @@ func (r *rig) want(reminders ...string) {
 	}
 }
 
+// record is what is recorded of a list.
+func (r *rig) record(list string) map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.records[list])
+}
+
+// noted is what the note on reminders says.
+func (r *rig) noted() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.notes[note]
+}
+
+// reminders are those that were sent.
+func (r *rig) reminders() []told {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.told)
+}
+
 func (r *rig) warnings() (lines []string) {
 	for _, e := range r.logs.All() {
 		if e.Level >= zapcore.WarnLevel {
@@ -300,7 +321,7 @@ func TestOwnersAreToldOnceInEachPeriod(t *testing.T) {
 		audit := r.lists[0].Audit
 		r.pass(time.Until(audit.Add(3*day - time.Hour)))
 		days := map[string]int{}
-		for _, x := range r.told {
+		for _, x := range r.reminders() {
 			if x.at.After(audit) {
 				days[fmt.Sprint(x.to, int(x.at.Sub(audit)/day))]++
 			}
@@ -325,9 +346,9 @@ func TestOneOwnerIsToldOfAllListsAtOnce(t *testing.T) {
 		r.pass(time.Hour)
 		r.want("@alice: c,a,b", "@bob: a")
 		for _, list := range []string{"a", "b", "c"} {
-			rec, err := decode(r.records[list])
+			rec, err := decode(r.record(list))
 			if err != nil || rec.notified["alice"].IsZero() || !rec.claim.Free() {
-				t.Errorf("record of %s: %v, %v", list, r.records[list], err)
+				t.Errorf("record of %s: %v, %v", list, r.record(list), err)
 			}
 		}
 	})
@@ -343,8 +364,8 @@ func TestRecordsAreThoseOfTeleportsOwnPlugin(t *testing.T) {
 		r.pass(time.Hour)
 		stop()
 		r.want("@bob: ops")
-		want := fmt.Sprintf(`{"alice":%q,"bob":%q}`, began.Format(time.RFC3339Nano), r.told[0].at.UTC().Format(time.RFC3339Nano))
-		if got := r.records["ops"][NotifiedKey]; got != want {
+		want := fmt.Sprintf(`{"alice":%q,"bob":%q}`, began.Format(time.RFC3339Nano), r.reminders()[0].at.UTC().Format(time.RFC3339Nano))
+		if got := r.record("ops")[NotifiedKey]; got != want {
 			t.Errorf("recorded %s, want %s", got, want)
 		}
 	})
@@ -361,7 +382,7 @@ func TestOfManyReplicasOneReminds(t *testing.T) {
 		}
 		r.pass(12 * time.Hour)
 		got := map[string]int{}
-		for _, x := range r.told {
+		for _, x := range r.reminders() {
 			for _, list := range strings.Split(x.lists, ",") {
 				got[x.to+" "+list]++
 			}
@@ -402,7 +423,7 @@ func TestWhatFailsIsTriedAgain(t *testing.T) {
 				defer r.start("one")()
 				r.pass(40 * time.Second)
 				r.want("@bob: ops") // is not kept waiting
-				if rec, _ := decode(r.records["ops"]); !rec.claim.Free() {
+				if rec, _ := decode(r.record("ops")); !rec.claim.Free() {
 					t.Errorf("the claim stays: %v", rec.claim)
 				}
 				r.pass(c.within)
@@ -445,16 +466,16 @@ func TestAClusterWithoutAccessListsOrThePermission(t *testing.T) {
 				if len(r.warnings()) > 0 || r.logs.Len() > 1 {
 					t.Errorf("%d lines, warnings %q", r.logs.Len(), r.warnings())
 				}
-				if !strings.Contains(r.notes[note], c.note) {
-					t.Errorf("noted %q, want %q", r.notes[note], c.note)
+				if got := r.noted(); !strings.Contains(got, c.note) {
+					t.Errorf("noted %q, want %q", got, c.note)
 				}
 				r.mu.Lock()
 				r.listing = nil
 				r.mu.Unlock()
 				r.pass(4 * time.Hour)
 				r.want("@alice: ops")
-				if r.notes[note] != "" {
-					t.Errorf("the note stays: %q", r.notes[note])
+				if got := r.noted(); got != "" {
+					t.Errorf("the note stays: %q", got)
 				}
 			})
 		})
@@ -503,7 +524,7 @@ func TestAReplicaThatDiesHoldsUpItsListForTheLease(t *testing.T) {
 		r.want()
 		r.pass(time.Minute)
 		r.want("@alice: ops")
-		if got := r.records["ops"]["claim"]; got != ".9" && got != ".8" {
+		if got := r.record("ops")["claim"]; got != ".9" && got != ".8" {
 			t.Errorf("claim %q after the end", got)
 		}
 	})
@@ -527,8 +548,8 @@ func TestARecordThatIsRefusedIsNoReasonToRepeat(t *testing.T) {
 			r.want("@alice: ops")
 			r.pass(3 * day)
 			r.want("@alice: ops", "@alice: ops")
-			if rec, err := decode(r.records["ops"]); err != nil || rec.notified["alice"] != r.told[1].at.UTC() {
-				t.Errorf("record %v, %v", r.records["ops"], err)
+			if rec, err := decode(r.record("ops")); err != nil || rec.notified["alice"] != r.reminders()[1].at.UTC() {
+				t.Errorf("record %v, %v", r.record("ops"), err)
 			}
 		})
 	})
@@ -582,14 +603,14 @@ func TestAnAbortGivesUpTheClaim(t *testing.T) {
 		r.latency = 8 * time.Second
 		r.add("ops", 10*day, "alice")
 		stop := r.start("one")
-		for r.records["ops"] == nil {
+		for r.record("ops") == nil {
 			r.pass(time.Second)
 		}
 		r.abort()
 		stop()
 		r.want()
-		if rec, err := decode(r.records["ops"]); err != nil || !rec.claim.Free() || len(rec.notified) > 0 {
-			t.Errorf("record after the end: %v, %v", r.records["ops"], err)
+		if rec, err := decode(r.record("ops")); err != nil || !rec.claim.Free() || len(rec.notified) > 0 {
+			t.Errorf("record after the end: %v, %v", r.record("ops"), err)
 		}
 	})
 }
@@ -599,13 +620,13 @@ func TestAStopLetsTheReminderFinish(t *testing.T) {
 		r.latency = 8 * time.Second
 		r.add("ops", 10*day, "alice", "bob")
 		stop := r.start("one")
-		for r.records["ops"] == nil { // until the first reminder is on its way
+		for r.record("ops") == nil { // until the first reminder is on its way
 			r.pass(time.Second)
 		}
 		stop()
 		r.want("@alice: ops")
-		if rec, err := decode(r.records["ops"]); err != nil || rec.notified["alice"].IsZero() || !rec.claim.Free() {
-			t.Errorf("record after the stop: %v, %v", r.records["ops"], err)
+		if rec, err := decode(r.record("ops")); err != nil || rec.notified["alice"].IsZero() || !rec.claim.Free() {
+			t.Errorf("record after the stop: %v, %v", r.record("ops"), err)
 		}
 		defer r.start("two")()
 		r.pass(time.Hour)
