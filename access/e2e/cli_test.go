@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // run runs the binary to its end.
@@ -85,6 +86,15 @@ func TestExampleConfigWorks(t *testing.T) {
 	w.untilPosted(w.request())
 	if stdout, stderr, code := run(t, "check", "-c", w.ConfigPath); code != 0 {
 		t.Errorf("check finds fault with it: exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+// What an app may do without is no fault.
+func TestCheckTellsWhatIsMissingWithoutHarm(t *testing.T) {
+	w := start(t, harness.Options{Halted: true, Slack: slackapi.Options{Scopes: []string{"chat:write", "users:read", "users:read.email"}}})
+	stdout, stderr, code := run(t, "check", "-c", w.ConfigPath)
+	if want := "note  looking messages up: off"; code != 0 || !strings.Contains(stdout, want) {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
 }
 

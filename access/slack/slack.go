@@ -26,6 +26,7 @@ import (
 type service struct {
 	client
 	log        *zap.Logger
+	note       func(name, text string)
 	configured []string          // recipients that the config names
 	users      map[string]string // Teleport user to recipient
 	history    *history.Index
@@ -57,7 +58,7 @@ var _ interface {
 func newService(section Section, d plugin.Deps) *service {
 	s := &service{
 		client: client{token: section.Token, api: section.APIURL, transport: d.Transport, http: d.Transport.Client()},
-		log:    d.Log, ids: make(map[string]found),
+		log:    d.Log, note: d.Note, ids: make(map[string]found),
 	}
 	s.history = history.New(s.readHistory)
 	return s
@@ -208,9 +209,9 @@ func (s *service) Remind(ctx context.Context, address string, r remind.Reminder)
 	return err
 }
 
-// Check asks Slack who we are.
+// Check asks Slack who we are, and notes what it does not let us do.
 func (s *service) Check(ctx context.Context) error {
-	return s.do(ctx, "auth.test", "", func(ctx context.Context, api *slack.Client) error {
+	err := s.do(ctx, "auth.test", "", func(ctx context.Context, api *slack.Client) error {
 		r, err := api.AuthTestContext(ctx)
 		if err != nil {
 			return err
@@ -220,6 +221,15 @@ func (s *service) Check(ctx context.Context) error {
 		s.bot, s.scope = r.BotID, r.Header.Get("X-OAuth-Scopes")
 		return answered(r.UserID != "")
 	})
+	if err == nil && s.note != nil {
+		text := ""
+		if missing := s.unsearchable(); len(missing) > 0 {
+			text = "off: recipients are told one after another, and a crash may double one message; add to the Slack app the scope " +
+				strings.Join(missing, ", ")
+		}
+		s.note("looking messages up", text)
+	}
+	return err
 }
 
 func (s *service) known() (bot, scope string) {
@@ -267,14 +277,17 @@ func (s *service) own(m slack.Message) bool {
 // CanFind says whether the app may read all kinds of conversations that it posts
 // in. Slack names the scopes of a token in each answer; before the first one
 // they count as missing.
-func (s *service) CanFind() bool {
+func (s *service) CanFind() bool { return len(s.unsearchable()) == 0 }
+
+// unsearchable are the scopes that are missing for that.
+func (s *service) unsearchable() (missing []string) {
 	_, scope := s.known()
 	for _, need := range []string{"channels:history", "groups:history", "im:history", "im:write"} {
 		if !hasScope(scope, need) {
-			return false
+			missing = append(missing, need)
 		}
 	}
-	return true
+	return missing
 }
 
 // hasScope looks for a scope in Slack's list, which commas part.

@@ -369,6 +369,22 @@ func TestCheckTellsWhetherTheTokenIsGood(t *testing.T) {
 	}
 }
 
+func TestCheckNotesWhatIsMissingForLookingUp(t *testing.T) {
+	w := inWorkspace(t)
+	var name, text string
+	w.note = func(n, t string) { name, text = n, t }
+	for _, c := range []struct{ lacks, want string }{{"", ""}, {"groups:history", "the scope groups:history"}, {"", ""}} {
+		scopes := slices.DeleteFunc(slackapi.DefaultScopes(), func(s string) bool { return s == c.lacks })
+		w.SetScopes(w.Server.Token(), scopes...)
+		if err := w.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if name != "looking messages up" || !strings.HasSuffix(text, c.want) || (text == "") != (c.want == "") {
+			t.Errorf("without %q: noted %q of %q", c.lacks, text, name)
+		}
+	}
+}
+
 func TestATokenIsReplacedUnderTheRunningService(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	write := func(token string) {

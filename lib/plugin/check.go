@@ -47,6 +47,9 @@ func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) in
 		return 1
 	}
 	c.result(i.Title+" accepts the credentials", s.check(ctx))
+	for _, n := range d.health.Status().Notes {
+		c.say("note", n.Name+": "+n.Text)
+	}
 	if inspector, ok := s.parts.Service.(Inspector); ok {
 		for _, fault := range inspector.Inspect(ctx) {
 			c.result("recipients", fmt.Errorf("%s", fault))

@@ -43,6 +43,9 @@ type Deps struct {
 	Log *zap.Logger
 	// Transport carries all calls to the service.
 	Transport *outbound.Transport
+	// Note states, on the page of readiness and in the command check, what is
+	// missing without harm; an empty text withdraws it. May be nil.
+	Note func(name, text string)
 	// Traits reads the traits of a Teleport user.
 	Traits func(ctx context.Context, user string) (map[string][]string, error)
 }

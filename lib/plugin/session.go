@@ -75,7 +75,7 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	}
 	s.identity.Store(identity)
 	s.info.Store(&teleport.Info{})
-	s.parts, err = settings.Build(Deps{Log: d.log.Logger, Transport: s.transport, Traits: s.traits})
+	s.parts, err = settings.Build(Deps{Log: d.log.Logger, Transport: s.transport, Traits: s.traits, Note: d.health.Note})
 	if err != nil {
 		return nil, fmt.Errorf("setting up %s: %w", d.integration.Title, err)
 	}
