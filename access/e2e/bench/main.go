@@ -25,7 +25,7 @@ func main() {
 		}
 	}
 	jsonPath := flag.String("json", "", "also write the figures to this file")
-	only := flag.String("only", "", "take only the measures with this word in their name: start, post, burst, catch-up, calls")
+	only := flag.String("only", "", "take only the measures with this word in their name: start, post, burst, in-line, catch-up, calls")
 	flag.Parse()
 	exit(run(ctx, *only, *jsonPath))
 }
@@ -45,6 +45,7 @@ var measures = []struct {
 	{"start", measureStart},
 	{"post", measurePosts},
 	{"burst", measureBurst},
+	{"in-line", measureInLine},
 	{"calls", measureCalls},
 	{"catch-up", measureCatchUp},
 }

@@ -181,6 +181,43 @@ func (p pair) cpu() (used [3]time.Duration, err error) {
 	return used, nil
 }
 
+// measureInLine measures what it costs that an app may not read its conversations:
+// messages are made one by one.
+func measureInLine(ctx context.Context, r *report) error {
+	for _, c := range []struct {
+		recipients, requests, times int
+		latency                     time.Duration
+		existing                    *float64
+	}{
+		{5, 1, 20, 100 * time.Millisecond, some(510)},
+		{3, 500, 1, 20 * time.Millisecond, some(650)},
+	} {
+		s, err := newSubject(c.recipients, true)
+		if err != nil {
+			return err
+		}
+		defer s.end()
+		s.Slack.SetScopes(s.Slack.Token(), "chat:write", "users:read", "users:read.email")
+		if err := s.begin(ctx); err != nil {
+			return err
+		}
+		s.Slack.SetLatency(c.latency)
+		var took []time.Duration
+		for range c.times {
+			one, _, err := s.burst(ctx, c.requests)
+			if err != nil {
+				return err
+			}
+			took = append(took, one)
+		}
+		r.add(row{
+			Name: fmt.Sprintf("%d at once for %d recipients, Slack takes %v, without the history scopes", c.requests, c.recipients, c.latency),
+			Unit: "ms", Ours: median(took), Existing: c.existing,
+		})
+	}
+	return nil
+}
+
 // measureCalls counts the calls for one request of one recipient, from its
 // creation to its record, and from its approval to its record.
 func measureCalls(ctx context.Context, r *report) error {
