@@ -140,8 +140,7 @@ func TestWhatFailsIsSortedAndNeverShowsTheToken(t *testing.T) {
 
 func TestNoAnswerInTimeIsUnclear(t *testing.T) {
 	w := inWorkspace(t)
-	w.fails("chat.postMessage", fault.Fault{Effect: fault.Hang})
-	_, err := w.Post(within(t, 50*time.Millisecond), general, request())
+	_, err := w.Post(w.hangs("chat.postMessage"), general, request())
 	wantKind(t, err, outbound.Unclear)
 	if want := "chat.postMessage: no answer in time: context deadline exceeded"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)

@@ -153,9 +153,33 @@ func wantKind(t testing.TB, err error, want outbound.Kind) *outbound.Error {
 	return e
 }
 
-func within(t testing.TB, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	t.Cleanup(cancel)
+// hangs lets the next call of a method hang, and returns a context whose time runs
+// out once Slack has it.
+func (w *workspace) hangs(method string) context.Context {
+	w.fails(method, fault.Fault{Effect: fault.Hang, Times: 1})
+	ctx := hourglass{context.Background(), make(chan struct{})}
+	go func() {
+		for len(w.Faults().List()) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		close(ctx.over)
+	}()
 	return ctx
+}
+
+// hourglass is a context whose time runs out when it is told to.
+type hourglass struct {
+	context.Context
+	over chan struct{}
+}
+
+func (h hourglass) Done() <-chan struct{} { return h.over }
+
+func (h hourglass) Err() error {
+	select {
+	case <-h.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
