@@ -2,9 +2,11 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,6 +154,38 @@ func TestAMessageThatTakesThePlaceOfOneThatIsGoneNeedsNoSecondTurn(t *testing.T)
 		r.wantPosts(map[string]int{"ops": 2})
 		r.wantShown("PENDING.1")
 		x.stop()
+	})
+}
+
+// While the cluster does not take the record of a message, no other is made.
+func TestNoMessageIsMadeBeforeTheOneBeforeIsRecorded(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = blind{finder{r.desk}}
+		r.desk.latency = 50 * time.Millisecond
+		r.recipients = []string{"ops", "db", "sec"}
+		var away atomic.Bool
+		r.desk.lost = func(step, _ string) error {
+			if step == "post" && len(r.desk.posts) == 1 {
+				away.Store(true)
+			}
+			return nil
+		}
+		r.memory.beforeWrite = func(string) error {
+			if away.Load() {
+				return errors.New("the cluster is away")
+			}
+			return nil
+		}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("request", nil)
+		r.settle(time.Minute)
+		if n := len(r.posts()); n != 1 {
+			t.Errorf("%d messages while the first is not recorded", n)
+		}
+		away.Store(false)
+		r.settle(10 * time.Minute)
+		r.wantPosts(map[string]int{"ops": 1, "db": 1, "sec": 1})
 	})
 }
 

@@ -144,7 +144,8 @@ var errFenced = fmt.Errorf("%w: the claim is too old for it", errNotMade)
 func (f *flight) fence() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if time.Since(f.claimed)+f.r.Timing.Call > f.r.Timing.Lease {
+	// The time since a claim that was lost, the zero time, must not overflow.
+	if time.Since(f.claimed) > f.r.Timing.Lease-f.r.Timing.Call {
 		return errFenced
 	}
 	return nil
@@ -208,6 +209,8 @@ func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, 
 				f.renew(time.Time{}) // another replica has it; no further call
 			case err == nil:
 				f.renew(at)
+			case f.blind:
+				f.renew(time.Time{}) // nothing more is said before that is recorded
 			}
 			recorded()
 		}

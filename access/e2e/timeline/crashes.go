@@ -18,6 +18,15 @@ retry_max = "200ms"
 heartbeat = "500ms"
 `
 
+// steadyLease is for rows whose promise allows no call or write to run out of time
+// unless a replica is killed: longer than a busy machine takes.
+const steadyLease = `[delivery]
+call_timeout = "4s"
+lease = "8s"
+retry_max = "200ms"
+heartbeat = "2s"
+`
+
 // crashes are rows in which the plugin is not there, or not to its end.
 func crashes() []Row {
 	return []Row{
@@ -45,7 +54,7 @@ func crashes() []Row {
 			On:      []string{"slack"},
 			Repeat:  20,
 			Setup: func(_ *World, o *harness.Options) {
-				o.Config, o.Slack.Scopes = shortLease, withoutHistory()
+				o.Config, o.Slack.Scopes = steadyLease, withoutHistory()
 			},
 			Run: func(w *World) {
 				killed(w)
@@ -72,7 +81,7 @@ func crashes() []Row {
 			On:      []string{"slack"},
 			Repeat:  5,
 			Setup: func(_ *World, o *harness.Options) {
-				o.Config, o.Replicas, o.Slack.Scopes = shortLease, 3, withoutHistory()
+				o.Config, o.Replicas, o.Slack.Scopes = steadyLease, 3, withoutHistory()
 			},
 			Run: func(w *World) {
 				allOfThree(w)
