@@ -157,29 +157,12 @@ func wantKind(t testing.TB, err error, want outbound.Kind) *outbound.Error {
 // out once Slack has it.
 func (w *workspace) hangs(method string) context.Context {
 	w.fails(method, fault.Fault{Effect: fault.Hang, Times: 1})
-	ctx := hourglass{context.Background(), make(chan struct{})}
+	ctx := fault.NewHourglass()
 	go func() {
 		for len(w.Faults().List()) > 0 {
 			time.Sleep(time.Millisecond)
 		}
-		close(ctx.over)
+		close(ctx.Over)
 	}()
 	return ctx
-}
-
-// hourglass is a context whose time runs out when it is told to.
-type hourglass struct {
-	context.Context
-	over chan struct{}
-}
-
-func (h hourglass) Done() <-chan struct{} { return h.over }
-
-func (h hourglass) Err() error {
-	select {
-	case <-h.over:
-		return context.DeadlineExceeded
-	default:
-		return nil
-	}
 }

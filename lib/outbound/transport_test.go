@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/sandbox/fault"
 )
 
 // answers serves one handler and gives a transport of its own with a client.
@@ -156,29 +157,12 @@ func TestASuccessIsNoError(t *testing.T) {
 	}
 }
 
-// hourglass is a context whose time runs out when a test says so.
-type hourglass struct {
-	context.Context
-	over chan struct{}
-}
-
-func (h hourglass) Done() <-chan struct{} { return h.over }
-
-func (h hourglass) Err() error {
-	select {
-	case <-h.over:
-		return context.DeadlineExceeded
-	default:
-		return nil
-	}
-}
-
 func TestTimeRunningOutIsSaidInWords(t *testing.T) {
 	gone := make(chan struct{})
-	ctx := hourglass{context.Background(), make(chan struct{})}
+	ctx := fault.NewHourglass()
 	url, tr := answers(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		close(ctx.over) // now, and not before the call was made
+		close(ctx.Over) // now, and not before the call was made
 		<-r.Context().Done()
 		close(gone)
 	})

@@ -102,20 +102,19 @@ func (s *speaker) end() {
 
 // turn begins that of a recipient; whoever gets it must leave it.
 func (s *speaker) turn(recipient string) (*turn, error) {
-	t := &turn{speaker: s, recipient: recipient}
 	s.floor.mu.Lock()
+	defer s.floor.mu.Unlock()
 	busy, slow := s.floor.slow[recipient]
-	s.floor.mu.Unlock()
-	switch {
-	case busy:
-		s.floor.mu.Lock()
-		defer s.floor.mu.Unlock()
+	if slow {
 		s.drop(1)
-		return nil, errBusy
-	case slow:
-		t.pass()
 	}
-	return t, nil
+	if busy {
+		return nil, errBusy
+	}
+	if slow {
+		s.floor.slow[recipient] = true
+	}
+	return &turn{speaker: s, recipient: recipient, passed: slow}, nil
 }
 
 // speak waits until no other turn of the round keeps this one from speaking. Who
