@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -131,14 +130,9 @@ func TestEachFailureHasItsKind(t *testing.T) {
 }
 
 func TestACallThatNeverLeftIsTriedAgain(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close() // nobody listens there any more
+	const closed = "127.0.0.1:1" // a port that no other program is given by chance
 	url, tr := answers(t, respond(200))
-	for name, url := range map[string]string{"refused": "http://" + addr, "not HTTPS": strings.Replace(url, "http:", "https:", 1)} {
+	for name, url := range map[string]string{"refused": "http://" + closed, "not HTTPS": strings.Replace(url, "http:", "https:", 1)} {
 		if err := call(t.Context(), tr, http.MethodPost, url, "test.call", ""); err == nil || err.Kind != outbound.Retry || err.Status != 0 {
 			t.Errorf("%s: got %+v, want %s", name, err, outbound.Retry)
 		}
