@@ -13,11 +13,12 @@ SMALL   := -gcflags=github.com/gravitational/teleport/api/...=-l
 GOBUILD := $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
 # Everything is built as the binaries are, so that nothing is compiled twice; the
 # race detector alone needs cgo.
-export GOFLAGS := -trimpath -buildvcs=false $(SMALL)
+export GOFLAGS := -trimpath -buildvcs=false $(SMALL) -gcflags=github.com/pb33f/...=-l
 export CGO_ENABLED := 0
 
 # The validator of the vendors' API descriptions takes longer to compile than all
-# the rest: it is compiled only where the descriptions are.
+# the rest: it is compiled only where the descriptions are, and without inlining,
+# which takes a third of the time off.
 CONTRACT := $(if $(TELEPORT_PLUGINS_API_SPECS),-tags contract)
 
 # Linters, pinned; they are built on first use.

@@ -97,7 +97,7 @@ build/debian build/debian-systemd:
 	debootstrap --variant=minbase $(INCLUDE) bookworm $(CURDIR)/$@.new
 	mv $@.new $@
 
-reproducible-test: ## build the archives in two folders and compare them
+reproducible-test: ## build the archives in several folders and compare them
 	SERVICES='$(SERVICES)' install/test/reproducible.sh
 
 newcomer-test: ## walk the way of a newcomer: clone, demo, test, release, a service of their own
