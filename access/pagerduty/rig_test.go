@@ -106,34 +106,16 @@ func (r *rig) later(t testing.TB) {
 // has hit a call: a deadline that does not depend on how busy the machine is.
 func (r *rig) untilHit(t testing.TB) context.Context {
 	t.Helper()
-	ctx := lapsing{Context: t.Context(), over: make(chan struct{})}
+	ctx := fault.NewHourglass()
 	waited := make(chan struct{})
 	go func() {
 		defer close(waited)
 		if r.api.Wait(t.Context(), func() bool { return len(r.api.Faults().List()) == 0 }) == nil {
-			close(ctx.over)
+			close(ctx.Over)
 		}
 	}()
 	t.Cleanup(func() { <-waited })
 	return ctx
-}
-
-type lapsing struct {
-	context.Context
-	over chan struct{}
-}
-
-// Done implements context.Context.
-func (l lapsing) Done() <-chan struct{} { return l.over }
-
-// Err implements context.Context.
-func (l lapsing) Err() error {
-	select {
-	case <-l.over:
-		return context.DeadlineExceeded
-	default:
-		return nil
-	}
 }
 
 // within is the time for a call.
