@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// packages are those on which the promise rests that everything happens once.
+func packages() []target {
+	return []target{
+		{pkg: "lib/reconcile"},
+		{pkg: "lib/plugindata", others: []string{"lib/reconcile"}},
+		{pkg: "lib/watch"},
+		{pkg: "lib/queue", others: []string{"lib/reconcile"}},
+		{pkg: "access/pagerduty/approval", others: []string{"access/pagerduty"}},
+	}
+}
+
+func main() {
+	o := options{targets: packages(), out: os.Stdout, progress: os.Stderr}
+	flag.StringVar(&o.root, "C", ".", "root of the module that is mutated")
+	flag.StringVar(&o.known, "known", "", "list of known survivors (default install/test/mutate/survivors.txt below the root)")
+	flag.IntVar(&o.sample, "n", 400, "how many mutants that compile are tried")
+	flag.IntVar(&o.seed, "seed", 1, "draws the sample")
+	flag.IntVar(&o.workers, "workers", runtime.NumCPU(), "how many are tried at once")
+	flag.DurationVar(&o.patience, "patience", 10*time.Second, "time that the tests of a mutant are given beside four times what they take otherwise")
+	flag.BoolVar(&o.list, "list", false, "list all mutants and stop")
+	flag.Parse()
+	o.only = flag.Args()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	root, known           string
+	sample, seed, workers int
+	patience              time.Duration
+	list                  bool
+	only                  []string // packages; all targets if empty
+	targets               []target
+	out, progress         io.Writer
+}
+
+func run(ctx context.Context, o options) error {
+	var err error
+	if o.root, err = filepath.Abs(o.root); err != nil {
+		return err
+	}
+	if o.known == "" {
+		o.known = filepath.Join(o.root, "install/test/mutate/survivors.txt")
+	}
+	known, err := readKnown(o.known)
+	if err != nil {
+		return err
+	}
+	chosen := choose(o.targets, o.only)
+	if len(chosen) == 0 {
+		return fmt.Errorf("none of %q is a package that is mutated", o.only)
+	}
+	all, err := findAll(o.root, choose(o.targets, nil))
+	if err != nil {
+		return err
+	}
+	if gone := known.vanished(all); len(gone) > 0 {
+		return fmt.Errorf("the code of these survivors is gone; take them off the list %s:\n%s", o.known, strings.Join(gone, "\n"))
+	}
+	all = slices.DeleteFunc(all, func(m mutant) bool { return chosen[path.Dir(m.file)] == nil })
+	shuffle(all, o.seed)
+	if o.list {
+		for _, m := range all {
+			fmt.Fprintf(o.out, "%s:%d: %s\n", m.file, m.line, m.key())
+		}
+		return nil
+	}
+	return measure(ctx, all, chosen, known, o)
+}
+
+// measure tries a sample of mutants and says what became of them.
+func measure(ctx context.Context, all []mutant, chosen map[string][]string, k known, o options) error {
+	work, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // the system clears its folder
+	r := &runner{root: o.root, work: work, patience: o.patience, originals: make(map[string]original)}
+	start := time.Now()
+	if err := r.prepare(ctx, chosen); err != nil {
+		return err
+	}
+	results, err := r.tryAll(ctx, all, chosen, o)
+	rep := newReport(results, k)
+	rep.print(o.out, o.seed, time.Since(start))
+	if err != nil {
+		return err
+	}
+	return rep.verdict(o.known)
+}
+
+// choose returns, for each package that is to be changed, the packages whose
+// tests are run, its own first.
+func choose(targets []target, only []string) map[string][]string {
+	chosen := make(map[string][]string)
+	for _, t := range targets {
+		if len(only) == 0 || slices.Contains(only, t.pkg) {
+			chosen[t.pkg] = append([]string{t.pkg}, t.others...)
+		}
+	}
+	return chosen
+}
