@@ -34,6 +34,11 @@ TESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
 
+# How long faults come in a chaos run, and the seed that brings back an earlier
+# one; without it each run has its own, and prints it.
+FOR  ?= 10m
+SEED ?=
+
 PLUGINS := $(foreach s,$(SERVICES),$(if $(wildcard access/$(s)/cmd/teleport-$(s)),build/teleport-$(s)))
 
 .DEFAULT_GOAL := help
@@ -81,6 +86,15 @@ bench: build ## measure speed, memory and calls beside the floor
 faults: build ## run the fault timelines and print their table
 	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/faults
 
+worlds: ## run the engine against the model of the promise, in 37,000 small and 10,000 random worlds
+	$(GO) test ./lib/reconcile -run Worlds -timeout 60m -args -worlds.full -worlds.seed $(or $(SEED),1)
+
+mutate: ## change the code in N places (400), drawn by SEED (1), and see whether a test notices
+	$(GO) run ./install/test/mutate -n $(or $(N),400) -seed $(or $(SEED),1)
+
+chaos: build ## run the plugins under random faults: SEED=… FOR=10m
+	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/chaos -seed "$(SEED)" -for $(FOR) $(CHAOSFLAGS)
+
 clean: ## remove what was built
 	rm -rf build
 
@@ -88,4 +102,4 @@ clean: ## remove what was built
 
 FORCE:
 
-.PHONY: help build test race demo lint fuzz bench faults clean FORCE
+.PHONY: help build test race demo lint fuzz bench faults worlds mutate chaos clean FORCE

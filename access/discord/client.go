@@ -2,17 +2,16 @@ package discord
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 )
 
@@ -62,7 +61,7 @@ func userAgent(version string) string {
 func (c *client) do(ctx context.Context, op, target string, fn func(api *discordgo.Session, with discordgo.RequestOption) error) error {
 	token, err := c.token.Read()
 	if err != nil {
-		return &outbound.Error{Kind: outbound.Credentials, Op: op, Err: err}
+		return &outbound.Error{Kind: outbound.Retry, Op: op, Err: err, Hint: "see that discord.token leads to the bot's token"}
 	}
 	if wait := c.buckets.take(op, target, time.Now()); wait > 0 {
 		return &outbound.Error{Kind: outbound.Wait, Op: op, After: wait, Err: errors.New("the rate limit is used up")}
@@ -77,109 +76,22 @@ func (c *client) do(ctx context.Context, op, target string, fn func(api *discord
 	if err == nil {
 		return nil
 	}
-	return c.sort(call, err)
-}
-
-// sort finds out what can be done about a failed call.
-func (c *client) sort(call *outbound.Call, err error) error {
-	e := call.Fail(err)
-	var rest *discordgo.RESTError
-	switch {
-	case e.Kind == outbound.Wait:
-		if call.Header().Get("X-RateLimit-Global") == "true" {
-			c.transport.HoldAll(e.After)
-		}
-	case errors.As(err, &rest) && rest.Message != nil && rest.Message.Code != 0:
-		code := rest.Message.Code
-		e.Code = strconv.Itoa(code) + " " + message.Cut(rest.Message.Message, 200)
-		if code == invalidForm {
-			e.Code += ": " + message.Cut(string(rest.ResponseBody), 500)
-		}
-		if kind, hint := kindOf(code); kind != "" {
-			e.Kind, e.Hint = kind, hint
-		} else if e.Status < 500 {
-			e.Kind = outbound.Permanent
-		}
-		if e.Kind == outbound.Wait {
-			e.After = untoldWait
-		}
-		e.Err = refusal(code)
-		return e
-	case e.Status == http.StatusUnauthorized:
-		e.Hint = tokenHint
-	case e.Status == http.StatusForbidden:
-		e.Hint = "Discord, or a proxy on the way to it, refuses every call from here"
-	}
-	if e.Status != 0 {
-		e.Err = errors.New(message.Cut(err.Error(), 200)) // not what holds the request and its token
+	e := sorted(op, call, err)
+	if e.Kind == outbound.Wait && call.Header().Get("X-RateLimit-Global") == "true" {
+		c.transport.HoldAll(e.After)
 	}
 	return e
 }
 
-// refusal is Discord's code for why it did not do something.
-type refusal int
-
-func (r refusal) Error() string { return "Discord's code " + strconv.Itoa(int(r)) }
-
-// The codes on which something other than the kind of failure depends.
-const (
-	unknownChannel   refusal = 10003
-	unknownMessage   refusal = 10008
-	missingAccess    refusal = 50001
-	missingRight     refusal = 50013
-	wrongChannelType refusal = 50024
-	invalidForm              = 50035
-	threadExists     refusal = 160004
-	tooManyThreads   refusal = 160006
-)
-
-// untoldWait is how long to wait for limits that Discord tells by a code alone.
-const untoldWait = 30 * time.Second
-
-const tokenHint = "set discord.token to the bot's current token"
-
-// kindOf sorts the codes that Discord documents. Those that it does not name
-// count as the recipient's own trouble: the call was understood and refused.
-func kindOf(code int) (kind outbound.Kind, hint string) {
-	switch code {
-	case 20016, 20028, 20029, 30046, 40062:
-		return outbound.Wait, ""
-	case 40004, 110000, 130000:
-		return outbound.Retry, ""
-	case 40001, 50014:
-		return outbound.Credentials, tokenHint
-	case 40333:
-		return outbound.Credentials, "Discord's network refuses every call from here"
-	case int(unknownMessage):
-		return outbound.Gone, ""
-	case int(unknownChannel), 10004:
-		return outbound.Permanent, "check the channel's id or name; the bot must be a member of its server"
-	case 10013, 50033:
-		return outbound.Permanent, "check the user's id"
-	case int(missingAccess):
-		return outbound.Permanent, `invite the bot to the channel's server and give it the permission "View Channel" there`
-	case 50005:
-		return outbound.Permanent, "the message was posted by another bot; use that bot's token"
-	case 50007, 50278:
-		return outbound.Permanent, "the user must share a server with the bot and take direct messages from its members"
-	case int(missingRight):
-		return outbound.Permanent, `give the bot the permissions "View Channel" and "Send Messages" in the channel`
-	case 200000, 200001:
-		return outbound.Permanent, "exempt the bot from the server's AutoMod rules"
-	}
-	return "", ""
-}
-
-// hasCode reports whether Discord refused a call with one of the codes.
-func hasCode(err error, codes ...refusal) bool {
-	var r refusal
-	if !errors.As(err, &r) {
-		return false
-	}
-	for _, code := range codes {
-		if r == code {
-			return true
+// raw makes a call whose body or answer the library's own methods do not know, and
+// reads the part of the answer that is needed.
+func (c *client) raw(ctx context.Context, op, target, url string, body, answer any) error {
+	return c.do(ctx, op, target, func(api *discordgo.Session, with discordgo.RequestOption) error {
+		method, _, _ := strings.Cut(op, " ")
+		data, err := api.RequestWithBucketID(method, url, body, "", with)
+		if err != nil {
+			return err
 		}
-	}
-	return false
+		return json.Unmarshal(data, answer)
+	})
 }

@@ -1,36 +1,126 @@
 package discord
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
-func TestEachCodeSaysWhatCanBeDone(t *testing.T) {
-	for code, want := range map[int]outbound.Kind{
-		20016: outbound.Wait, 20028: outbound.Wait, 20029: outbound.Wait, 30046: outbound.Wait, 40062: outbound.Wait,
-		40004: outbound.Retry, 110000: outbound.Retry, 130000: outbound.Retry,
-		40001: outbound.Credentials, 50014: outbound.Credentials, 40333: outbound.Credentials,
-		10003: outbound.Permanent, 10004: outbound.Permanent, 10013: outbound.Permanent, 50001: outbound.Permanent, 50007: outbound.Permanent,
-		50278: outbound.Permanent, 50013: outbound.Permanent, 50024: outbound.Permanent, 50083: outbound.Permanent, 50005: outbound.Permanent,
-		50035: outbound.Permanent, 200000: outbound.Permanent, 987654: outbound.Permanent, 10008: outbound.Gone,
+func TestEachCodeSaysWhatCanBeDoneAndHowFarItReaches(t *testing.T) {
+	type want struct {
+		kind  outbound.Kind
+		scope outbound.Scope
+	}
+	wait, retry, once := want{kind: outbound.Wait}, want{kind: outbound.Retry}, want{kind: outbound.Refused}
+	place, token := want{outbound.Refused, outbound.ThePlace}, want{outbound.Refused, outbound.TheToken}
+	for code, want := range map[int]want{
+		20016: wait, 20028: wait, 20029: wait, 30046: wait, 40062: wait, 40004: retry, 110000: retry, 130000: retry, 40333: retry,
+		40001: token, 50014: token, 10003: place, 10004: place, 10013: place, 50001: place, 50007: place, 50008: place,
+		50278: place, 50013: place, 50024: place, 50083: place, 160005: place, 50033: place,
+		50035: once, 50006: once, 200000: once, 987654: once, 10008: {kind: outbound.Gone}, 50005: {kind: outbound.Fixed},
 	} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			b := newBench(t, discordapi.Options{})
+			m := b.mustPost(t, request())
 			b.discord.Faults().Add(fault.Fault{Effect: fault.Refuse, Code: strconv.Itoa(code)})
-			_, err := b.Post(t.Context(), requests, request())
-			wantKind(t, err, want)
-			if want == outbound.Wait && outbound.AfterOf(err) <= 0 {
+			err := b.Show(t.Context(), m, request())
+			wantKind(t, err, want.kind)
+			var e *outbound.Error
+			if !errors.As(err, &e) || e.Scope != want.scope {
+				t.Errorf("scope %d, want %d: %v", e.Scope, want.scope, err)
+			}
+			if want == wait && e.After <= 0 {
 				t.Errorf("no waiting time in %v", err)
 			}
+			if (want == place || want == token) && e.Hint == "" {
+				t.Errorf("no hint in %v", err)
+			}
 		})
+	}
+}
+
+// answering is the integration beside something that gives every call one answer.
+func answering(t *testing.T, status int, body string) bench {
+	t.Helper()
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}))
+	b := newBench(t, discordapi.Options{}, func(c *Config) { c.Discord.APIURL = far.URL + "/api/" })
+	t.Cleanup(func() {
+		b.transport.CloseIdle()
+		far.Close()
+	})
+	return b
+}
+
+// Only Discord's own form is its verdict. Everything else is answered in its place,
+// and heals.
+func TestAnAnswerThatIsNotDiscordsIsNoVerdict(t *testing.T) {
+	bodies := []string{
+		"", "<html><h1>Blocked</h1></html>", `{"message":"Forbidden"}`, `{"message":"404: Not Found","code":0}`, `{"code":"50001"}`,
+		`{"message":"Unauthorized"}`, `{"error":{"code":10003}}`, "null", "[]", `"50001"`, `{"message":"nothing","code":-1}`,
+	}
+	for _, status := range []int{200, 201, 302, 400, 401, 403, 404, 405, 407, 410, 413, 426, 451, 500, 502, 504} {
+		for _, body := range bodies {
+			b := answering(t, status, body)
+			b.self = "1"
+			m := plugindata.Message{Channel: requests, ID: "1"}
+			v := reviewed(request(), approval("bob", ""))
+			_, post := b.post(t, requests, v)
+			_, dm := b.Resolve(t.Context(), "user:"+discordapi.AliceID)
+			_, named := b.Resolve(t.Context(), "Sandbox/security")
+			_, found := b.Find(t.Context(), integration.Place{Address: security}, announce, v)
+			for what, c := range map[string]struct {
+				err  error
+				want outbound.Kind
+			}{
+				"post": {post, outbound.Unclear}, "show": {b.Show(t.Context(), m, v), outbound.Unclear},
+				"review": {b.reply(t, m, v, 0), outbound.Retry}, "dm": {dm, outbound.Retry}, "name": {named, outbound.Retry},
+				"find": {found, outbound.Retry}, "check": {b.Check(t.Context()), outbound.Retry},
+			} {
+				if (what == "name" || what == "find") && status < 300 && body == "[]" {
+					continue // this is an answer
+				}
+				if c.err == nil || outbound.KindOf(c.err) != c.want || outbound.Answered(c.err) {
+					t.Errorf("%d %q: %s: got %v of kind %s, want %s", status, body, what, c.err, outbound.KindOf(c.err), c.want)
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyDiscordRefusesTheToken(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"message":"401: Unauthorized","code":0}`: true, `{"message":"Invalid authentication token provided","code":50014}`: true,
+		`{"message":"Unauthorized"}`: false, `{"message":"No API key found in request"}`: false, "": false, "<html>": false,
+	} {
+		b := answering(t, 401, body)
+		if err := b.Check(t.Context()); outbound.RefusesToken(err) != want {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+func TestACodeThatIsNotKnownIsARefusalUnlessTheServerFailed(t *testing.T) {
+	for status, want := range map[int]outbound.Kind{400: outbound.Refused, 403: outbound.Refused, 500: outbound.Unclear, 503: outbound.Unclear} {
+		b := answering(t, status, `{"message":"Something new","code":123456}`)
+		_, err := b.post(t, requests, request())
+		wantKind(t, err, want)
+		contains(t, fmt.Sprint(err), "123456 Something new")
 	}
 }
 
@@ -40,9 +130,7 @@ func TestEachFaultOfTheLineSaysWhatCanBeDone(t *testing.T) {
 		want  outbound.Kind
 	}{
 		"502":           {fault.Fault{Effect: fault.Status, HTTPStatus: 502}, outbound.Unclear},
-		"500":           {fault.Fault{Effect: fault.Status, HTTPStatus: 500}, outbound.Unclear},
-		"403 by others": {fault.Fault{Effect: fault.Status, HTTPStatus: 403}, outbound.Credentials},
-		"401":           {fault.Fault{Effect: fault.Refuse, Code: "0"}, outbound.Credentials},
+		"401":           {fault.Fault{Effect: fault.Refuse, Code: "0"}, outbound.Refused},
 		"429":           {fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 2000}, outbound.Wait},
 		"429 by others": {fault.Fault{Effect: fault.Status, HTTPStatus: 429}, outbound.Wait},
 		"cut":           {fault.Fault{Effect: fault.Cut}, outbound.Unclear},
@@ -52,7 +140,7 @@ func TestEachFaultOfTheLineSaysWhatCanBeDone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, discordapi.Options{})
 			b.discord.Faults().Add(c.fault)
-			_, err := b.Post(t.Context(), requests, request())
+			_, err := b.post(t, requests, request())
 			wantKind(t, err, c.want)
 			if n := b.discord.Calls(createMessage); n != 1 {
 				t.Errorf("%d calls, want 1", n)
@@ -65,10 +153,10 @@ func TestARateLimitHoldsForItsChannelAlone(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 60_000, Target: requests})
 	for range 3 {
-		_, err := b.Post(t.Context(), requests, request())
+		_, err := b.post(t, requests, request())
 		wantKind(t, err, outbound.Wait)
 	}
-	if _, err := b.Post(t.Context(), security, request()); err != nil || b.discord.Calls(createMessage) != 2 {
+	if _, err := b.post(t, security, request()); err != nil || b.discord.Calls(createMessage) != 2 {
 		t.Errorf("%v after %d calls", err, b.discord.Calls(createMessage))
 	}
 }
@@ -76,9 +164,9 @@ func TestARateLimitHoldsForItsChannelAlone(t *testing.T) {
 func TestAGlobalRateLimitHoldsForEveryCall(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 60_000, Code: "global"})
-	_, err := b.Post(t.Context(), requests, request())
+	_, err := b.post(t, requests, request())
 	wantKind(t, err, outbound.Wait)
-	_, err = b.Post(t.Context(), security, request())
+	_, err = b.post(t, security, request())
 	wantKind(t, err, outbound.Wait)
 	if n := b.discord.Calls(createMessage); n != 1 {
 		t.Errorf("%d calls, want 1", n)
@@ -95,7 +183,7 @@ func TestABurstNeverRunsIntoALimitThatWasTold(t *testing.T) {
 		posts.Go(func() {
 			v := request()
 			v.ID = strconv.Itoa(i)
-			_, err := b.Post(t.Context(), requests, v)
+			_, err := b.post(t, requests, v)
 			if err != nil {
 				wantKind(t, err, outbound.Wait)
 			}

@@ -2,9 +2,9 @@ package discord
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,11 +13,11 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/history"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/reconcile"
 	"teleport-plugins/lib/remind"
 )
 
@@ -38,26 +38,25 @@ type service struct {
 	configured []string          // recipients that the config names
 	users      map[string]string // Teleport user in lower case to Discord user id
 	history    *history.Index
+	memo       memo
 
 	mu      sync.Mutex
 	self    string               // our own user id, once known
-	refused map[string]time.Time // what a channel does not allow, and until when that is believed
-	known   map[string]found     // server/channel to channel id
+	lacking map[string]time.Time // what a channel does not allow, and until when that is believed
 }
 
 var _ interface {
-	reconcile.Service
-	reconcile.Replier
-	reconcile.Finder
-	reconcile.RequesterTeller
+	integration.Service
+	integration.Shower
+	integration.Finder
+	integration.Requester
 	remind.Service
 	plugin.Inspector
 } = (*service)(nil)
 
 func newService(section Section, d plugin.Deps) *service {
 	s := &service{
-		client: newClient(section, d.Transport), log: d.Log, users: section.Users,
-		refused: make(map[string]time.Time), known: make(map[string]found),
+		client: newClient(section, d.Transport), log: d.Log, users: section.Users, lacking: make(map[string]time.Time),
 	}
 	s.history = history.New(s.readHistory)
 	return s
@@ -77,67 +76,156 @@ const (
 	threads = "threads"
 )
 
-// refusalAge is how long it is believed that a channel does not allow something.
-const refusalAge = time.Hour
+const (
+	// lackAge is how long it is believed that a channel does not allow something.
+	lackAge = 15 * time.Minute
+	// maxLacking bounds how many channels are remembered.
+	maxLacking = 10_000
+)
 
-// refuses reports whether the channel is known not to allow something.
-func (s *service) refuses(what, channel string) bool {
+// lacks reports whether the channel is known not to allow something.
+func (s *service) lacks(what, channel string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Now().Before(s.refused[what+" "+channel])
+	return time.Now().Before(s.lacking[what+" "+channel])
 }
 
-// refuse notes that a channel does not allow something. It reports whether
-// that is news.
-func (s *service) refuse(what, channel string) bool {
+// lack notes that a channel does not allow something. It reports whether that is
+// news.
+func (s *service) lack(what, channel string) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := what + " " + channel
-	if time.Now().Before(s.refused[key]) {
-		return false
+	_, known := s.lacking[key]
+	if len(s.lacking) >= maxLacking {
+		clear(s.lacking)
 	}
-	s.refused[key] = time.Now().Add(refusalAge)
-	return true
+	s.lacking[key] = time.Now().Add(lackAge)
+	return !known
 }
 
-// Post announces a request. A nonce keeps a repeat within a few minutes from
-// posting twice: Discord then answers with the message that is there, which is
-// brought up to date.
-func (s *service) Post(ctx context.Context, channel string, v message.View) (plugindata.Message, error) {
-	c := s.announcement(channel, v)
-	got, err := s.send(ctx, channel, c, nonce(v, channel, "post"))
-	if hasCode(err, missingRight) && len(c.embeds) > 0 && s.refuse(embeds, channel) {
-		c = s.announcement(channel, v)
-		got, err = s.send(ctx, channel, c, nonce(v, channel, "post"))
+// has notes that a channel allows something after all.
+func (s *service) has(what, channel string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.lacking, what+" "+channel)
+}
+
+// Tells says that an announcement itself shows how its request ended.
+func (s *service) Tells(k integration.Kind) bool { return k != integration.End }
+
+// Tell makes an effect happen. A nonce keeps a call that is repeated within a few
+// minutes from telling it twice: Discord then answers with the message that is
+// there, as it is now.
+func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+	switch e.Kind {
+	case integration.Announce:
+		return s.announce(ctx, to.Address, e, v)
+	case integration.Review:
+		return plugindata.Message{}, s.review(ctx, to.Message, e, v)
+	case integration.End:
+		return plugindata.Message{}, s.tell(ctx, to.Message.Channel, endNote(v, statusOf(e, v)), e, v)
+	case integration.Notice:
+		return plugindata.Message{}, s.tell(ctx, to.Address, noticeNote(v, statusOf(e, v)), e, v)
 	}
-	if hasCode(err, unknownMessage) { // it was removed since
-		got, err = s.send(ctx, channel, c, nonce(v, channel, "post again"))
+	return plugindata.Message{}, refused(createMessage, outbound.OneCall, "nothing is known of the effect "+e.String(), "")
+}
+
+// announce posts an announcement.
+func (s *service) announce(ctx context.Context, channel string, e integration.Effect, v message.View) (m plugindata.Message, err error) {
+	err = s.fit(ctx, channel, v, func(c content) (answer, error) {
+		if m.ID != "" { // it is there, but its embeds were dropped
+			return s.patch(ctx, m, c)
+		}
+		got, err := s.send(ctx, channel, c, nonce(v, channel, e, ""))
+		if hasCode(err, unknownMessage) { // it was posted a moment ago, and removed since
+			got, err = s.send(ctx, channel, c, nonce(v, channel, e, "again"))
+		}
+		if err == nil {
+			m = plugindata.Message{Channel: channel, ID: got.ID}
+		}
+		return got, err
+	})
+	if m.ID != "" {
+		err = nil // the next Show tries again to bring it into form
+	}
+	return m, err
+}
+
+// Show makes an announcement show the view. Reviews of which only the number is
+// known any more stay as they are.
+func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+	if !isID(m.Channel) || !isID(m.ID) {
+		return notAnID(editMessage, m.Channel+"/"+m.ID)
+	}
+	return s.fit(ctx, m.Channel, v, func(c content) (answer, error) {
+		if len(c.embeds) > 0 && slices.ContainsFunc(v.Reviews, unknown) {
+			shown, err := s.shownReviews(ctx, m, v)
+			if err != nil {
+				return answer{}, err
+			}
+			c.embeds = keepReviews(c.embeds[0], shown)
+		}
+		return s.patch(ctx, m, c)
+	})
+}
+
+// shownReviews are the reviews that a message shows now; none if it may not be
+// read.
+func (s *service) shownReviews(ctx context.Context, m plugindata.Message, v message.View) ([]*discordgo.MessageEmbed, error) {
+	now, err := s.get(ctx, m)
+	if outbound.KindOf(err) == outbound.Refused {
+		return nil, nil
 	}
 	if err != nil {
-		return plugindata.Message{}, err
+		return nil, err
 	}
-	m := plugindata.Message{Channel: channel, ID: got.ID}
-	if !shows(got, c) {
-		return m, s.Edit(ctx, m, v)
-	}
-	return m, nil
+	return slices.DeleteFunc(now.Embeds, func(e *discordgo.MessageEmbed) bool { return isCard(e, v.ID) }), nil
 }
 
-func (s *service) announcement(channel string, v message.View) content {
-	return announcement(v, s.refuses(embeds, channel), s.users[strings.ToLower(v.User)])
+func isCard(e *discordgo.MessageEmbed, id string) bool {
+	return e.Footer != nil && e.Footer.Text == footer(id)
 }
 
-// shows reports whether a message is what was sent.
-func shows(m *discordgo.Message, c content) bool {
-	if strings.TrimSpace(m.Content) != strings.TrimSpace(c.text) || len(m.Embeds) != len(c.embeds) {
-		return false
+// fit puts an announcement in the fullest form that Discord takes. Where embeds
+// are not allowed it drops them, and takes the rest, or it refuses the message; it
+// does the like for other reasons, so that the channel's permissions have the last
+// word on whether later messages go without.
+func (s *service) fit(ctx context.Context, channel string, v message.View, put func(content) (answer, error)) error {
+	f := full
+	if s.lacks(embeds, channel) {
+		f = plain
 	}
-	for i, e := range m.Embeds {
-		if strings.TrimSpace(e.Title) != strings.TrimSpace(c.embeds[i].Title) || strings.TrimSpace(e.Description) != strings.TrimSpace(c.embeds[i].Description) {
-			return false
+	denied := false
+	for ; ; f++ {
+		c := s.memo.content(v, f, s.users[strings.ToLower(v.User)])
+		got, err := put(c)
+		switch {
+		case err == nil && len(c.embeds) > 0 && len(got.Embeds) == 0:
+			denied = true
+		case f == full && hasCode(err, missingRight):
+			denied = true
+		case f < bare && refusesContent(err):
+		default:
+			if err == nil && denied && s.withholds(ctx, channel, discordgo.PermissionEmbedLinks) {
+				s.lack(embeds, channel)
+			}
+			return err
 		}
 	}
-	return true
+}
+
+// tell sends a note. One that Discord refuses for what it holds is cut to its first
+// line.
+func (s *service) tell(ctx context.Context, channel string, n note, e integration.Effect, v message.View) error {
+	_, err := s.send(ctx, channel, content{text: n.text()}, nonce(v, channel, e, ""))
+	if n.rest != "" && refusesContent(err) {
+		_, err = s.send(ctx, channel, content{text: n.head}, nonce(v, channel, e, ""))
+	}
+	if hasCode(err, unknownMessage) { // it was told a moment ago, and removed since
+		return nil
+	}
+	return err
 }
 
 // quiet lets no mention in a message ping anybody.
@@ -156,153 +244,72 @@ type body struct {
 	EnforceNonce    bool                              `json:"enforce_nonce,omitempty"`
 }
 
-// put posts or edits a message.
-func (s *service) put(ctx context.Context, op, channel, url string, b body) (m *discordgo.Message, err error) {
-	err = s.do(ctx, op, channel, func(api *discordgo.Session, with discordgo.RequestOption) error {
-		method, _, _ := strings.Cut(op, " ")
-		answer, err := api.RequestWithBucketID(method, url, b, "", with)
-		if err == nil {
-			err = json.Unmarshal(answer, &m)
-		}
-		return err
-	})
-	if err == nil && (m == nil || m.ID == "") {
-		err = &outbound.Error{Kind: outbound.Unclear, Op: op, Err: errors.New("the answer names no message")}
-	}
-	return m, err
+// answer is what is read of the message that Discord answers with.
+type answer struct {
+	ID     string
+	Embeds []struct{}
 }
 
-func (s *service) send(ctx context.Context, channel string, c content, nonce string) (*discordgo.Message, error) {
+// put posts or edits a message.
+func (s *service) put(ctx context.Context, op, channel, url string, b body) (got answer, err error) {
+	err = s.raw(ctx, op, channel, url, b, &got)
+	if err == nil && !isID(got.ID) {
+		err = &outbound.Error{Kind: outbound.Unclear, Op: op, Err: errors.New("the answer names no message"), Hint: foreignHint}
+	}
+	return got, err
+}
+
+func (s *service) send(ctx context.Context, channel string, c content, nonce string) (answer, error) {
 	if !isID(channel) {
-		return nil, notFound(createMessage, channel)
+		return answer{}, notAnID(createMessage, channel)
 	}
 	return s.put(ctx, createMessage, channel, discordgo.EndpointChannelMessages(channel), body{c.text, c.embeds, c.buttons, quiet(), nonce, true})
 }
 
-// Edit makes a post show the view. Reviews of which only the number is known any
-// more stay as they are.
-func (s *service) Edit(ctx context.Context, m plugindata.Message, v message.View) error {
-	if !isID(m.Channel) || !isID(m.ID) {
-		return notFound(editMessage, m.Channel+"/"+m.ID)
-	}
-	for {
-		c := s.announcement(m.Channel, v)
-		if len(c.embeds) > 0 && slices.ContainsFunc(v.Reviews, unknown) {
-			c.embeds = pack(c.embeds[0], s.shownReviews(ctx, m, v))
-		}
-		got, err := s.patch(ctx, m, c)
-		lost := err == nil && len(got.Embeds) == 0 || hasCode(err, missingRight)
-		if !lost || len(c.embeds) == 0 || !s.refuse(embeds, m.Channel) {
-			return err
-		}
-	}
-}
-
-func (s *service) patch(ctx context.Context, m plugindata.Message, c content) (*discordgo.Message, error) {
+func (s *service) patch(ctx context.Context, m plugindata.Message, c content) (answer, error) {
 	return s.put(ctx, editMessage, m.Channel, discordgo.EndpointChannelMessage(m.Channel, m.ID),
 		body{Content: c.text, Embeds: c.embeds, Components: c.buttons, AllowedMentions: quiet()})
 }
 
-// shownReviews are the reviews that a post shows now.
-func (s *service) shownReviews(ctx context.Context, m plugindata.Message, v message.View) []*discordgo.MessageEmbed {
-	var now *discordgo.Message
-	err := s.do(ctx, getMessage, m.Channel, func(api *discordgo.Session, with discordgo.RequestOption) (err error) {
-		now, err = api.ChannelMessage(m.Channel, m.ID, with)
-		return err
-	})
-	if err != nil || now == nil {
-		s.log.Debug("The reviews of a request that is gone cannot be kept", zap.String("request_id", v.ID), zap.Error(err))
-		return nil
-	}
-	return slices.DeleteFunc(now.Embeds, func(e *discordgo.MessageEmbed) bool { return isCard(e, v.ID) })
-}
-
-func isCard(e *discordgo.MessageEmbed, id string) bool {
-	return e.Footer != nil && e.Footer.Text == footer(id)
-}
-
-// Reply tells a review in the thread of the announcement, which has the id of
-// the message. Where there can be no threads, the announcement alone shows it.
-func (s *service) Reply(ctx context.Context, m plugindata.Message, v message.View, review int) error {
-	r := v.Reviews[review]
-	if unknown(r) || s.refuses(threads, m.Channel) {
-		return nil
-	}
-	var err error
-	if review == 0 {
-		err = s.openThread(ctx, m, v)
-	}
-	if err == nil {
-		err = s.reply(ctx, m, v, review)
-	}
-	if hasCode(err, unknownChannel) {
-		if err = s.openThread(ctx, m, v); err == nil {
-			err = s.reply(ctx, m, v, review)
-		}
-	}
-	switch {
-	case hasCode(err, wrongChannelType): // direct messages have no threads
-		s.refuse(threads, m.Channel)
-		return nil
-	case hasCode(err, missingRight, missingAccess, tooManyThreads) && s.refuse(threads, m.Channel):
-		err.(*outbound.Error).Hint = `give the bot the permissions "Create Public Threads" and "Send Messages in Threads" in the channel; until then the announcement alone shows the reviews`
-	}
-	return err
-}
-
-func (s *service) reply(ctx context.Context, m plugindata.Message, v message.View, review int) error {
-	_, err := s.send(ctx, m.ID, content{text: replyText(v.Reviews[review])}, nonce(v, m.ID, "review", review))
-	return err
-}
-
-// threadMinutes is how long a thread stays in the list after its last message.
-const threadMinutes = 1440
-
-func (s *service) openThread(ctx context.Context, m plugindata.Message, v message.View) error {
-	if !isID(m.Channel) || !isID(m.ID) {
-		return notFound(startThread, m.Channel+"/"+m.ID)
-	}
-	err := s.do(ctx, startThread, m.Channel, func(api *discordgo.Session, with discordgo.RequestOption) error {
-		_, err := api.RequestWithBucketID("POST", discordgo.EndpointChannelMessageThread(m.Channel, m.ID), map[string]any{
-			"name": "Access request from " + plainText(v.User, 30), "auto_archive_duration": threadMinutes,
-		}, "", with)
-		return err
-	})
-	if hasCode(err, threadExists) {
-		return nil
-	}
-	return err
+// notAnID refuses what would lead to another address of Discord's.
+func notAnID(op, text string) error {
+	return refused(op, outbound.OneCall, strconv.Quote(text)+" is none of Discord's ids", "")
 }
 
 // Requester is the Discord user that the config names for the requester.
 func (s *service) Requester(v message.View) string { return s.Person(v.User) }
 
-// Notice tells the requester how the request ended.
-func (s *service) Notice(ctx context.Context, address string, v message.View) error {
-	_, err := s.send(ctx, address, content{text: noticeText(v)}, nonce(v, address, "notice", v.Status))
-	return err
-}
-
 // Remind tells an owner of the access lists that are to be reviewed.
 func (s *service) Remind(ctx context.Context, address string, r remind.Reminder) error {
 	_, err := s.send(ctx, address, content{text: reminderText(r)}, reminderNonce(r, address))
+	if hasCode(err, unknownMessage) { // it was sent a moment ago, and removed since
+		return nil
+	}
 	return err
 }
 
 // Check asks Discord who we are.
 func (s *service) Check(ctx context.Context) error {
-	return s.do(ctx, getSelf, "", func(api *discordgo.Session, with discordgo.RequestOption) error {
-		u, err := api.User("@me", with)
-		if err == nil && u != nil {
-			s.mu.Lock()
-			s.self = u.ID
-			s.mu.Unlock()
-		}
-		return err
-	})
+	_, err := s.ask(ctx)
+	return err
 }
 
-// me is our own user id.
+// ask asks Discord for our own user id.
+func (s *service) ask(ctx context.Context) (self string, err error) {
+	var user struct{ ID string }
+	if err := s.raw(ctx, getSelf, "", discordgo.EndpointUser("@me"), nil, &user); err != nil {
+		return "", err
+	}
+	if !isID(user.ID) {
+		return "", &outbound.Error{Kind: outbound.Retry, Op: getSelf, Err: errors.New("the answer names no user"), Hint: foreignHint}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.self = user.ID
+	return user.ID, nil
+}
+
+// me is our own user id. A token that is replaced is one of the same bot.
 func (s *service) me(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	self := s.self
@@ -310,10 +317,5 @@ func (s *service) me(ctx context.Context) (string, error) {
 	if self != "" {
 		return self, nil
 	}
-	if err := s.Check(ctx); err != nil {
-		return "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.self, nil
+	return s.ask(ctx)
 }

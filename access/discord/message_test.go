@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bwmarrin/discordgo"
+
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/sandbox/discordapi"
 )
@@ -102,27 +104,30 @@ func TestMessagesLookAsAgreed(t *testing.T) {
 	} {
 		v := fixed()
 		change(&v)
-		withCard, _ := shape(t, announcement(v, false, ""))
+		withCard, _ := shape(t, announcement(v, full, ""))
 		golden(t, name, withCard)
-		plain, _ := shape(t, announcement(v, true, ""))
-		golden(t, name+"-plain", plain)
+		withoutCard, _ := shape(t, announcement(v, plain, ""))
+		golden(t, name+"-plain", withoutCard)
 	}
 	v := fixed()
 	v.Status = message.Approved
-	golden(t, "notice", noticeText(v)+"\n")
-	golden(t, "reply", replyText(fixedReviews(1)[0])+"\n")
+	golden(t, "notice", noticeNote(v, v.Status).text()+"\n")
+	golden(t, "reply", reviewNote(fixedReviews(1)[0]).text()+"\n")
 }
 
 func TestHostileTextsCannotPingBreakOrForge(t *testing.T) {
 	for name, s := range hostileTexts() {
 		for style, c := range map[string]content{
-			"": announcement(hostile(s), false, ""), "-plain": announcement(hostile(s), true, ""),
-			"-reply": {text: replyText(hostile(s).Reviews[0])}, "-notice": {text: noticeText(hostile(s))},
+			"": announcement(hostile(s), full, ""), "-plain": announcement(hostile(s), plain, ""),
+			"-reply": {text: reviewNote(hostile(s).Reviews[0]).text()}, "-notice": {text: noticeNote(hostile(s), message.Promoted).text()},
 		} {
 			text, seen := shape(t, c)
 			golden(t, "hostile-"+name+style, text)
 			checkHarmless(t, name+style, c, seen)
 		}
+		c := announcement(hostile(s), bare, "")
+		_, seen := shape(t, c)
+		checkHarmless(t, name+"-bare", c, seen)
 	}
 }
 
@@ -158,11 +163,38 @@ func checkHarmless(t *testing.T, name string, c content, seen discordapi.Rendere
 // fence is quoted text of several lines.
 var fence = regexp.MustCompile("(?s)```.*?```")
 
+func TestTheBareFormHoldsNoTextOfStrangers(t *testing.T) {
+	v := hostile("strange")
+	v.ID, v.Cluster = fixed().ID, fixed().Cluster
+	v.Reviews[0].State = message.Approved
+	for _, s := range []message.Status{message.Pending, message.Denied, message.Promoted} {
+		v.Status = s
+		if got, seen := shape(t, announcement(v, bare, discordapi.AliceID)); strings.Contains(got, "strange") || len(seen.Mentions) > 0 {
+			t.Errorf("%s:\n%s", s, got)
+		}
+	}
+}
+
+// Teleport's own plugin shows as many reviews as there can be embeds.
+func TestReviewsThatAMessageShowsAreKeptWithinTheLimits(t *testing.T) {
+	for _, c := range []struct{ shown, letters, want int }{{0, 1, 1}, {9, 1, 10}, {10, 1, 10}, {8, 1000, 7}} {
+		e := &discordgo.MessageEmbed{Title: strings.Repeat("x", c.letters)}
+		got := keepReviews(card(fixed(), ""), slices.Repeat([]*discordgo.MessageEmbed{e}, c.shown))
+		total := 0
+		for _, e := range got {
+			total += embedSize(e)
+		}
+		if len(got) != c.want || total > embedsSize {
+			t.Errorf("%+v: %d embeds with %d characters", c, len(got), total)
+		}
+	}
+}
+
 func TestTheNewestReviewsAreShownInFull(t *testing.T) {
 	for _, n := range []int{0, 1, 8, 9, 50, 1000} {
 		v := fixed()
 		v.Reviews = fixedReviews(n)
-		embeds := announcement(v, false, "").embeds
+		embeds := announcement(v, full, "").embeds
 		shown := 0
 		for _, e := range embeds {
 			if e.Author != nil {
@@ -179,7 +211,7 @@ func TestTheNewestReviewsAreShownInFull(t *testing.T) {
 }
 
 func TestTheRequesterIsNamedInTheCard(t *testing.T) {
-	_, seen := shape(t, announcement(fixed(), false, discordapi.AliceID))
+	_, seen := shape(t, announcement(fixed(), full, discordapi.AliceID))
 	if !slices.Equal(seen.Mentions, []string{discordapi.AliceID}) {
 		t.Errorf("mentions %v", seen.Mentions)
 	}
@@ -187,10 +219,10 @@ func TestTheRequesterIsNamedInTheCard(t *testing.T) {
 
 func FuzzAnnouncement(f *testing.F) {
 	for _, s := range hostileTexts() {
-		f.Add(s, "x", s, 3, true)
+		f.Add(s, "x", s, 3, 1)
 	}
-	f.Add("", "", "", 0, false)
-	f.Fuzz(func(t *testing.T, name, list, reason string, n int, plain bool) {
+	f.Add("", "", "", 0, 0)
+	f.Fuzz(func(t *testing.T, name, list, reason string, n, f int) {
 		n = min(max(n, 0), 60)
 		v := hostile(name)
 		v.Reason, v.Status = reason, message.Pending
@@ -201,7 +233,7 @@ func FuzzAnnouncement(f *testing.F) {
 			v.Logins[role] = []string{name, list}
 			v.Reviews = append(v.Reviews, message.Review{Author: name, State: message.Status(list), Reason: reason})
 		}
-		c := announcement(v, plain, "")
+		c := announcement(v, form(uint(f)%3), "")
 		_, seen := shape(t, c)
 		if size(c.text) > contentLimit || len(seen.Mentions) != 0 {
 			t.Errorf("content of %d mentions %v\n%s", size(c.text), seen.Mentions, c.text)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/sandbox/discordapi"
 )
@@ -46,20 +47,24 @@ func (b bench) tour(t *testing.T) {
 	}
 	for _, v := range views {
 		for _, channel := range []string{requests, dm} {
-			m, err := b.Post(ctx, channel, v)
+			m, err := b.post(t, channel, v)
 			fail(err)
+			to := integration.Place{Address: channel, Message: m}
+			effects := []integration.Effect{announce, again}
 			for i := range v.Reviews[:min(len(v.Reviews), 2)] {
-				fail(b.Reply(ctx, m, v, i))
-				_, err = b.FindReply(ctx, m, v, i)
+				effects = append(effects, review(i))
+			}
+			v.Status = message.Denied
+			effects = append(effects, integration.Outcome(integration.End, v.Status), integration.Outcome(integration.Notice, v.Status))
+			for _, e := range effects {
+				_, err = b.Tell(ctx, to, e, v)
+				fail(err)
+				_, err = b.Find(ctx, to, e, v)
 				fail(err)
 			}
-			_, _, err = b.Find(ctx, channel, v)
-			fail(err)
-			v.Status = message.Denied
-			fail(b.Edit(ctx, m, v))
+			fail(b.Show(ctx, m, v))
 			v.Reviews = slices.Repeat([]message.Review{{}}, len(v.Reviews))
-			fail(b.Edit(ctx, m, v))
-			fail(b.Notice(ctx, dm, v))
+			fail(b.Show(ctx, m, v))
 		}
 	}
 }

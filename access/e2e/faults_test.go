@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/access/e2e/timeline"
 )
 
@@ -18,7 +19,7 @@ func TestFaultTimelines(t *testing.T) {
 	binary(t)
 	all := os.Getenv(allVariable)
 	for i, row := range timeline.Rows() {
-		for j, service := range timeline.Services() {
+		for j, service := range harness.Services() {
 			if !row.Runs(service) || all == "" && !chosen(row, i, j) || row.Heavy && all != "full" {
 				continue
 			}
@@ -36,7 +37,7 @@ func TestFaultTimelines(t *testing.T) {
 // chosen spreads the rows over the services.
 func chosen(row timeline.Row, number, service int) bool {
 	if row.On != nil {
-		return timeline.Services()[service] == row.On[0]
+		return harness.Services()[service] == row.On[0]
 	}
-	return number%len(timeline.Services()) == service
+	return number%len(harness.Services()) == service
 }

@@ -28,33 +28,41 @@ func (Codec) Decode(data map[string]string) (plugindata.Known, error) {
 		k.Messages = []plugindata.Message{m}
 	}
 	var faults []string
-	created, err := count(data["created"])
+	created, err := count(data["created"], maxCreated)
 	if err != nil {
 		faults = append(faults, "created")
 	} else if created > 0 {
 		k.Created = time.Unix(created, 0).UTC()
 	}
-	reviews, err := count(data["reviews_count"])
+	reviews, err := count(data["reviews_count"], maxReviews)
 	if err != nil {
 		faults = append(faults, "reviews_count")
 	}
 	k.ReviewsCount = int(reviews)
 	if len(faults) > 0 {
-		return k, fmt.Errorf("not a number: %s", strings.Join(faults, ", "))
+		return k, fmt.Errorf("no such number: %s", strings.Join(faults, ", "))
 	}
 	return k, nil
 }
 
-// count reads a number that is not negative; nothing stands for zero.
-func count(text string) (int64, error) {
+// Bounds of what a record may say: room is made for as many reviews, and a time
+// must have a year of four digits. A larger number is garbled.
+const (
+	maxReviews = 10_000
+	maxCreated = 253_402_300_799
+)
+
+// count reads a number that is neither negative nor too large; nothing stands for
+// zero.
+func count(text string, most int64) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseUint(text, 10, 31)
-	if err != nil {
-		return 0, fmt.Errorf("reading a number: %w", err)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > most {
+		return 0, fmt.Errorf("%q is no number from 0 to %d", message.Cut(text, 40), most)
 	}
-	return int64(n), nil
+	return n, nil
 }
 
 // Encode writes the known part. The plugin writes each of its keys always.

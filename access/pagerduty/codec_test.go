@@ -95,6 +95,20 @@ func TestWhatCannotBeReadIsNamedAndLeftOut(t *testing.T) {
 	}
 }
 
+func TestNumbersOfARecordAreBounded(t *testing.T) {
+	for _, text := range []string{"10001", "2147483647", "253402300800", "9223372036854775808", "-1", "1e3", " 1"} {
+		bad := theirs()
+		bad["created"], bad["reviews_count"] = text, text
+		if text == "10001" || text == "2147483647" {
+			bad["created"] = "253402300800"
+		}
+		k, err := Codec{}.Decode(bad)
+		if err == nil || k.ReviewsCount != 0 || !k.Created.IsZero() {
+			t.Errorf("%s: decoded %+v, %v", text, k, err)
+		}
+	}
+}
+
 func FuzzCodec(f *testing.F) {
 	f.Add("Q1", "P1", "a,b", "1600000000", "3", "approved")
 	f.Add("", "P1", ",", "-1", "x", "\xff")

@@ -8,6 +8,7 @@ import (
 
 	"teleport-plugins/access/pagerduty/approval"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/recipient"
 )
@@ -127,5 +128,7 @@ func (s *Section) validateIdentity(f *config.Faults) {
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	s := newService(c.PagerDuty, d)
-	return plugin.Parts{Service: s, Router: s, Codec: Codec{}}, nil
+	return plugin.Parts{
+		Service: s, Deciders: []integration.Decider{newOnCall(s, d.Traits)}, Router: s, Codec: Codec{},
+	}, nil
 }

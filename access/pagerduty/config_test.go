@@ -106,7 +106,7 @@ func TestTheRulesOfApprovalAreListedAsSettings(t *testing.T) {
 			found++
 		}
 	}
-	if found != 6 {
+	if found != 9 {
 		t.Errorf("%d rules are listed", found)
 	}
 }

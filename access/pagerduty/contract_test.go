@@ -4,6 +4,7 @@ package pagerduty
 
 import (
 	"testing"
+	"time"
 
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
@@ -19,19 +20,27 @@ func TestEveryCallKeepsToThePublishedDescription(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := r.posted(t)
-	for op, call := range r.calls(m) {
+	for op, call := range r.calls(t, m) {
 		if err := call(t.Context()); err != nil {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
-	if d, err := r.Decide(t.Context(), fromAlice(), []plugindata.Message{m}); err != nil || !d.Approve {
+	d, err := r.oncall.Decide(t.Context(), fromAlice(), []plugindata.Message{m})
+	if err != nil || !approves(d) {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if _, err := r.Post(t.Context(), "PSDATAB", ended(message.Approved)); err != nil {
-		t.Error(err)
+	r.oncall.Report(t.Context(), fromAlice(), []plugindata.Message{m}, d)
+	v := ended(message.Approved)
+	v.Created = time.Now()
+	last, err := r.tell(t.Context(), "PSDATAB", v)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, found, err := r.Find(t.Context(), "PSDATAB", pending()); err != nil || !found {
-		t.Errorf("found %v, %v", found, err)
+	if err := r.api.AddAlertByHand(last.ID, "alert"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.found(t, last, announcement, v); len(got) != 1 {
+		t.Errorf("found %q", got)
 	}
 	if found := r.Inspect(t.Context()); len(found) > 0 {
 		t.Errorf("inspection: %q", found)

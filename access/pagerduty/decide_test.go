@@ -1,13 +1,14 @@
 package pagerduty
 
 import (
-	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
@@ -22,11 +23,14 @@ func fromAlice() message.View {
 	return v
 }
 
+// approves reports whether a verdict is an approval.
+func approves(d integration.Verdict) bool { return d.Propose == message.Approved }
+
 func TestWhoIsOnCallIsApprovedWithTheDocumentedReason(t *testing.T) {
 	r := newRig(t, "")
 	m := r.posted(t)
-	d, err := r.Decide(t.Context(), fromAlice(), []plugindata.Message{m})
-	if err != nil || !d.Approve {
+	d, err := r.oncall.Decide(t.Context(), fromAlice(), []plugindata.Message{m})
+	if err != nil || !approves(d) {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	for _, part := range []string{"Alice Example", "alice@example.com", "Payments"} {
@@ -34,25 +38,54 @@ func TestWhoIsOnCallIsApprovedWithTheDocumentedReason(t *testing.T) {
 			t.Errorf("the reason %q does not name %q", d.Reason, part)
 		}
 	}
-	want := []string{`Approved automatically: Alice Example <alice@example.com> is on call: "Payments" at level 1 through the schedule "Primary"`}
-	if got := contents(r.incident(t, m)); !slices.Equal(got, want) {
-		t.Errorf("noted %q, want %q", got, want)
-	}
-	if _, err := r.Decide(t.Context(), fromAlice(), []plugindata.Message{m}); err != nil || len(r.incident(t, m).Notes) != 1 {
-		t.Errorf("a second look: %v, notes %q", err, contents(r.incident(t, m)))
+	if notes := contents(r.incident(t, m)); len(notes) > 0 {
+		t.Errorf("noted before the cluster took the review: %q", notes)
 	}
 }
 
-func TestARefusalIsNotedWithItsEvidence(t *testing.T) {
+func TestARefusalHasItsEvidence(t *testing.T) {
 	r := newRig(t, "[pagerduty.auto_approve]\nmax_escalation_level = 2")
-	m, v := r.posted(t), pending()
+	v := pending()
 	v.User = "bob@example.com"
-	d, err := r.Decide(t.Context(), v, []plugindata.Message{m})
-	if err != nil || d.Approve || !strings.Contains(d.Evidence, "only levels up to 2 may be approved") {
+	d, err := r.oncall.Decide(t.Context(), v, nil)
+	if err != nil || d.Propose != "" || !strings.Contains(d.Evidence, "only levels up to 2 may be approved") {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if got := contents(r.incident(t, m)); len(got) != 1 || !strings.HasPrefix(got[0], "Not approved automatically, please decide: Bob Example") {
-		t.Errorf("noted %q", got)
+}
+
+// TestRequestsBeyondTheLimitsAreLeftToPeople: the limits are told of the request
+// as it is, from its own times.
+func TestRequestsBeyondTheLimitsAreLeftToPeople(t *testing.T) {
+	for name, tc := range map[string]struct {
+		config string
+		change func(*message.View)
+		want   string
+	}{
+		"no limits": {"", func(v *message.View) {
+			v.AccessUntil = v.Created.AddDate(1, 0, 0)
+			v.Start = time.Now().AddDate(0, 1, 0)
+		}, ""},
+		"short": {`max_duration = "8h"`, func(*message.View) {}, ""},
+		"long":  {`max_duration = "8h"`, func(v *message.View) { v.AccessUntil = v.Created.Add(168 * time.Hour) }, "access for 7 days is asked for, and at most 8 hours"},
+		"short, later": {`max_duration = "8h"`, func(v *message.View) {
+			v.Start = v.Created.Add(48 * time.Hour)
+			v.AccessUntil = v.Start.Add(8 * time.Hour)
+		}, ""},
+		"unknown":       {`max_duration = "8h"`, func(v *message.View) { v.AccessUntil = time.Time{} }, "it is not known how long"},
+		"at once":       {`max_start_delay = "1h"`, func(*message.View) {}, ""},
+		"next week":     {`max_start_delay = "1h"`, func(v *message.View) { v.Start = time.Now().AddDate(0, 0, 7) }, "begins later than 1 hour from now"},
+		"several roles": {"single_role = true", func(*message.View) {}, "the request is for 2 roles"},
+		"one role":      {"single_role = true", func(v *message.View) { v.Roles = v.Roles[:1] }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "[pagerduty.auto_approve]\n"+tc.config)
+			v := fromAlice()
+			tc.change(&v)
+			d, err := r.oncall.Decide(t.Context(), v, nil)
+			if err != nil || approves(d) != (tc.want == "") || !strings.Contains(d.Evidence, tc.want) {
+				t.Errorf("%+v, %v; want %q", d, err, tc.want)
+			}
+		})
 	}
 }
 
@@ -71,8 +104,8 @@ func TestRequestsThatNoRuleConcernsCostNothing(t *testing.T) {
 			r := newRig(t, tc.config)
 			v := fromAlice()
 			tc.change(&v)
-			d, err := r.Decide(t.Context(), v, nil)
-			if err != nil || d.Approve || d.Evidence != "" || len(r.api.Requests()) != 0 {
+			d, err := r.oncall.Decide(t.Context(), v, nil)
+			if err != nil || approves(d) || d.Evidence != "" || len(r.api.Requests()) != 0 {
 				t.Errorf("%+v, %v, %d calls", d, err, len(r.api.Requests()))
 			}
 		})
@@ -83,70 +116,7 @@ func TestApprovalNeedsNoServiceToNotify(t *testing.T) {
 	r := newRig(t, "")
 	v := fromAlice()
 	v.Annotations = map[string][]string{"pagerduty_services": {"payments", "PAYMENTS", "nowhere"}}
-	if d, err := r.Decide(t.Context(), v, nil); err != nil || !d.Approve {
-		t.Errorf("%+v, %v", d, err)
-	}
-}
-
-func TestIdentity(t *testing.T) {
-	all := "user_email_trait = \"mail\"\nuser_email_suffix = \"@suffix.example.com\"\n[pagerduty.users]\ncarla = \"table@example.com\"\n\"dan@example.com\" = \"dan@pagerduty.example.com\"\n"
-	for name, tc := range map[string]struct {
-		config, user string
-		traits       map[string][]string
-		email, why   string
-	}{
-		"an address":                     {"", "dan@example.com", nil, "dan@example.com", ""},
-		"no address":                     {"", "dan", nil, "", "is not an e-mail address"},
-		"an address with a name":         {"", "Dan <dan@example.com>", nil, "", "is not an e-mail address"},
-		"table before all":               {all, "carla", map[string][]string{"mail": {"trait@example.com"}}, "table@example.com", ""},
-		"table before the name":          {all, "dan@example.com", nil, "dan@pagerduty.example.com", ""},
-		"name before trait and suffix":   {all, "eve@example.com", map[string][]string{"mail": {"trait@example.com"}}, "eve@example.com", ""},
-		"trait before suffix":            {all, "eve", map[string][]string{"mail": {"trait@example.com"}}, "trait@example.com", ""},
-		"the same trait twice":           {all, "eve", map[string][]string{"mail": {"t@example.com", "t@example.com"}}, "t@example.com", ""},
-		"suffix where there is no trait": {all, "eve", map[string][]string{"other": {"x@example.com"}}, "eve@suffix.example.com", ""},
-		"two traits":                     {all, "eve", map[string][]string{"mail": {"a@example.com", "b@example.com"}}, "", `the trait "mail" of the Teleport user "eve" has 2 values`},
-		"a name that breaks the suffix":  {"user_email_suffix = \"@example.com\"", "a b", nil, "", "is not an e-mail address"},
-		"a name with another address":    {"user_email_suffix = \"@example.com\"", "mallory@evil.example.com,x", nil, "", "is not an e-mail address"},
-		"a table is exact":               {all, "Carla", nil, "Carla@suffix.example.com", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, tc.config)
-			r.traits = tc.traits
-			email, why, err := r.email(t.Context(), tc.user)
-			if err != nil || email != tc.email || (why == "") != (tc.why == "") || !strings.Contains(why, tc.why) {
-				t.Errorf("got %q, %q, %v; want %q, %q", email, why, err, tc.email, tc.why)
-			}
-		})
-	}
-	t.Run("traits that cannot be read", func(t *testing.T) {
-		r := newRig(t, all)
-		r.denied = errors.New("denied")
-		if _, err := r.Decide(t.Context(), func() message.View { v := fromAlice(); v.User = "eve"; return v }(), nil); !errors.Is(err, r.denied) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("a user without an address is left to people", func(t *testing.T) {
-		r := newRig(t, "")
-		v := fromAlice()
-		v.User = "alice"
-		if d, err := r.Decide(t.Context(), v, nil); err != nil || d.Approve || d.Evidence == "" || r.api.Calls("GET /users") != 0 {
-			t.Errorf("%+v, %v", d, err)
-		}
-	})
-}
-
-func TestTheAddressMustBeTheSame(t *testing.T) {
-	r := newRig(t, "")
-	r.api.AddUser(pagerdutyapi.User{ID: "PUX", Name: "Malice", Email: "malalice@example.com"})
-	r.api.AddUser(pagerdutyapi.User{ID: "PUY", Name: "alice@example.com", Email: "y@example.com"})
-	for user, want := range map[string]string{"ALICE@Example.com": "PUALICE", "lice@example.com": "", "alice@example.co": ""} {
-		list, err := r.People(t.Context(), user)
-		if err != nil || want == "" && len(list) > 0 || want != "" && (len(list) != 1 || list[0].ID != want) {
-			t.Errorf("%s: %+v, %v", user, list, err)
-		}
-	}
-	r.api.AddUser(pagerdutyapi.User{ID: "PUZ", Name: "Alice Again", Email: "Alice@example.com"})
-	if d, err := r.Decide(t.Context(), fromAlice(), nil); err != nil || d.Approve || !strings.Contains(d.Evidence, "2 users at PagerDuty") {
+	if d, err := r.oncall.Decide(t.Context(), v, nil); err != nil || !approves(d) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
@@ -155,11 +125,11 @@ func TestOnlyThePresentRotaCounts(t *testing.T) {
 	r := newRig(t, "")
 	decide := func() bool {
 		t.Helper()
-		d, err := r.Decide(t.Context(), fromAlice(), nil)
+		d, err := r.oncall.Decide(t.Context(), fromAlice(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d.Approve
+		return approves(d)
 	}
 	if !decide() {
 		t.Error("on call and not approved")
@@ -189,7 +159,7 @@ func TestAllPagesOfTheRotaAreRead(t *testing.T) {
 		r.api.PutOnCall(pagerdutyapi.OnCall{User: "PUALICE", Policy: "PEPAYMT", Level: i + 2, Schedule: "PRTEAM0"})
 	}
 	r.api.PutOnCall(pagerdutyapi.OnCall{User: "PUALICE", Policy: "PEPAYMT", Level: 1, Schedule: "Last"})
-	if d, err := r.Decide(t.Context(), fromAlice(), nil); err != nil || !d.Approve {
+	if d, err := r.oncall.Decide(t.Context(), fromAlice(), nil); err != nil || !approves(d) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	if n := r.api.Calls("GET /oncalls"); n != 2 {
@@ -199,16 +169,18 @@ func TestAllPagesOfTheRotaAreRead(t *testing.T) {
 
 func TestAnOpenIncidentIsOneThatTheRequestDidNotMake(t *testing.T) {
 	r := newRig(t, "[pagerduty.auto_approve]\nrequire_open_incident = true")
+	var posts []plugindata.Message
 	decide := func() bool {
 		t.Helper()
-		d, err := r.Decide(t.Context(), fromAlice(), nil)
+		d, err := r.oncall.Decide(t.Context(), fromAlice(), posts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d.Approve
+		return approves(d)
 	}
 	// The request's own incident is assigned to Alice, who is on call.
-	if _, err := r.Post(t.Context(), "PSPAYMT", fromAlice()); err != nil {
+	m, err := r.tell(t.Context(), "PSPAYMT", fromAlice())
+	if err != nil {
 		t.Fatal(err)
 	}
 	if in := r.api.Incidents("PSPAYMT"); len(in) != 1 || !slices.Equal(in[0].Assigned, []string{"PUALICE"}) {
@@ -216,6 +188,19 @@ func TestAnOpenIncidentIsOneThatTheRequestDidNotMake(t *testing.T) {
 	}
 	if decide() {
 		t.Error("a request approved itself by its own incident")
+	}
+	// PagerDuty shows no key of an incident with alerts.
+	if err := r.api.AddAlertByHand(m.ID, "alert"); err != nil {
+		t.Fatal(err)
+	}
+	if decide() {
+		t.Error("a request approved itself by its own incident without a key")
+	}
+	if err := r.api.RenameByHand(m.ID, "payments are down"); err != nil {
+		t.Fatal(err)
+	}
+	if posts = []plugindata.Message{m}; decide() {
+		t.Error("a request approved itself by its own incident under another name")
 	}
 	real, err := r.api.OpenByHand("PSPAYMT", "payments are down", "PUBOB01")
 	if err != nil {
@@ -242,38 +227,14 @@ func TestAnOpenIncidentIsOneThatTheRequestDidNotMake(t *testing.T) {
 	}
 }
 
-func TestNotesNeverStandInTheWayOfADecision(t *testing.T) {
-	for name, f := range map[string]fault.Fault{
-		"refused": {Effect: fault.Refuse, Code: "2010"}, "failing": {Effect: fault.Status}, "silent": {Effect: fault.Hang}, "cut": {Effect: fault.Cut},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "")
-			m := r.posted(t)
-			f.Method = "POST /incidents/{id}/notes"
-			r.fault(f)
-			ctx := within(t, 6*time.Second)
-			d, err := r.Decide(ctx, fromAlice(), []plugindata.Message{m})
-			if err != nil || !d.Approve {
-				t.Errorf("%+v, %v", d, err)
-			}
-			if ctx.Err() != nil {
-				t.Error("no time is left to submit the review")
-			}
-			if r.logs.FilterMessageSnippet("cannot be noted").Len() != 1 {
-				t.Error("the missing note was not told")
-			}
-		})
-	}
-}
-
 func TestNobodyIsApprovedOnAFailedLookup(t *testing.T) {
 	for _, op := range []string{"GET /users", "GET /services", "GET /oncalls", "GET /incidents"} {
 		for name, tc := range map[string]struct {
 			fault fault.Fault
 			want  outbound.Kind
 		}{
-			"401":     {fault.Fault{Effect: fault.Refuse, Code: "2006"}, outbound.Credentials},
-			"403":     {fault.Fault{Effect: fault.Refuse, Code: "2010"}, outbound.Permanent},
+			"401":     {fault.Fault{Effect: fault.Refuse, Code: "2006"}, outbound.Refused},
+			"403":     {fault.Fault{Effect: fault.Refuse, Code: "2010"}, outbound.Refused},
 			"429":     {fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 1000}, outbound.Wait},
 			"500":     {fault.Fault{Effect: fault.Status}, outbound.Retry},
 			"garbage": {fault.Fault{Effect: fault.Garbage}, outbound.Retry},
@@ -287,13 +248,29 @@ func TestNobodyIsApprovedOnAFailedLookup(t *testing.T) {
 				if tc.fault.Effect == fault.Hang {
 					ctx = r.untilHit(t)
 				}
-				d, err := r.Decide(ctx, fromAlice(), nil)
+				d, err := r.oncall.Decide(ctx, fromAlice(), nil)
 				wantKind(t, err, tc.want)
-				if d.Approve {
+				if approves(d) {
 					t.Error("approved")
 				}
 			})
 		}
+	}
+}
+
+// TestARequestThatNamesTooManyServicesCostsNoCalls: annotations can be templates
+// over what others fill in.
+func TestARequestThatNamesTooManyServicesCostsNoCalls(t *testing.T) {
+	r, v := newRig(t, ""), fromAlice()
+	for i := range 1500 {
+		v.Annotations["pagerduty_services"] = append(v.Annotations["pagerduty_services"], "Service "+strconv.Itoa(i))
+	}
+	d, err := r.oncall.Decide(t.Context(), v, nil)
+	if err != nil || approves(d) || !strings.Contains(d.Evidence, "1501 services") || d.Again != 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if n := len(r.api.Requests()); n > 0 {
+		t.Errorf("%d calls", n)
 	}
 }
 

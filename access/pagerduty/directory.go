@@ -9,6 +9,7 @@ import (
 	"github.com/PagerDuty/go-pagerduty"
 
 	"teleport-plugins/access/pagerduty/approval"
+	"teleport-plugins/lib/plugindata"
 )
 
 // People implements approval.Directory. PagerDuty's search finds more than the
@@ -22,7 +23,7 @@ func (c *client) People(ctx context.Context, email string) (found []approval.Per
 			return 0, false, err
 		}
 		for _, u := range list.Users {
-			if strings.EqualFold(u.Email, email) && u.ID != "" {
+			if approval.Same(u.Email, email) && u.ID != "" {
 				found = append(found, approval.Person{ID: u.ID, Name: line(u.Name), Email: u.Email})
 			}
 		}
@@ -42,7 +43,7 @@ func (c *client) Service(ctx context.Context, name string) (found approval.Servi
 			return 0, false, err
 		}
 		for _, s := range list.Services {
-			if s.ID != "" && strings.EqualFold(s.Name, name) && (!ok || s.Name == name) {
+			if s.ID != "" && approval.Same(s.Name, name) && (!ok || s.Name == name) {
 				found, ok = approval.Service{ID: s.ID, Name: s.Name, Policy: s.EscalationPolicy.ID}, true
 			}
 		}
@@ -89,12 +90,24 @@ func bound(text string) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// OpenIncidents implements approval.Directory.
-func (c *client) OpenIncidents(ctx context.Context, services []string) (found []approval.Incident, err error) {
-	list, err := c.incidents(ctx, pagerduty.ListIncidentsOptions{ServiceIDs: services, Statuses: []string{"triggered", "acknowledged"}})
+// directory is PagerDuty as it is asked about one request.
+type directory struct {
+	*client
+	// posts are the incidents of the request itself.
+	posts []plugindata.Message
+}
+
+// OpenIncidents implements approval.Directory. That somebody asks for access is no
+// reason to give it: incidents about access requests are known by their key, by
+// their id, and, where people added alerts and the key is gone, by their title.
+func (d directory) OpenIncidents(ctx context.Context, services []string) (found []approval.Incident, err error) {
+	list, err := d.incidents(ctx, pagerduty.ListIncidentsOptions{
+		ServiceIDs: services, Statuses: []string{"triggered", "acknowledged"}, DateRange: "all",
+	})
 	for _, in := range list {
-		if strings.HasPrefix(in.IncidentKey, keyPrefix) {
-			continue // that somebody asks for access is no reason to give it
+		if strings.HasPrefix(in.IncidentKey, keyPrefix) || in.IncidentKey == "" && strings.HasPrefix(in.Title, titleStart) ||
+			slices.ContainsFunc(d.posts, func(m plugindata.Message) bool { return m.ID == in.ID }) {
+			continue
 		}
 		item := approval.Incident{ID: in.ID, Service: in.Service.ID}
 		for _, a := range in.Assignments {
@@ -108,9 +121,10 @@ func (c *client) OpenIncidents(ctx context.Context, services []string) (found []
 	return found, err
 }
 
-// incidents lists the incidents of all time that fit.
+// incidents lists the incidents that fit, oldest first: those that are opened
+// while the pages are read come last.
 func (c *client) incidents(ctx context.Context, o pagerduty.ListIncidentsOptions) (found []pagerduty.Incident, err error) {
-	o.DateRange, o.Limit = "all", pageSize
+	o.SortBy, o.Limit = "created_at:asc", pageSize
 	err = c.pages(ctx, "GET /incidents", func(ctx context.Context, api *pagerduty.Client, offset uint) (int, bool, error) {
 		o.Offset = offset
 		list, err := api.ListIncidentsWithContext(ctx, o)
@@ -138,8 +152,8 @@ func (c *client) schedules(ctx context.Context, text string) (found []pagerduty.
 	return found, err
 }
 
-// priority finds the id of a priority by its name, or nothing.
-func (c *client) priority(ctx context.Context, name string) (id string, err error) {
+// priorityID finds the id of a priority by its name, or nothing.
+func (c *client) priorityID(ctx context.Context, name string) (id string, err error) {
 	err = c.pages(ctx, "GET /priorities", func(ctx context.Context, api *pagerduty.Client, offset uint) (int, bool, error) {
 		list, err := api.ListPrioritiesWithContext(ctx, pagerduty.ListPrioritiesOptions{Limit: pageSize, Offset: offset})
 		if err != nil {

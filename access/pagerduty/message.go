@@ -1,6 +1,7 @@
 package pagerduty
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +21,15 @@ func key(request string) string { return keyPrefix + request }
 
 const keyPrefix = "teleport-access-request/"
 
+// titleStart begins the title of each incident of ours.
+const titleStart = "Access request"
+
 // title is the incident's title.
 func title(v message.View) string {
 	if v.User == "" {
-		return "Access request"
+		return titleStart
 	}
-	return message.Cut("Access request from "+line(v.User), titleLimit)
+	return message.Cut(titleStart+" from "+line(v.User), titleLimit)
 }
 
 // details is the incident's text. What one needs to decide comes first, so that
@@ -38,13 +42,65 @@ func details(v message.View) string {
 	lines := []string{who + " asks for access" + on(v.Created) + "."}
 	var rest []string
 	for _, f := range message.Fields(v) {
-		if f.Kind == message.Address || f.Label == "Approve" || f.Label == "Deny" {
+		if leads(f) {
 			lines = append(lines, field(f))
 		} else {
 			rest = append(rest, field(f))
 		}
 	}
+	lines = append(lines, createdLines(v)...)
 	return message.Cut(strings.Join(append(lines, rest...), "\n"), detailsLimit)
+}
+
+// createdLabel begins the line that says, to the second, when the request was
+// made: it tells requests apart that had the same id. No text of users can begin
+// such a line, see idLine.
+const createdLabel = "Request created: "
+
+// createdLines is that line, or none where the time is not known.
+func createdLines(v message.View) []string {
+	if v.Created.IsZero() {
+		return nil
+	}
+	return []string{createdLabel + v.Created.UTC().Format(time.RFC3339)}
+}
+
+// createdIn reads that line of an incident's text, if there is one.
+func createdIn(text string) (at time.Time, ok bool) {
+	for l := range strings.Lines(text) {
+		if said, found := strings.CutPrefix(strings.TrimRight(l, "\r\n"), createdLabel); found {
+			at, err := time.Parse(time.RFC3339, said)
+			return at, err == nil
+		}
+	}
+	return at, false
+}
+
+// names reports whether an incident's text has the line with the request's id.
+func names(text, request string) bool {
+	return slices.Contains(strings.Split(text, "\n"), idLine(request))
+}
+
+// idLine is the line of an incident's text that names its request. Texts of users
+// are quoted or begin behind a label, so that none of them can be such a line.
+func idLine(request string) string { return field(message.Field{Label: "ID", Text: request}) }
+
+// plainDetails is an incident's text without anything that people wrote.
+func plainDetails(v message.View) string {
+	lines := append([]string{idLine(v.ID)}, createdLines(v)...)
+	if v.Link = ""; !v.Status.Ended() {
+		for _, f := range message.Fields(v) {
+			if leads(f) {
+				lines = append(lines, field(f))
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// leads reports whether a field says where or how to decide.
+func leads(f message.Field) bool {
+	return f.Key == message.FieldLink || f.Key == message.FieldApprove || f.Key == message.FieldDeny
 }
 
 func field(f message.Field) string {
@@ -74,11 +130,22 @@ func reviewNote(r message.Review) string {
 	return message.Cut(text, noteLimit)
 }
 
+// plainReview is the note for a review without anything that people wrote.
+func plainReview(r message.Review) string {
+	return "Review" + on(r.Created) + ": " + line(string(r.State))
+}
+
+// headline begins the note that tells how a request ended, and is its plain form.
+func headline(s message.Status) string { return titleStart + " " + line(strings.ToLower(string(s))) }
+
+// toList stands between the headline and the name of an access list.
+const toList = " to the access list "
+
 // resolutionNote tells how a request ended.
 func resolutionNote(v message.View) string {
-	text := "Access request " + line(strings.ToLower(string(v.Status)))
+	text := headline(v.Status)
 	if v.Status == message.Promoted && v.AccessList != "" {
-		text += " to the access list " + line(v.AccessList)
+		text += toList + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
 		text += "\nReason:" + quote(v.ResolveReason)
@@ -86,14 +153,39 @@ func resolutionNote(v message.View) string {
 	return message.Cut(text, noteLimit)
 }
 
-// decisionNote tells what the rules say of a request.
-func decisionNote(approve bool, evidence string) string {
-	text := "Not approved automatically, please decide: "
-	if approve {
-		text = "Approved automatically: "
+// tellsEnd reports whether a note tells of the end with the given index. The
+// reason does not count: it may not be known any more.
+func tellsEnd(text string, index int) bool {
+	first, _, _ := strings.Cut(text, "\n")
+	for _, s := range []message.Status{message.Approved, message.Denied, message.Promoted, message.Expired} {
+		if s.Index() == index {
+			return first == headline(s) || s == message.Promoted && strings.HasPrefix(first, headline(s)+toList)
+		}
 	}
-	return text + message.Text(evidence, noteLimit/2, nil)
+	return false
 }
+
+// decisionNote tells what came of what the rules say: "approved" only where the
+// request is. It ends with the evidence.
+func decisionNote(v message.View, approves bool, evidence string) string {
+	text := "Not approved automatically"
+	progress := v.Progress()
+	switch {
+	case approves && v.Status == message.Approved:
+		text = "Approved automatically"
+	case approves && v.Status.Ended():
+		text = "An approval was submitted automatically, but the request was " + line(strings.ToLower(string(v.Status)))
+	case approves && progress != "":
+		text = progress + ", one of them automatic"
+	case approves:
+		text = "An approval was submitted automatically"
+	case !v.Status.Ended():
+		text += ", please decide"
+	}
+	return text + ": " + evidenceText(evidence)
+}
+
+func evidenceText(evidence string) string { return message.Text(evidence, noteLimit/2, nil) }
 
 func on(at time.Time) string {
 	if at.IsZero() {

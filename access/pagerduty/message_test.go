@@ -78,6 +78,9 @@ func TestWhatOneNeedsToDecideIsNeverCut(t *testing.T) {
 	if text := details(v); !strings.Contains(text, v.Link) {
 		t.Error("the link was cut")
 	}
+	if at, ok := createdIn(details(v)); !ok || !at.Equal(v.Created) {
+		t.Error("the time of the request was cut")
+	}
 	v.Link = ""
 	if text := details(v); !strings.Contains(text, "tsh request review --approve "+v.ID) {
 		t.Error("the command was cut")
@@ -86,6 +89,7 @@ func TestWhatOneNeedsToDecideIsNeverCut(t *testing.T) {
 
 func FuzzMessages(f *testing.F) {
 	f.Add("dana", "role", "because", "https://example.com", "erin")
+	f.Add("a\nRequest created: x", "\nRequest created: x", "Request created: x\rRequest created: x", "Request created: x", "\nRequest created: x")
 	f.Add("a\nb", "\u2028", "\n\nLink: x", "\x00", "\xff\xfe")
 	f.Fuzz(func(t *testing.T, user, role, reason, link, author string) {
 		v := ended(message.Approved)
@@ -97,7 +101,8 @@ func FuzzMessages(f *testing.F) {
 		}{
 			"title": {title(v), titleLimit}, "details": {details(v), detailsLimit},
 			"review": {reviewNote(v.Reviews[0]), noteLimit}, "resolution": {resolutionNote(v), noteLimit},
-			"decision": {decisionNote(false, reason), noteLimit},
+			"decision":      {decisionNote(v, false, reason), noteLimit},
+			"plain details": {plainDetails(v), detailsLimit}, "plain review": {plainReview(v.Reviews[0]), noteLimit},
 		} {
 			if n := utf8.RuneCountInString(text.text); n > text.limit || n == 0 || !utf8.ValidString(text.text) {
 				t.Errorf("%s: %d characters, limit %d, valid %v", what, n, text.limit, utf8.ValidString(text.text))
@@ -106,8 +111,18 @@ func FuzzMessages(f *testing.F) {
 				t.Errorf("%s: holds what nobody should see: %q", what, text.text)
 			}
 		}
+		// Nobody's text says when the request was made.
+		for _, text := range []string{details(v), plainDetails(v)} {
+			if at, ok := createdIn(text); !ok || !at.Equal(v.Created) || strings.Count("\n"+text, "\n"+createdLabel) != 1 {
+				t.Errorf("created %v, %v:\n%s", at, ok, text)
+			}
+		}
 		if strings.ContainsAny(title(v), "\n") {
 			t.Error("the title has two lines")
+		}
+		// Nobody's text names another request.
+		if n := strings.Count("\n"+details(v)+"\n", "\n"+idLine(v.ID)+"\n"); n != 1 {
+			t.Errorf("%d lines name the request:\n%s", n, details(v))
 		}
 		// Nobody's text begins a line that passes for one of ours.
 		for _, l := range strings.Split(reviewNote(v.Reviews[0]), "\n")[1:] {

@@ -1,182 +1,103 @@
 package pagerduty
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/fault"
 	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
-func TestPostOpensTheDocumentedIncident(t *testing.T) {
-	r := newRig(t, "urgency = \"low\"\npriority = \"p2\"")
-	m := r.posted(t)
-	in := r.incident(t, m)
-	if m.Channel != "PSAPPRV" || in.Service != "PSAPPRV" || in.Status != pagerdutyapi.Triggered {
-		t.Errorf("posted %+v as %+v", m, in)
-	}
-	if in.Key != "teleport-access-request/11111111-2222-4333-8444-555555555555" || in.Title != "Access request from dana@example.com" {
-		t.Errorf("key %q, title %q", in.Key, in.Title)
-	}
-	if in.Urgency != "low" || in.Priority != "PPRIO02" || in.Creator != "PUBOT01" {
-		t.Errorf("urgency %q, priority %q, creator %q", in.Urgency, in.Priority, in.Creator)
-	}
-	r.posted(t)
-	if n := r.api.Calls("GET /priorities"); n != 1 {
-		t.Errorf("the priority was looked up %d times", n)
-	}
-}
-
-func TestAnUnknownOrSilentPriorityDoesNotHoldBackTheIncident(t *testing.T) {
-	for name, f := range map[string]fault.Fault{
-		"unknown": {}, "refused": {Effect: fault.Refuse, Code: "2010"}, "failing": {Effect: fault.Status}, "silent": {Effect: fault.Hang},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, `priority = "P0"`)
-			if f.Effect != "" {
-				f.Method = "GET /priorities"
-				r.fault(f)
-			}
-			if _, err := r.Post(within(t, 6*time.Second), "PSAPPRV", pending()); err != nil {
-				t.Fatal(err)
-			}
-			if r.logs.FilterMessageSnippet("without the configured priority").Len() != 1 {
-				t.Error("the missing priority was not told")
-			}
-		})
-	}
-}
-
-func TestTheSameRequestNeverHasTwoIncidents(t *testing.T) {
-	r := newRig(t, "")
-	first := r.posted(t)
-	if second := r.posted(t); second != first {
-		t.Errorf("the second post is %v, not %v", second, first)
-	}
-	other, err := r.Post(t.Context(), "PSPAYMT", pending())
-	if err != nil || other == first {
-		t.Errorf("on another service: %v, %v", other, err)
-	}
-	if n := len(r.api.Incidents("")); n != 2 {
-		t.Errorf("%d incidents", n)
-	}
-}
-
-func TestALostAnswerIsLookedUp(t *testing.T) {
-	r := newRig(t, "")
-	r.fault(fault.Fault{Method: "POST /incidents", Effect: fault.DoneNotAnswered, Times: 1})
-	_, err := r.Post(t.Context(), "PSAPPRV", pending())
-	wantKind(t, err, outbound.Unclear)
-	in := r.api.Incidents("PSAPPRV")[0]
-
-	t.Run("while it is open", func(t *testing.T) {
-		if m, found, err := r.Find(t.Context(), "PSAPPRV", pending()); err != nil || !found || m.ID != in.ID {
-			t.Errorf("found %v %v, %v", m, found, err)
-		}
-	})
-	t.Run("after somebody resolved it", func(t *testing.T) {
-		if err := r.api.ResolveByHand(in.ID, "PUALICE"); err != nil {
+// TestWhatPagerDutyDoesNotTakeIsToldPlainly: the plain form drops all that people
+// wrote and all that the config adds.
+func TestWhatPagerDutyDoesNotTakeIsToldPlainly(t *testing.T) {
+	r := newRig(t, "urgency = \"high\"\npriority = \"P1\"")
+	for _, code := range []string{"2001", "2014"} {
+		v := pending()
+		v.ID = code
+		r.fault(fault.Fault{Method: opCreate, Effect: fault.Refuse, Code: code, Times: 1})
+		m, err := r.tell(t.Context(), "PSAPPRV", v)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if m, found, err := r.Find(t.Context(), "PSAPPRV", pending()); err != nil || !found || m.ID != in.ID {
-			t.Errorf("found %v %v, %v", m, found, err)
+		in := r.incident(t, m)
+		if in.Title != "Access request" || in.Priority != "" || strings.Contains(in.Details, "dana") || strings.Contains(in.Details, "backup") ||
+			!strings.Contains(in.Details, "ID: "+code) || in.Key != key(code) {
+			t.Errorf("%+v", in)
 		}
-	})
-	t.Run("not on another service", func(t *testing.T) {
-		if m, found, err := r.Find(t.Context(), "PSPAYMT", pending()); err != nil || found {
-			t.Errorf("found %v %v, %v", m, found, err)
+		r.fault(fault.Fault{Method: opNote, Effect: fault.Refuse, Code: "2001", Times: 1})
+		v = ended(message.Pending)
+		v.ID = code
+		if err := r.below(t.Context(), m, firstReview, v); err != nil {
+			t.Fatal(err)
 		}
-	})
-	t.Run("not where it may not be looked up", func(t *testing.T) {
-		r.fault(fault.Fault{Method: "GET /incidents", Effect: fault.Refuse, Code: "2010", Times: 1})
-		if _, found, err := r.Find(t.Context(), "PSAPPRV", pending()); err != nil || found {
-			t.Errorf("found %v, %v", found, err)
+		if got := contents(r.incident(t, m)); !slices.Equal(got, []string{"Review on 04 Mar 26 05:07 UTC: APPROVED"}) {
+			t.Errorf("noted %q", got)
 		}
-	})
-}
-
-func TestFindPrefersTheOpenIncidentAmongThoseOfAllTime(t *testing.T) {
-	now := time.Now()
-	r := newRigWith(t, "", pagerdutyapi.Options{Now: func() time.Time { return now }}, nil)
-	old := r.posted(t)
-	if err := r.api.ResolveByHand(old.ID, "PUALICE"); err != nil {
-		t.Fatal(err)
+		if got := r.found(t, m, firstReview, v); len(got) != 1 {
+			t.Errorf("found %q", got)
+		}
 	}
-	now = now.AddDate(0, 3, 0)
-	if m, found, err := r.Find(t.Context(), "PSAPPRV", pending()); !found || m != old || err != nil {
-		t.Errorf("after three months: %v %v, %v", m, found, err)
-	}
-	open := r.posted(t)
-	if m, found, err := r.Find(t.Context(), "PSAPPRV", pending()); !found || m != open || err != nil {
-		t.Errorf("with an open one: %v %v, %v; want %v", m, found, err, open)
-	}
-}
-
-func TestAnAnswerWithoutAnIncidentIsNoIncident(t *testing.T) {
-	for name, body := range map[string]string{
-		"no id": `{"incident":{}}`, "nothing": `{}`, "null": `null`, "empty": ``, "no JSON": `<html>`,
-		"details that the library cannot read": `{"incident":{"id":"Q1","body":{"type":"incident_body","details":{"a":1}}}}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRigWith(t, "", pagerdutyapi.Options{}, answering{201, body})
-			m, err := r.Post(t.Context(), "PSAPPRV", pending())
-			wantKind(t, err, outbound.Unclear)
-			if m.ID != "" {
-				t.Errorf("posted %v", m)
-			}
-		})
-	}
-}
-
-// answering is a transport that gives the same answer to each call.
-type answering struct {
-	status int
-	body   string
-}
-
-func (a answering) RoundTrip(req *http.Request) (*http.Response, error) {
-	return &http.Response{
-		StatusCode: a.status, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
-		Body: io.NopCloser(bytes.NewBufferString(a.body)),
-	}, nil
+	r.fault(fault.Fault{Method: opCreate, Effect: fault.Refuse, Code: "2001", Times: 2})
+	_, err := r.tell(t.Context(), "PSPAYMT", pending())
+	wantRefusal(t, err, outbound.OneCall)
 }
 
 func TestReviewsBecomeNotes(t *testing.T) {
 	r := newRig(t, "")
 	m, v := r.posted(t), ended(message.Pending)
-	if found, err := r.FindReply(t.Context(), m, v, 0); found || err != nil {
-		t.Errorf("found before it was written: %v, %v", found, err)
+	if got := r.found(t, m, firstReview, v); len(got) > 0 {
+		t.Errorf("found before it was written: %q", got)
 	}
-	if err := r.Reply(t.Context(), m, v, 0); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if err := r.below(t.Context(), m, firstReview, v); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if found, err := r.FindReply(t.Context(), m, v, 0); !found || err != nil {
-		t.Errorf("not found after it was written: %v, %v", found, err)
+	in := r.incident(t, m)
+	if got := r.found(t, m, firstReview, v); !slices.Equal(got, []string{in.Notes[0].ID, in.Notes[1].ID}) {
+		t.Errorf("found %q of %+v", got, in.Notes)
 	}
-	want := []string{"Review by erin on 04 Mar 26 05:07 UTC: APPROVED\nReason:\n> fine with me"}
-	if got := contents(r.incident(t, m)); !slices.Equal(got, want) {
+	want := "Review by erin on 04 Mar 26 05:07 UTC: APPROVED\nReason:\n> fine with me"
+	if got := contents(in); got[0] != want {
 		t.Errorf("notes %q, want %q", got, want)
-	}
-	if err := r.Reply(t.Context(), m, message.View{Reviews: make([]message.Review, 1)}, 0); err != nil {
-		t.Error(err)
-	}
-	if n := len(r.incident(t, m).Notes); n != 1 {
-		t.Errorf("a review that is not known was told; %d notes", n)
 	}
 }
 
-func TestEachEndResolvesWithANote(t *testing.T) {
+// TestWhatIsNotKnownOfAReviewIsNotTold: the reviews of a request that is gone are
+// known by their number alone.
+func TestWhatIsNotKnownOfAReviewIsNotTold(t *testing.T) {
+	r := newRig(t, "")
+	m, v := r.posted(t), pending()
+	v.Reviews = make([]message.Review, 1)
+	before := len(r.api.Requests())
+	for _, i := range []int{0, 1, 7, -1} {
+		e := integration.Effect{Kind: integration.Review, Index: i}
+		if err := r.below(t.Context(), m, e, v); err != nil {
+			t.Error(err)
+		}
+		if got := r.found(t, m, e, v); len(got) > 0 {
+			t.Errorf("found %q", got)
+		}
+	}
+	if n := len(r.api.Requests()) - before; n != 0 {
+		t.Errorf("%d calls were made", n)
+	}
+	notice := integration.Effect{Kind: integration.Notice}
+	if got := r.found(t, m, notice, v); len(got) > 0 || r.Tells(notice.Kind) {
+		t.Errorf("found %q", got)
+	}
+	wantRefusal(t, r.below(t.Context(), m, notice, v), outbound.OneCall)
+}
+
+func TestEachEndResolvesAndThenHasANote(t *testing.T) {
 	for status, want := range map[message.Status]string{
 		message.Approved: "Access request approved\nReason:\n> as agreed",
 		message.Denied:   "Access request denied\nReason:\n> as agreed",
@@ -187,53 +108,43 @@ func TestEachEndResolvesWithANote(t *testing.T) {
 			r := newRig(t, "")
 			m, v := r.posted(t), ended(status)
 			v.AccessList = "On-call engineers"
-			if err := r.Edit(t.Context(), m, v); err != nil {
+			// Notes that fail hold nobody on call (B13).
+			r.fault(fault.Fault{Method: opNote, Effect: fault.Status, HTTPStatus: 503, Times: 1})
+			if err := r.Show(t.Context(), m, v); err != nil {
 				t.Fatal(err)
 			}
-			in := r.incident(t, m)
-			if in.Open() || in.ResolvedBy != "PUBOT01" || !slices.Equal(contents(in), []string{want}) {
-				t.Errorf("got %s by %s with %q", in.Status, in.ResolvedBy, contents(in))
+			if in := r.incident(t, m); in.Open() || in.ResolvedBy != "PUBOT01" {
+				t.Errorf("%s by %s", in.Status, in.ResolvedBy)
+			}
+			wantKind(t, r.below(t.Context(), m, end(v), v), outbound.Unclear)
+			if got := r.found(t, m, end(v), v); len(got) > 0 {
+				t.Errorf("found %q", got)
+			}
+			if err := r.below(t.Context(), m, end(v), v); err != nil {
+				t.Fatal(err)
+			}
+			if got := contents(r.incident(t, m)); !slices.Equal(got, []string{want}) {
+				t.Errorf("noted %q", got)
+			}
+			// The reason is not known any more once the request is gone.
+			if got := r.found(t, m, end(v), message.View{ID: v.ID, Status: message.Expired}); len(got) != 1 {
+				t.Errorf("found %q", got)
+			}
+			for _, other := range []message.Status{message.Pending, message.Approved, message.Denied, message.Promoted, message.Expired} {
+				if got := r.found(t, m, integration.Outcome(integration.End, other), v); other != status && len(got) > 0 {
+					t.Errorf("%s: found %q", other, got)
+				}
 			}
 		})
 	}
 }
 
-func TestAPendingRequestNeedsNoEdit(t *testing.T) {
+func TestAPendingRequestIsShownAsItIs(t *testing.T) {
 	r := newRig(t, "")
 	m := r.posted(t)
 	before := len(r.api.Requests())
-	if err := r.Edit(t.Context(), m, ended(message.Pending)); err != nil || len(r.api.Requests()) != before {
+	if err := r.Show(t.Context(), m, ended(message.Pending)); err != nil || len(r.api.Requests()) != before {
 		t.Errorf("calls were made: %v", err)
-	}
-}
-
-func TestAResolutionThatIsTriedAgainWritesItsNoteOnce(t *testing.T) {
-	for name, f := range map[string]fault.Fault{
-		"the status change failed":         {Method: "PUT /incidents", Effect: fault.Status},
-		"its answer was lost":              {Method: "PUT /incidents", Effect: fault.DoneNotAnswered},
-		"the note's answer was lost":       {Method: "POST /incidents/{id}/notes", Effect: fault.DoneNotAnswered},
-		"the note failed":                  {Method: "POST /incidents/{id}/notes", Effect: fault.Status},
-		"the notes could not be read":      {Method: "GET /incidents/{id}/notes", Effect: fault.Status},
-		"the incident changed meanwhile":   {Method: "PUT /incidents", Effect: fault.Refuse, Code: "1005"},
-		"the rate limit stood in the way":  {Method: "PUT /incidents", Effect: fault.RateLimit, RetryAfterMS: 1},
-		"the key was refused for a moment": {Method: "PUT /incidents", Effect: fault.Refuse, Code: "2006"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "")
-			m := r.posted(t)
-			f.Times = 1
-			r.fault(f)
-			if err := r.Edit(t.Context(), m, ended(message.Denied)); err == nil {
-				t.Error("the failure was not told")
-			}
-			r.later(t)
-			if err := r.Edit(t.Context(), m, ended(message.Denied)); err != nil {
-				t.Fatal(err)
-			}
-			if in := r.incident(t, m); in.Open() || len(in.Notes) != 1 {
-				t.Errorf("%s with the notes %q", in.Status, contents(in))
-			}
-		})
 	}
 }
 
@@ -243,68 +154,55 @@ func TestAlreadyResolvedIsSuccess(t *testing.T) {
 	if err := r.api.ResolveByHand(m.ID, "PUALICE"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Edit(t.Context(), m, ended(message.Approved)); err != nil {
+	if err := r.Show(t.Context(), m, ended(message.Approved)); err != nil {
 		t.Error(err)
 	}
-	if in := r.incident(t, m); len(in.Notes) != 1 || in.ResolvedBy != "PUALICE" {
+	if in := r.incident(t, m); in.ResolvedBy != "PUALICE" {
 		t.Errorf("%+v", in)
 	}
 	for _, code := range []string{"1001", "1019", "2018"} {
-		r.fault(fault.Fault{Method: "PUT /incidents", Effect: fault.Refuse, Code: code, Times: 1})
-		if err := r.Edit(t.Context(), m, ended(message.Approved)); err != nil {
+		r.fault(fault.Fault{Method: opResolve, Effect: fault.Refuse, Code: code, Times: 1})
+		if err := r.Show(t.Context(), m, ended(message.Approved)); err != nil {
 			t.Errorf("code %s: %v", code, err)
 		}
 	}
 }
 
-func TestAnUnwantedNoteDoesNotKeepTheIncidentOpen(t *testing.T) {
-	r := newRig(t, "")
-	m := r.posted(t)
-	r.fault(fault.Fault{Method: "POST /incidents/{id}/notes", Effect: fault.Refuse, Code: "2001"})
-	if err := r.Edit(t.Context(), m, ended(message.Denied)); err != nil {
-		t.Fatal(err)
-	}
-	if r.incident(t, m).Open() {
-		t.Error("the incident is open")
-	}
-}
-
 func TestALostIncidentIsGone(t *testing.T) {
 	r := newRig(t, "")
-	m := r.posted(t)
+	m, v := r.posted(t), ended(message.Denied)
 	if err := r.api.DeleteIncident(m.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, r.Edit(t.Context(), m, ended(message.Denied)), outbound.Gone)
-	wantKind(t, r.Reply(t.Context(), m, ended(message.Pending), 0), outbound.Gone)
-}
-
-func TestARequestThatEndedUnseenPagesNobody(t *testing.T) {
-	r := newRig(t, `urgency = "high"`)
-	m, err := r.Post(t.Context(), "PSAPPRV", ended(message.Approved))
-	if err != nil {
-		t.Fatal(err)
-	}
-	in := r.incident(t, m)
-	if in.Open() || in.Urgency != "low" || len(in.Notes) != 1 {
-		t.Errorf("%+v", in)
+	for _, r := range []*rig{r, r.another(t)} {
+		wantKind(t, r.Show(t.Context(), m, v), outbound.Gone)
+		wantKind(t, r.below(t.Context(), m, firstReview, v), outbound.Gone)
+		wantKind(t, r.below(t.Context(), m, end(v), v), outbound.Gone)
+		if got := r.found(t, m, firstReview, v); len(got) > 0 {
+			t.Errorf("found %q", got)
+		}
 	}
 }
 
-func TestARequestThatEndedUnseenIsResolvedByTheNextTryAtLast(t *testing.T) {
+// TestGoneIsOnlyWhatPagerDutySaysIsGone: a gateway's 404 opens no second incident.
+func TestGoneIsOnlyWhatPagerDutySaysIsGone(t *testing.T) {
 	r := newRig(t, "")
-	r.fault(fault.Fault{Method: "PUT /incidents", Effect: fault.Status, Times: 1})
-	_, err := r.Post(t.Context(), "PSAPPRV", ended(message.Approved))
-	wantKind(t, err, outbound.Unclear)
-	m, found, err := r.Find(t.Context(), "PSAPPRV", ended(message.Approved))
-	if err != nil || !found {
-		t.Fatalf("found %v, %v", found, err)
-	}
-	if err := r.Edit(t.Context(), m, ended(message.Approved)); err != nil {
-		t.Fatal(err)
-	}
-	if in := r.incident(t, m); in.Open() || len(in.Notes) != 1 || len(r.api.Incidents("")) != 1 {
-		t.Errorf("%+v", in)
+	m, v := r.posted(t), ended(message.Denied)
+	for op, call := range map[string]func(*rig) error{
+		opResolve:  func(r *rig) error { return r.Show(t.Context(), m, v) },
+		opNote:     func(r *rig) error { return r.below(t.Context(), m, end(v), v) },
+		opIncident: func(r *rig) error { return r.another(t).Show(t.Context(), m, v) },
+		opNotes: func(r *rig) error {
+			_, err := r.Find(t.Context(), integration.Place{Message: m}, end(v), v)
+			return err
+		},
+	} {
+		r.fault(fault.Fault{Method: op, Effect: fault.Status, HTTPStatus: 404, Times: 1})
+		want := outbound.Unclear
+		if reads(op) {
+			want = outbound.Retry
+		}
+		wantKind(t, call(r), want)
 	}
 }
 
@@ -319,11 +217,8 @@ func TestServicesAreFoundByName(t *testing.T) {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
-	if n := r.api.Calls("GET /services"); n != 3 {
-		t.Errorf("%d calls for three pages, once", n)
-	}
 	_, err := r.Resolve(t.Context(), "edge")
-	wantKind(t, err, outbound.Permanent)
+	wantRefusal(t, err, outbound.ThePlace)
 	if !strings.Contains(err.Error(), `PagerDuty has no service "edge"`) {
 		t.Errorf("got %v", err)
 	}
@@ -341,17 +236,15 @@ func TestTheExactSpellingOfAServiceWins(t *testing.T) {
 func TestEndlessPagesEnd(t *testing.T) {
 	t.Run("empty pages that promise more", func(t *testing.T) {
 		r := newRigWith(t, "", pagerdutyapi.Options{}, answering{200, `{"oncalls":[],"users":[],"services":[],"incidents":[],"more":true}`})
-		if list, err := r.Shifts(t.Context(), "P", []string{"E"}); err != nil || len(list) != 0 {
-			t.Errorf("%v, %v", list, err)
-		}
-		if _, ok, err := r.Service(t.Context(), "x"); ok || err != nil {
-			t.Errorf("%v, %v", ok, err)
-		}
+		_, err := r.Shifts(t.Context(), "P", []string{"E"})
+		wantKind(t, err, outbound.Retry)
+		_, err = r.Find(t.Context(), integration.Place{Address: "S"}, announcement, pending())
+		wantKind(t, err, outbound.Retry)
 	})
 	t.Run("full pages that promise more", func(t *testing.T) {
 		r := newRigWith(t, "", pagerdutyapi.Options{}, answering{200, `{"users":[` + strings.Repeat(`{"id":"A"},`, 99) + `{"id":"A"}],"more":true}`})
 		_, err := r.People(t.Context(), "a@example.com")
-		wantKind(t, err, outbound.Permanent)
+		wantRefusal(t, err, outbound.OneCall)
 	})
 }
 
@@ -384,7 +277,7 @@ func TestTheKeyIsReadAtEachCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.api.RevokeKey(pagerdutyapi.DefaultKey)
-	wantKind(t, r.Check(t.Context()), outbound.Credentials)
+	wantRefusal(t, r.Check(t.Context()), outbound.TheToken)
 	r.api.PutKey(pagerdutyapi.Key{Token: "another, longer key"})
 	write("another, longer key")
 	if err := r.Check(t.Context()); err != nil {
@@ -425,13 +318,5 @@ func TestInspect(t *testing.T) {
 				keepsSecrets(t, got[i])
 			}
 		})
-	}
-}
-
-func TestHostilePathsStayInTheirPlace(t *testing.T) {
-	r := newRig(t, "")
-	for _, id := range []string{"../incidents", "a/b", "a?b=c", "a#b", "%2e%2e", " "} {
-		err := r.Reply(t.Context(), plugindata.Message{Channel: "PSAPPRV", ID: id}, ended(message.Pending), 0)
-		wantKind(t, err, outbound.Gone)
 	}
 }

@@ -2,6 +2,7 @@ package pagerduty
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
@@ -50,6 +52,7 @@ func load(t testing.TB, text string) (*Config, config.Report, error) {
 type rig struct {
 	*service
 	parts  plugin.Parts
+	oncall *onCall
 	api    *pagerdutyapi.Server
 	traits map[string][]string
 	denied error // of the traits
@@ -80,7 +83,7 @@ func newRigWith(t testing.TB, extra string, opts pagerdutyapi.Options, base http
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.service = r.parts.Service.(*service)
+	r.service, r.oncall = r.parts.Service.(*service), r.parts.Deciders[0].(*onCall)
 	t.Cleanup(func() {
 		transport.CloseIdle()
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
@@ -149,11 +152,53 @@ func ended(s message.Status) message.View {
 // posted opens the incident of the pending request.
 func (r *rig) posted(t testing.TB) plugindata.Message {
 	t.Helper()
-	m, err := r.Post(t.Context(), "PSAPPRV", pending())
+	m, err := r.tell(t.Context(), "PSAPPRV", pending())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// tell announces a request on a service.
+func (r *rig) tell(ctx context.Context, service string, v message.View) (plugindata.Message, error) {
+	return r.Tell(ctx, integration.Place{Address: service}, announcement, v)
+}
+
+// below tells an effect below an incident.
+func (r *rig) below(ctx context.Context, m plugindata.Message, e integration.Effect, v message.View) error {
+	_, err := r.Tell(ctx, integration.Place{Address: m.Channel, Message: m}, e, v)
+	return err
+}
+
+// found lists the ids of what Find finds.
+func (r *rig) found(t testing.TB, m plugindata.Message, e integration.Effect, v message.View) []string {
+	t.Helper()
+	list, err := r.Find(t.Context(), integration.Place{Address: m.Channel, Message: m}, e, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, m := range list {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+var (
+	announcement = integration.Effect{Kind: integration.Announce}
+	firstReview  = integration.Effect{Kind: integration.Review}
+)
+
+// end is the effect that tells the end of a request.
+func end(v message.View) integration.Effect { return integration.Outcome(integration.End, v.Status) }
+
+// another is the integration as a second process has it, which remembers nothing.
+func (r *rig) another(t testing.TB) *rig {
+	t.Helper()
+	other := *r
+	fresh := newService(r.Section, plugin.Deps{Log: r.log, Transport: r.transport})
+	other.service, other.oncall = fresh, newOnCall(fresh, r.oncall.traits)
+	return &other
 }
 
 func (r *rig) incident(t testing.TB, m plugindata.Message) pagerdutyapi.Incident {
@@ -172,6 +217,17 @@ func contents(in pagerdutyapi.Incident) []string {
 		list = append(list, n.Content)
 	}
 	return list
+}
+
+// wantRefusal fails unless the error is a refusal that reaches so far, and says
+// what to do about it.
+func wantRefusal(t testing.TB, err error, scope outbound.Scope) {
+	t.Helper()
+	wantKind(t, err, outbound.Refused)
+	var e *outbound.Error
+	if errors.As(err, &e) && (e.Scope != scope || e.Hint == "") {
+		t.Errorf("scope %d, want %d, hint %q: %v", e.Scope, scope, e.Hint, err)
+	}
 }
 
 // wantKind fails unless the error is of the kind and keeps the key secret.

@@ -1,10 +1,15 @@
 package slack
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -13,125 +18,178 @@ import (
 	"teleport-plugins/lib/outbound"
 )
 
-// client makes calls with the token as it is at the time of the call, so that
-// a token can be replaced under a running plugin.
+// client makes calls with slack-go and sorts what came of them. It is the HTTP
+// client of slack-go as well, see Do.
 type client struct {
+	api       *slack.Client // it has no token, which Do adds
 	token     config.Secret
-	api       string
-	transport *outbound.Transport
 	http      *http.Client
+	transport *outbound.Transport
+
+	mu   sync.Mutex
+	self identity
 }
 
-// do makes one call through the vendor's library and sorts its error.
-func (c *client) do(ctx context.Context, method, target string, fn func(ctx context.Context, api *slack.Client) error) error {
-	token, err := c.token.Read()
-	if err != nil {
-		return &outbound.Error{Kind: outbound.Credentials, Op: method, Err: err}
-	}
-	ctx, call := outbound.Begin(ctx, method, target)
-	err = fn(ctx, slack.New(token, slack.OptionHTTPClient(c.http), slack.OptionAPIURL(c.api)))
-	if err == nil {
-		return nil
-	}
-	return c.sort(call, method, target, err)
+// identity is who we are at Slack; zero as long as that is not known.
+type identity struct {
+	bot, user string   // ids; a token that is no bot's has no bot
+	scopes    []string // of the token
 }
 
-// errNoAnswer stands for an answer that says neither yes nor no: Slack's library
-// takes {"ok":false} without a reason for success.
-var errNoAnswer = errors.New("the answer says neither yes nor no")
-
-// answered is nil if the answer holds what a success must hold.
-func answered(ok bool) error {
-	if ok {
-		return nil
-	}
-	return errNoAnswer
+// me is who we are, as far as that is known.
+func (c *client) me() identity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.self
 }
 
 // limitedWithoutTime is how long to wait when Slack says that a rate limit is
 // reached but not for how long; Slack's limits count by the minute.
 const limitedWithoutTime = 30 * time.Second
 
-// sort finds out what can be done about a failed call. Slack answers most
-// failures with status 200 and a code in the body.
-func (c *client) sort(call *outbound.Call, method, target string, err error) error {
+// call makes one call of slack-go. Target is what Slack's rate limit on the method
+// holds for, if that is not the whole workspace. Errors are *outbound.Error.
+func (c *client) call(ctx context.Context, method, target string, do func(context.Context) error) error {
+	ctx, call := outbound.Begin(ctx, method, target)
+	err := do(ctx)
+	if err == nil {
+		return nil
+	}
 	e := call.Fail(err)
-	var refusal slack.SlackErrorResponse
-	if !errors.As(err, &refusal) {
-		return e
+	if refusal, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
+		e.Code = refusal.Err
+		sortCode(e, method, refusal.Needed)
+		if e.Kind == outbound.Wait && e.After == 0 {
+			e.After = limitedWithoutTime
+			c.transport.Hold(method, target, e.After)
+		}
 	}
-	e.Code = refusal.Err
-	e.Kind, e.Hint = kindOf(refusal.Err)
-	if e.Code == "missing_scope" && refusal.Needed != "" {
-		e.Hint = "add the scope " + refusal.Needed + " to the Slack app and install it again"
+	if e.Kind == outbound.Wait && target != "" {
+		e.Scope = outbound.ThePlace
 	}
-	if e.Kind == outbound.Wait {
-		e.After = limitedWithoutTime
-		c.transport.Hold(method, target, e.After)
+	if e.Kind == outbound.Unclear && !strings.HasPrefix(method, "chat.") {
+		e.Kind = outbound.Retry // it only reads
 	}
 	return e
 }
 
-// kindOf sorts Slack's error codes. Codes that nobody knows count as the
-// recipient's own trouble: the call was understood and refused.
-func kindOf(code string) (kind outbound.Kind, hint string) {
-	switch code {
-	case "ratelimited", "rate_limited":
-		return outbound.Wait, ""
-	case "service_unavailable", "internal_error", "request_timeout", "message_limit_exceeded",
-		"team_added_to_org", "org_login_required", "external_channel_migrating", "streaming_state_conflict", "update_failed":
-		return outbound.Retry, ""
-	case "fatal_error", "":
-		return outbound.Unclear, ""
-	case "message_not_found", "thread_not_found":
-		return outbound.Gone, ""
-	case "not_authed", "invalid_auth", "token_expired", "token_revoked", "account_inactive", "not_allowed_token_type":
-		return outbound.Credentials, "set slack.token to the app's current bot token, which begins with xoxb-"
-	case "two_factor_setup_required", "app_access_restricted", "ekm_access_denied", "accesslimited",
-		"access_denied", "no_permission", "missing_scope", "team_access_not_granted":
-		return outbound.Credentials, "ask an administrator of the Slack workspace to allow the app"
-	case "not_in_channel", "channel_not_found":
-		return outbound.Permanent, "invite the app to the channel with /invite, and check the channel's name or id"
-	case "is_archived", "is_inactive":
-		return outbound.Permanent, "the channel is archived; name another one"
-	case "users_not_found", "user_not_found", "user_disabled", "user_not_visible":
-		return outbound.Permanent, "no active member of the workspace has this address"
-	case "messages_tab_disabled":
-		return outbound.Permanent, "switch on the Messages tab in the App Home settings of the Slack app"
+// errForeign stands for an answer in a form that Slack gives none.
+var errForeign = errors.New("the answer is not one of Slack's")
+
+// whole is the error of a call, and errForeign for a success that does not hold
+// what it must hold.
+func whole(ok bool, err error) error {
+	if err == nil && !ok {
+		return errForeign
 	}
-	if strings.HasPrefix(code, "restricted_action") {
-		return outbound.Permanent, "the workspace's settings do not let the app post there"
-	}
-	return outbound.Permanent, ""
+	return err
 }
 
-// aboutContent reports whether Slack refused what a message says, rather than
-// where it goes.
-func aboutContent(err error) bool {
-	var e *outbound.Error
-	if !errors.As(err, &e) {
-		return false
+// codeOf is Slack's own word for a failure, or empty.
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*outbound.Error](err); ok {
+		return e.Code
 	}
-	for _, prefix := range []string{
-		"no_text", "msg_too_long", "msg_blocks_too_long", "too_many_attachments", "markdown_text_conflict", "block_mismatch",
-		"invalid_blocks", "invalid_metadata", "metadata_too_large", "invalid_arg", "invalid_array_arg",
-	} {
-		if strings.HasPrefix(e.Code, prefix) {
-			return true
-		}
-	}
-	return false
+	return ""
 }
 
-func hasCode(err error, codes ...string) bool {
-	var e *outbound.Error
-	if !errors.As(err, &e) {
-		return false
+// Do carries out a request of slack-go. It adds the token as it is now, so that it
+// can be replaced under a running plugin, and to the header alone. A refusal in
+// Slack's own form has the status 200 for slack-go, which looks at no other.
+func (c *client) Do(req *http.Request) (*http.Response, error) {
+	token, err := c.token.Read()
+	if err != nil {
+		return nil, fmt.Errorf("slack.token: %w", err)
 	}
-	for _, code := range codes {
-		if e.Code == code {
-			return true
+	req.Header.Set("Authorization", "Bearer "+token)
+	if err := dropToken(req); err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	body := resp.Body
+	defer func() { _ = body.Close() }()
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	raw, err = shown(raw, resp.StatusCode, c.me())
+	if err != nil {
+		return nil, err
+	}
+	resp.StatusCode, resp.Body = http.StatusOK, io.NopCloser(bytes.NewReader(raw))
+	return resp, nil
+}
+
+// dropToken takes the argument token out of a form, in which slack-go leaves it
+// empty.
+func dropToken(req *http.Request) error {
+	form := make([]byte, req.ContentLength)
+	if _, err := io.ReadFull(req.Body, form); err != nil {
+		return fmt.Errorf("reading the form: %w", err)
+	}
+	before, after, _ := bytes.Cut(form, []byte("token="))
+	form = bytes.TrimSuffix(append(before, bytes.TrimPrefix(after, []byte("&"))...), []byte("&"))
+	req.ContentLength = int64(len(form))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(form)), nil }
+	req.Body, _ = req.GetBody()
+	return nil
+}
+
+// answer is what is used of Slack's answers.
+type answer struct {
+	OK       *bool           `json:"ok"`
+	Error    string          `json:"error,omitzero"`
+	Needed   string          `json:"needed,omitzero"`
+	TS       string          `json:"ts,omitzero"`
+	Channel  json.RawMessage `json:"channel,omitzero"`
+	Channels json.RawMessage `json:"channels,omitzero"`
+	User     json.RawMessage `json:"user,omitzero"`
+	UserID   string          `json:"user_id,omitzero"`
+	BotID    string          `json:"bot_id,omitzero"`
+	Messages []posted        `json:"messages,omitzero"`
+	HasMore  bool            `json:"has_more,omitzero"`
+	Meta     json.RawMessage `json:"response_metadata,omitzero"`
+}
+
+// posted is what is used of a message.
+type posted struct {
+	TS       string          `json:"ts"`
+	Thread   string          `json:"thread_ts,omitzero"`
+	Bot      string          `json:"bot_id,omitzero"`
+	User     string          `json:"user,omitzero"`
+	Metadata json.RawMessage `json:"metadata,omitzero"`
+	Blocks   json.RawMessage `json:"blocks,omitzero"`
+}
+
+// by reports whether a message comes from our own app.
+func (m *posted) by(self identity) bool {
+	if self.bot != "" {
+		return m.Bot == self.bot
+	}
+	return self.user != "" && m.User == self.user
+}
+
+// shown is the part of an answer that slack-go is shown; the error is errForeign if
+// the answer is none of Slack's. Left out is the echo of what we post, and what
+// others posted: they may post anything, and slack-go reads no page that holds a
+// block which it does not understand.
+func shown(raw []byte, status int, self identity) ([]byte, error) {
+	var a answer
+	switch err := json.Unmarshal(raw, &a); {
+	case err != nil, a.OK == nil, *a.OK && status != http.StatusOK, !*a.OK && a.Error == "":
+		return nil, errForeign
+	}
+	for i := range a.Messages {
+		m := &a.Messages[i]
+		if !m.by(self) {
+			m.Metadata, m.Blocks = nil, nil
+		}
+		if json.Unmarshal(m.Blocks, new(slack.Blocks)) != nil {
+			m.Blocks = nil
 		}
 	}
-	return false
+	return json.Marshal(a)
 }

@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slack-go/slack"
+
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/recipient"
@@ -86,13 +89,15 @@ func (s *Section) Validate(f *config.Faults) {
 
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
-	s := newService(c.Slack, d)
-	for _, names := range c.RoleToRecipients {
-		s.configured = append(s.configured, names...)
+	s := &service{
+		client: client{token: c.Slack.Token, transport: d.Transport, http: d.Transport.Client()},
+		log:    d.Log, note: d.Note, rooms: rooms{turn: make(chan struct{}, 1)}, users: maps.Clone(c.Slack.Users),
+		configured: slices.Concat(slices.Collect(maps.Values(c.RoleToRecipients))...),
 	}
+	s.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.client))
+	s.history = history.New(s.readHistory)
 	slices.Sort(s.configured)
 	s.configured = slices.Compact(s.configured)
-	s.users = maps.Clone(c.Slack.Users)
 	return plugin.Parts{
 		Service: s,
 		Router:  recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person},

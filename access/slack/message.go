@@ -3,7 +3,6 @@ package slack
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,119 +25,56 @@ const (
 	fallbackLimit = 3500
 )
 
-// Our own limits, in characters. They keep a message readable, and are such that
-// all that a message must hold fits into blocksLimit.
-const (
-	// valueLimit is that of one value, quotation and escapes included.
-	valueLimit = 1000
-	// shortLimit is that of a value in a plain text, without escapes.
-	shortLimit = 100
-	// roleLines is how many roles have a line of their own, and listLines how
-	// many access lists.
-	roleLines, listLines = 20, 20
-)
+// Our own limits, which keep a message readable and let all that it must hold fit
+// into blocksLimit: the characters of one value with quotation and escapes, those
+// of a value in a plain text, and how many roles and access lists have a line.
+const valueLimit, shortLimit, roleLines, listLines = 1000, 100, 20, 20
 
-// escape replaces the three characters that have a meaning in Slack's markup.
-func escape(r rune) string {
-	switch r {
-	case '&':
-		return "&amp;"
-	case '<':
-		return "&lt;"
-	case '>':
-		return "&gt;"
-	}
-	return ""
-}
+// escapes are for the characters that have a meaning in Slack's markup.
+var escapes = map[rune]string{'&': "&amp;", '<': "&lt;", '>': "&gt;"}
 
-// content is what is posted: blocks for the eye, text for notifications and
-// screen readers, and metadata by which it is found again.
-type content struct {
-	text   string
-	blocks []slack.Block
-	mark   *slack.SlackMetadata
-}
+// likes replace the characters that make running text bold, struck out or code,
+// for which Slack has no escape. An underscore stays: names are full of them, and
+// nothing of ours is in italics.
+var likes = map[rune]string{'*': "\u2217", '~': "\u223C", '`': "\u02CB"}
 
-// options always gives the blocks, also none: chat.update would keep the old ones.
-func (c content) options() []slack.MsgOption {
-	opts := []slack.MsgOption{slack.MsgOptionText(c.text, false), slack.MsgOptionBlocks(c.blocks...)}
-	if c.mark != nil {
-		opts = append(opts, slack.MsgOptionMetadata(*c.mark))
-	}
-	return opts
-}
-
-// plain is the content reduced to what no limit can refuse.
-func (c content) plain() content { return content{text: c.text, mark: c.mark} }
+func escape(r rune) string       { return escapes[r] }
+func escapeMarkup(r rune) string { return escapes[r] + likes[r] }
 
 // announcement is the message that tells of a request and its state.
 func announcement(v message.View) content {
 	title, status := v.Title(), statusText(v)
 	room := blocksLimit - utf8.RuneCountInString(title) - utf8.RuneCountInString(status)
-	blocks := []slack.Block{section(title)}
-	for _, text := range packed(fieldLines(v, room)) {
-		blocks = append(blocks, section(text))
-	}
-	return content{text: fallback(v), blocks: append(blocks,
-		slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, status, false, true)))}
-}
-
-// section is a paragraph. It is verbatim, so that an address in a user's text
-// does not become a link.
-func section(text string) slack.Block {
-	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, true), nil, nil)
+	blocks := append(sections(title), sections(fieldLines(v, room)...)...)
+	return content{text: fallback(v), blocks: append(blocks, slack.NewContextBlock("", markdown(status)))}
 }
 
 // fieldLines writes the fields, one a line, into the room. The roles that are too
 // many for it are only counted: the reason and the link, which follow, matter
 // more.
 func fieldLines(v message.View, room int) []string {
-	var before, roles, after []string
-	for _, f := range message.Fields(v) {
-		text := fieldText(f)
-		room -= utf8.RuneCountInString(text) + 1
-		switch {
-		case f.Also != nil:
-			roles = append(roles, text)
-		case len(roles) == 0:
-			before = append(before, text)
-		default:
-			after = append(after, text)
+	fields := message.Fields(v)
+	for most := roleLines; ; most-- {
+		var lines []string
+		roles := 0
+		for _, f := range fields {
+			if f.Key == message.FieldRole {
+				roles++
+			}
+			switch {
+			case f.Key != message.FieldRole || roles <= most:
+				lines = append(lines, fieldText(f))
+			case roles == most+1:
+				lines = append(lines, andMore(len(v.Roles)-most))
+			}
+		}
+		if most == 0 || utf8.RuneCountInString(strings.Join(lines, "\n")) < room {
+			return lines
 		}
 	}
-	more := 0
-	for room < 0 && len(roles) > 0 || len(roles) > roleLines {
-		last := len(roles) - 1
-		room += utf8.RuneCountInString(roles[last]) + 1
-		roles = roles[:last]
-		if more++; more == 1 {
-			room -= len(andMore(len(v.Roles))) + 1
-		}
-	}
-	if more > 0 {
-		roles = append(roles, andMore(more))
-	}
-	return slices.Concat(before, roles, after)
 }
 
 func andMore(n int) string { return fmt.Sprintf("… and %d more", n) }
-
-// packed joins lines into as few texts as the limit of a text allows. No line is
-// longer than a text.
-func packed(lines []string) []string {
-	var texts []string
-	size := 0 // of the last text
-	for _, line := range lines {
-		n := utf8.RuneCountInString(line) + 1
-		if last := len(texts) - 1; last >= 0 && size+n <= textLimit {
-			texts[last] += "\n" + line
-			size += n
-			continue
-		}
-		texts, size = append(texts, line), n
-	}
-	return texts
-}
 
 func fieldText(f message.Field) string {
 	text := "*" + f.Label + "*: "
@@ -146,7 +82,7 @@ func fieldText(f message.Field) string {
 	case message.Code:
 		text += code(f.Text)
 	case message.Block:
-		text += block(f.Text)
+		text += fenced(f.Text)
 	case message.Address:
 		text += address(f.Text)
 	case message.Moment:
@@ -160,25 +96,28 @@ func fieldText(f message.Field) string {
 	return text
 }
 
-// code, block and line are user text as it stands in a message.
-func code(s string) string  { return fitted(s, message.InlineLimit, message.CodeText) }
-func block(s string) string { return fitted(s, message.ReasonLimit, message.BlockText) }
+// code, fenced and line are user text as it stands in a message.
+func code(s string) string   { return fitted(s, message.InlineLimit, message.CodeText, escape) }
+func fenced(s string) string { return fitted(s, message.ReasonLimit, message.BlockText, escape) }
 
-// line keeps a text on one line, where it cannot pass for another field.
-func line(s string) string { return fitted(oneLine(s), message.InlineLimit, message.Text) }
+// line keeps a text on one line and without markup, so that it cannot pass for
+// another field.
+func line(s string) string {
+	return fitted(oneLine(s), message.InlineLimit, message.Text, escapeMarkup)
+}
 
 // short is line for a text of few words.
-func short(s string) string { return message.Text(oneLine(s), shortLimit, escape) }
+func short(s string) string { return message.Text(oneLine(s), shortLimit, escapeMarkup) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // fitted writes at most limit characters of a text, and fewer where their
 // escapes would take more room than a value may have.
-func fitted(s string, limit int, write func(string, int, message.Escape) string) string {
-	out := write(s, limit, escape)
+func fitted(s string, limit int, write func(string, int, message.Escape) string, esc message.Escape) string {
+	out := write(s, limit, esc)
 	for utf8.RuneCountInString(out) > valueLimit {
 		limit /= 2
-		out = write(s, limit, escape)
+		out = write(s, limit, esc)
 	}
 	return out
 }
@@ -216,7 +155,7 @@ func statusText(v message.View) string {
 		text += "\n*Access list*: " + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
-		text += "\n*Resolution reason*: " + block(v.ResolveReason)
+		text += "\n*Resolution reason*: " + fenced(v.ResolveReason)
 	}
 	return text
 }
@@ -258,17 +197,17 @@ func reviewReply(v message.View, review int) content {
 	}
 	text += ".\n*Decision*: " + stateText(r.State)
 	if r.Reason != "" {
-		text += "\n*Reason*: " + block(r.Reason)
+		text += "\n*Reason*: " + fenced(r.Reason)
 	}
 	return content{
 		text:   fmt.Sprintf("%s reviewed the request: %s", somebody(short(r.Author)), stateText(r.State)),
-		blocks: []slack.Block{section(text)},
+		blocks: sections(text),
 	}
 }
 
 // stateReply tells the state in the thread of a message that cannot be changed.
 func stateReply(v message.View) content {
-	return content{text: fallback(v), blocks: []slack.Block{section(statusText(v))}}
+	return content{text: fallback(v), blocks: sections(statusText(v))}
 }
 
 // notice tells the requester how the request ended, and what to do with it.
@@ -279,17 +218,13 @@ func notice(v message.View) content {
 		"*ID*: " + code(v.ID),
 	}
 	if v.ResolveReason != "" {
-		lines = append(lines, "*Reason*: "+block(v.ResolveReason))
+		lines = append(lines, "*Reason*: "+fenced(v.ResolveReason))
 	}
 	if v.Status == message.Approved {
 		lines = append(lines, usage(v)...)
 	}
 	plain := fmt.Sprintf("Your request for %s %s.", what(v, short), strings.ReplaceAll(state, "*", ""))
-	c := content{text: plain}
-	for _, text := range packed(lines) {
-		c.blocks = append(c.blocks, section(text))
-	}
-	return c
+	return content{text: plain, blocks: sections(lines...)}
 }
 
 // usage says how to use the access that a request gave, and for how long.
@@ -306,20 +241,15 @@ func usage(v message.View) []string {
 
 // outcome says in words how a request ended.
 func outcome(v message.View) string {
-	switch v.Status {
-	case message.Approved:
-		return "was *approved*"
-	case message.Denied:
-		return "was *denied*"
-	case message.Expired:
-		return "has *expired*"
-	case message.Promoted:
-		if v.AccessList != "" {
-			return "was *promoted* to the access list " + short(v.AccessList)
-		}
-		return "was *promoted* to an access list"
+	list := "an access list"
+	if v.AccessList != "" {
+		list = "the access list " + short(v.AccessList)
 	}
-	return "is now *" + message.Text(string(v.Status), 40, escape) + "*"
+	said := map[message.Status]string{
+		message.Approved: "was *approved*", message.Denied: "was *denied*", message.Expired: "has *expired*",
+		message.Promoted: "was *promoted* to " + list,
+	}
+	return cmp.Or(said[v.Status], "is now *"+message.Text(string(v.Status), 40, escape)+"*")
 }
 
 // reminder tells an owner of the access lists that are to be reviewed.
@@ -344,9 +274,5 @@ func reminder(r remind.Reminder) content {
 	if all != "" {
 		lines = append(lines, all)
 	}
-	c := content{text: r.Title() + "."}
-	for _, text := range packed(lines) {
-		c.blocks = append(c.blocks, section(text))
-	}
-	return c
+	return content{text: r.Title() + ".", blocks: sections(lines...)}
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
@@ -111,10 +112,43 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// post announces a request in a channel and gives the message.
+// The effects, as the engine asks for them.
+
+func reviewOf(i int) integration.Effect {
+	return integration.Effect{Kind: integration.Review, Index: i}
+}
+
+func announceAt(ctx context.Context, s *service, address string, v message.View) (plugindata.Message, error) {
+	return s.Tell(ctx, integration.Place{Address: address}, announce, v)
+}
+
+func reply(ctx context.Context, s *service, m plugindata.Message, v message.View, review int) error {
+	_, err := s.Tell(ctx, integration.Place{Message: m}, reviewOf(review), v)
+	return err
+}
+
+func end(ctx context.Context, s *service, m plugindata.Message, v message.View) error {
+	_, err := s.Tell(ctx, integration.Place{Message: m}, integration.Outcome(integration.End, v.Status), v)
+	return err
+}
+
+func tellRequester(ctx context.Context, s *service, address string, v message.View) error {
+	_, err := s.Tell(ctx, integration.Place{Address: address}, integration.Outcome(integration.Notice, v.Status), v)
+	return err
+}
+
+func findAt(ctx context.Context, s *service, address string, v message.View) ([]plugindata.Message, error) {
+	return s.Find(ctx, integration.Place{Address: address}, announce, v)
+}
+
+func findReply(ctx context.Context, s *service, m plugindata.Message, v message.View, review int) ([]plugindata.Message, error) {
+	return s.Find(ctx, integration.Place{Address: m.Channel, Message: m}, reviewOf(review), v)
+}
+
+// announce announces a request in a channel and gives the message.
 func (w *workspace) announce(v message.View) plugindata.Message {
 	w.t.Helper()
-	m, err := w.Post(w.t.(*testing.T).Context(), general, v)
+	m, err := announceAt(w.t.(*testing.T).Context(), w.service, general, v)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -149,6 +183,17 @@ func wantKind(t testing.TB, err error, want outbound.Kind) *outbound.Error {
 	}
 	if strings.Contains(err.Error(), slackapi.DefaultToken) {
 		t.Fatalf("the error shows the token: %v", err)
+	}
+	return e
+}
+
+// wantRefused fails the test unless the error is a refusal that reaches as far as
+// is said, and that says what a person can do about it.
+func wantRefused(t testing.TB, err error, want outbound.Scope) *outbound.Error {
+	t.Helper()
+	e := wantKind(t, err, outbound.Refused)
+	if e.Scope != want || e.Hint == "" {
+		t.Errorf("%v: the scope is %d, want %d; the hint is %q", err, e.Scope, want, e.Hint)
 	}
 	return e
 }

@@ -106,7 +106,7 @@ func logged(call *ast.CallExpr) (text string, ok bool) {
 	case *ast.SelectorExpr:
 		logger = x.Sel.Name
 	}
-	return sentence(call.Args[0]), slices.Contains([]string{"log", "Log", "folded", "Logger"}, logger)
+	return sentence(call.Args[0]), slices.Contains([]string{"log", "Log", "digest", "Logger"}, logger)
 }
 
 // parts are the pieces of a sentence between its gaps that are long enough to tell

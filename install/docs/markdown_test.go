@@ -226,3 +226,36 @@ func TestBlocksAndTablesAreFound(t *testing.T) {
 		t.Errorf("prose: %q", p.prose())
 	}
 }
+
+var (
+	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w+)`")
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Z]\w+)\(`)
+)
+
+func TestTestsThatAreNamedExist(t *testing.T) {
+	exist := make(map[string]bool)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range testFunc.FindAllStringSubmatch(string(text), -1) {
+			exist[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, p := range pages(t) {
+		for _, m := range testName.FindAllStringSubmatch(p.prose(), -1) {
+			if named++; !exist[m[1]] {
+				t.Errorf("%s names %s, which does not exist", p.path, m[1])
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("only %d tests are named", named)
+	}
+}

@@ -99,17 +99,16 @@ func fields(of any) (names []string) {
 
 func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 	text := read(t, "install/REFERENCE.md").section(t, "## Records in the cluster")
-	record := plugindata.Record{
-		Known: plugindata.Known{
+	var keys []string
+	for _, codec := range []plugindata.Codec{plugindata.Messages{}, pagerduty.Codec{}} {
+		record := plugindata.New(codec)
+		record.Known = plugindata.Known{
 			User: "u", Roles: []string{"r"}, Resources: []string{"/c/node/n"}, Reason: "r", Created: time.Unix(1, 0),
 			Logins: map[string][]string{"r": {"l"}}, Annotations: map[string][]string{"a": {"v"}}, SuggestedReviewers: []string{"s"},
 			ReviewsCount: 1, Resolution: message.Approved, ResolveReason: "r", Messages: []plugindata.Message{{Channel: "c", ID: "i"}},
-		},
-		Claim: plugindata.Claim{Owner: "o", Generation: 1}, Progress: plugindata.Progress{Request: 1},
-	}
-	var keys []string
-	for _, codec := range []plugindata.Codec{plugindata.Messages{}, pagerduty.Codec{}} {
-		set, _, err := record.Changes(codec)
+		}
+		record.Claim, record.Progress.Request = plugindata.Claim{Owner: "o", Generation: 1}, 1
+		set, _, err := record.Changes()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +120,12 @@ func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 	}
 	keys = append(keys, remind.NotifiedKey)
 	same(t, "keys of records", column(rows(text, "Key"), 0), keys)
-	same(t, "fields of progress", column(rows(text, "Field"), 0), append(fields(plugindata.Progress{}), fields(plugindata.Delivery{})...))
+	same(t, "fields of progress", column(rows(text, "Field"), 0), slices.Concat(fields(plugindata.Progress{}), fields(plugindata.Delivery{}), fields(plugindata.Post{})))
+	for _, name := range slices.Concat(fields(plugindata.Doubt{}), fields(message.Version{})) {
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("fields of progress: %q exists and is not documented", name)
+		}
+	}
 }
 
 func TestAlertsAskForMetricsThatExist(t *testing.T) {

@@ -1,54 +1,46 @@
 package diag
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/outbound"
 )
 
 const namespace = "teleport_plugin"
 
-// Action is a kind of call to the service.
-type Action int
-
-// The actions. Lookup and Check have only a latency; the others are counted as
-// deliveries too.
+// Outcomes of a call beside the kinds of failure.
 const (
-	Post     Action = iota // a first message about a request
-	Edit                   // a change of a message
-	Reply                  // a message below another
-	Notice                 // a message to the requester
-	Reminder               // a message to an owner of access lists
-	Lookup                 // finding a recipient
-	Check                  // trying the credentials
-	actions
+	outcomeOK = "ok"
+	// outcomeCredentials is a refusal of the token itself.
+	outcomeCredentials = "credentials"
 )
 
-// String gives the action as it stands in a label.
-func (a Action) String() string {
-	return [actions]string{"post", "edit", "reply", "notice", "reminder", "lookup", "check"}[a]
+// outcomes lists every value of the label outcome.
+func outcomes() []string {
+	all := []string{outcomeOK, outcomeCredentials}
+	for _, k := range outbound.Kinds() {
+		all = append(all, string(k))
+	}
+	return all
 }
 
-// Outcome is how a delivery ended.
-type Outcome int
-
-// The outcomes.
-const (
-	OK          Outcome = iota // the service said yes
-	Retry                      // failed in a way that will pass; tried again with backoff
-	Wait                       // the service said when to come again
-	Permanent                  // failed for good
-	Credentials                // the service did not take the credentials
-	Gone                       // the message or its place is no longer there
-	Unclear                    // no answer, so it may have been done
-	outcomes
-)
-
-// String gives the outcome as it stands in a label.
-func (o Outcome) String() string {
-	return [outcomes]string{"ok", "retry", "wait", "permanent", "credentials", "gone", "unclear"}[o]
+func outcome(err error) string {
+	if err == nil {
+		return outcomeOK
+	}
+	if outbound.RefusesToken(err) {
+		return outcomeCredentials
+	}
+	if k := outbound.KindOf(err); slices.Contains(outbound.Kinds(), k) {
+		return string(k)
+	}
+	return string(outbound.Retry) // as the engine treats what nobody sorted
 }
 
 // Op is what the cluster told about a request.
@@ -64,13 +56,27 @@ const (
 // String gives the operation as it stands in a label.
 func (o Op) String() string { return [ops]string{"put", "delete"}[o] }
 
+// Fault is what stopped a fault of the program itself.
+type Fault int
+
+// The faults.
+const (
+	Panic  Fault = iota // the work on one request broke off
+	Budget              // a request asked for more calls than can be needed
+	faults
+)
+
+// String gives the fault as it stands in a label.
+func (f Fault) String() string { return [faults]string{"panic", "budget"}[f] }
+
 // Metrics are the numbers that a plugin keeps about itself. All label values
 // exist from the start, so that a zero shows. It is safe for use by several
 // goroutines. All names begin with "teleport_plugin_".
 type Metrics struct {
-	deliveries [Lookup][outcomes]prometheus.Counter
-	calls      [actions]prometheus.Observer
+	deliveries *prometheus.CounterVec
+	calls      *prometheus.HistogramVec
 	events     [ops]prometheus.Counter
+	faults     [faults]prometheus.Counter
 	streams    prometheus.Counter
 	retries    prometheus.Counter
 	waited     prometheus.Counter
@@ -102,8 +108,8 @@ func NewRegistry(plugin, version string) *prometheus.Registry {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		streams:   counter(r, "streams_total", "Streams opened to the Teleport cluster."),
-		retries:   counter(r, "retries_total", "Requests put back into the queue after a failure."),
-		waited:    counter(r, "rate_limit_wait_seconds_total", "Time for which services told to wait."),
+		retries:   counter(r, "retries_total", "Requests put back into the queue after a failure that passes by itself."),
+		waited:    counter(r, "rate_limit_wait_seconds_total", "Time for which the service's rate limit held calls back."),
 		writes:    counter(r, "record_writes_total", "Writes of records to the cluster, conflicts included."),
 		conflicts: counter(r, "record_conflicts_total", "Writes of records that lost against another writer."),
 		expiry: prometheus.NewGauge(prometheus.GaugeOpts{
@@ -125,27 +131,31 @@ func counter(r prometheus.Registerer, name, help string) prometheus.Counter {
 
 // registerVectors makes the metrics with labels and all their label values.
 func (m *Metrics) registerVectors(r prometheus.Registerer) {
-	deliveries := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "deliveries_total", Help: "Calls that deliver something to a recipient, by how they ended.",
+	m.deliveries = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "deliveries_total", Help: "Steps of the work on requests and lists, by kind and by how they ended.",
 	}, []string{"action", "outcome"})
-	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "call_duration_seconds", Help: "Time that calls to the service took.",
+	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: "call_duration_seconds", Help: "Time that steps took, whatever their outcome.",
 		Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 10},
 	}, []string{"action"})
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: namespace, Name: "events_total", Help: "Changes of requests that the cluster told of.",
+		Namespace: namespace, Name: "events_total", Help: "Changes of requests that the cluster reported.",
 	}, []string{"op"})
-	r.MustRegister(deliveries, calls, events)
-	for a := range actions {
-		m.calls[a] = calls.WithLabelValues(a.String())
-		if a < Lookup {
-			for o := range outcomes {
-				m.deliveries[a][o] = deliveries.WithLabelValues(a.String(), o.String())
-			}
+	broken := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Name: "faults_total", Help: "Faults of the plugin itself that were stopped, by what stopped them.",
+	}, []string{"kind"})
+	r.MustRegister(m.deliveries, m.calls, events, broken)
+	for _, step := range integration.Steps() {
+		m.calls.WithLabelValues(string(step))
+		for _, o := range outcomes() {
+			m.deliveries.WithLabelValues(string(step), o)
 		}
 	}
 	for o := range ops {
 		m.events[o] = events.WithLabelValues(o.String())
+	}
+	for f := range faults {
+		m.faults[f] = broken.WithLabelValues(f.String())
 	}
 }
 
@@ -163,24 +173,24 @@ func (m *Metrics) registerFuncs(r prometheus.Registerer) {
 	}
 }
 
-// Delivered counts a delivery: a Post, Edit, Reply, Notice or Reminder. Other actions deliver
-// nothing and are not counted.
-func (m *Metrics) Delivered(action Action, outcome Outcome) {
-	if action < Lookup {
-		m.deliveries[action][outcome].Inc()
-	}
+// Stepped counts a step, how it ended and how long it took.
+func (m *Metrics) Stepped(step integration.Step, err error, took time.Duration) {
+	m.deliveries.WithLabelValues(string(step), outcome(err)).Inc()
+	m.calls.WithLabelValues(string(step)).Observe(took.Seconds())
 }
 
-// Called records how long a call to the service took, whatever its outcome.
-func (m *Metrics) Called(action Action, took time.Duration) { m.calls[action].Observe(took.Seconds()) }
-
-// Event counts a change that the cluster told of.
+// Event counts a change that the cluster reported.
 func (m *Metrics) Event(op Op) { m.events[op].Inc() }
 
-// Retried counts a request that is put back after a failure.
+// Broke counts a fault of the program itself.
+func (m *Metrics) Broke(f Fault) { m.faults[f].Inc() }
+
+// Retried counts a request that is put back into the queue after a failure that
+// passes by itself. One that is put back for any other reason is not counted,
+// nor is a failure that waits for somebody to change something.
 func (m *Metrics) Retried() { m.retries.Inc() }
 
-// Waited adds to the time for which services told to wait; it must not be
+// Waited adds to the time for which a rate limit held calls back; it must not be
 // negative.
 func (m *Metrics) Waited(d time.Duration) { m.waited.Add(d.Seconds()) }
 

@@ -1,12 +1,13 @@
-// Package history remembers which announcements conversations hold. When many
-// posts are in doubt at once, as after a crash in a burst, one reading of a
-// conversation answers for all of them, and later readings fetch only what is
-// new.
+// Package history remembers which of our messages conversations hold. When many
+// of them are in doubt at once, as after a crash in a burst, one reading of a
+// conversation answers for all, and later readings fetch only what is new.
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,12 +16,14 @@ import (
 type Message struct {
 	ID   string
 	At   time.Time // by the clock of the service
-	Keys []string  // what an announcement of ours is found by; none otherwise
+	Keys []string  // what a message of ours is found by; none otherwise
 }
 
-// Read calls each for the messages of a conversation since a time, newest first,
-// as far back as the service is willing to read.
-type Read func(ctx context.Context, conversation string, since time.Time, each func(Message)) error
+// Read calls each for the messages of a conversation from until back to since,
+// newest first and without a gap; a zero until stands for now. It reports whether
+// it came as far as since: a service may read a bounded number of pages at a time,
+// and is asked for the rest by the next Find. What it gave before an error counts.
+type Read func(ctx context.Context, conversation string, since, until time.Time, each func(Message)) (complete bool, err error)
 
 // ClockSlack allows for clocks that differ between Teleport and the service.
 const ClockSlack = 5 * time.Minute
@@ -29,7 +32,7 @@ const (
 	// overlap is read again each time, for messages that were posted together may
 	// become visible one after the other.
 	overlap = 5 * time.Second
-	// maxConversations and maxPosts bound what is remembered.
+	// maxConversations and maxPosts (of keys) bound what is remembered.
 	maxConversations = 1000
 	maxPosts         = 50_000
 )
@@ -53,36 +56,59 @@ type conversation struct {
 	turn chan struct{} // held by whoever reads the conversation
 
 	// What follows belongs to the holder of the turn.
-	begun time.Time         // when the last complete reading was begun, by our clock
-	from  time.Time         // since when the conversation was read
+	begun time.Time         // when the last reading of what is new was begun, by our clock
+	from  time.Time         // since when the conversation is known without a gap
 	upto  time.Time         // when the newest message that was read was posted
-	posts map[string]string // key of an announcement to the id of its message
+	posts map[string][]post // by key
 }
 
-// Find gives the id of the newest announcement with one of the keys, in a state
-// of the conversation that is not older than the call; it is empty when there is
-// none. created is when the request was made: no announcement is older.
-func (x *Index) Find(ctx context.Context, conversation string, created time.Time, keys ...string) (id string, err error) {
+// Find gives the ids of all messages with one of the keys, oldest first, in a
+// state of the conversation that is not older than the call; those removed since
+// an earlier call may be among them. created is when the request was made: no
+// message about it is older. Only if complete is set was everything read that may
+// hold such a message; if not, the next call goes on where this one stopped.
+func (x *Index) Find(ctx context.Context, conversation string, created time.Time, keys ...string) (ids []string, complete bool, err error) {
 	asked := time.Now()
 	c := x.of(conversation)
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return "", fmt.Errorf("waiting for another search of the conversation: %w", ctx.Err())
+		return nil, false, fmt.Errorf("waiting for another search of the conversation: %w", ctx.Err())
 	}
-	since := created.Add(-ClockSlack)
-	if c.begun.Before(asked) || since.Before(c.from) {
-		if err := x.refresh(ctx, conversation, c, since); err != nil {
-			return "", err
-		}
+	complete, err = x.refresh(ctx, conversation, c, created.Add(-ClockSlack), asked)
+	if err != nil {
+		return nil, false, err
 	}
+	return c.find(keys), complete, nil
+}
+
+// find gives the ids of the messages with one of the keys, oldest first.
+func (c *conversation) find(keys []string) []string {
+	var found []post
 	for _, key := range keys {
-		if id := c.posts[key]; id != "" {
-			return id, nil
+		found = append(found, c.posts[key]...)
+	}
+	slices.SortStableFunc(found, oldestFirst)
+	var ids []string
+	for _, p := range found {
+		if !slices.Contains(ids, p.id) {
+			ids = append(ids, p.id)
 		}
 	}
-	return "", nil
+	return ids
+}
+
+// post is what is remembered of a message that has a key.
+type post struct {
+	id string
+	at time.Time
+}
+
+func (p post) same(q post) bool { return p.id == q.id }
+
+func oldestFirst(a, b post) int {
+	return cmp.Or(a.at.Compare(b.at), cmp.Compare(len(a.id), len(b.id)), cmp.Compare(a.id, b.id))
 }
 
 // of returns the one memory of a conversation.
@@ -94,43 +120,73 @@ func (x *Index) of(id string) *conversation {
 		if len(x.conversations) >= maxConversations {
 			clear(x.conversations)
 		}
-		c = &conversation{turn: make(chan struct{}, 1), posts: make(map[string]string)}
+		c = &conversation{turn: make(chan struct{}, 1), posts: make(map[string][]post)}
 		x.conversations[id] = c
 	}
 	return c
 }
 
-// refresh reads what is new in a conversation, or all since a time from before
-// what was read so far. A reading that fails changes nothing.
-func (x *Index) refresh(ctx context.Context, id string, c *conversation, since time.Time) error {
-	begun, upto := time.Now(), c.upto
-	anew := c.begun.IsZero() || since.Before(c.from) || len(c.posts) > maxPosts
-	if !anew {
+// refresh reads what is new in a conversation since the last reading, unless one
+// was begun after asked, and then what is older than all that was read so far. It
+// reports whether all is known since the given time.
+func (x *Index) refresh(ctx context.Context, id string, c *conversation, since, asked time.Time) (complete bool, err error) {
+	if len(c.posts) > maxPosts {
+		*c = conversation{turn: c.turn, posts: make(map[string][]post)}
+	}
+	if c.begun.Before(asked) {
+		if complete, err = x.news(ctx, id, c, since); !complete || err != nil {
+			return false, err
+		}
+	}
+	if !since.Before(c.from) {
+		return true, nil
+	}
+	reached, err := x.extend(ctx, id, c, since, c.from)
+	if !reached.IsZero() {
+		c.from = reached
+	}
+	return !since.Before(c.from), err
+}
+
+// news reads what is new since the last reading, or since the given time if there
+// was none. It reports whether nothing is missing in between.
+func (x *Index) news(ctx context.Context, id string, c *conversation, since time.Time) (complete bool, err error) {
+	first, begun := c.begun.IsZero(), time.Now()
+	if !first {
 		since = c.upto.Add(-overlap)
 		if since.Before(c.from) {
 			since = c.from
 		}
 	}
-	posts := make(map[string]string)
-	err := x.read(ctx, id, since, func(m Message) {
-		if m.At.After(upto) {
-			upto = m.At
+	reached, err := x.extend(ctx, id, c, since, time.Time{})
+	if reached.IsZero() {
+		return false, err
+	}
+	complete = !reached.After(since)
+	if first || !complete {
+		c.from = reached
+	}
+	c.begun = begun
+	return complete, err
+}
+
+// extend reads a part of a conversation into the memory. It returns how far back
+// it came: since if it is complete, else the time of the oldest message; zero says
+// that nothing was read.
+func (x *Index) extend(ctx context.Context, id string, c *conversation, since, until time.Time) (reached time.Time, err error) {
+	complete, err := x.read(ctx, id, since, until, func(m Message) {
+		reached = m.At
+		if m.At.After(c.upto) {
+			c.upto = m.At
 		}
 		for _, key := range m.Keys {
-			if _, newer := posts[key]; !newer {
-				posts[key] = m.ID
+			if p := (post{m.ID, m.At}); !slices.ContainsFunc(c.posts[key], p.same) {
+				c.posts[key] = append(c.posts[key], p)
 			}
 		}
 	})
-	if err != nil {
-		return err
+	if complete && err == nil {
+		reached = since
 	}
-	if anew {
-		c.posts, c.from = posts, since
-	}
-	for key, id := range posts {
-		c.posts[key] = id
-	}
-	c.begun, c.upto = begun, upto
-	return nil
+	return reached, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ type room struct {
 	given    int
 	err      error
 	takes    time.Duration
+	page     int // how many messages one reading gives at most; zero for all
 }
 
 func (r *room) post(key string) (id string) {
@@ -33,37 +35,44 @@ func (r *room) post(key string) (id string) {
 	return id
 }
 
-func (r *room) read(ctx context.Context, _ string, since time.Time, each func(Message)) error {
+func (r *room) read(ctx context.Context, _ string, since, until time.Time, each func(Message)) (bool, error) {
 	r.mu.Lock()
-	all, takes, err := slices.Clone(r.messages), r.takes, r.err
+	all, takes, err, left := slices.Clone(r.messages), r.takes, r.err, r.page
 	r.readings++
 	r.mu.Unlock()
 	if takes > 0 {
 		select {
 		case <-time.After(takes):
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 	for _, m := range slices.Backward(all) {
 		if m.At.Before(since) {
 			break
 		}
+		if !until.IsZero() && m.At.After(until) {
+			continue
+		}
 		r.mu.Lock()
 		r.given++
 		r.mu.Unlock()
 		each(m)
+		if left--; left == 0 {
+			return false, err
+		}
 	}
-	return err
+	return err == nil, err
 }
 
+// find gives the ids that a complete reading finds, with spaces between them.
 func find(t *testing.T, x *Index, created time.Time, keys ...string) string {
 	t.Helper()
-	id, err := x.Find(t.Context(), "C1", created, keys...)
-	if err != nil {
-		t.Fatal(err)
+	ids, complete, err := x.Find(t.Context(), "C1", created, keys...)
+	if err != nil || !complete {
+		t.Fatalf("complete: %t, error: %v", complete, err)
 	}
-	return id
+	return strings.Join(ids, " ")
 }
 
 func TestOneReadingAnswersForAllWhoAskedBefore(t *testing.T) {
@@ -145,22 +154,139 @@ func TestAnOlderRequestIsLookedForFurtherBack(t *testing.T) {
 	})
 }
 
-func TestTheNewestOfTwoAnnouncementsCounts(t *testing.T) {
+func TestEveryMessageWithAKeyIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &room{}
 		x := New(r.read)
 		born := time.Now()
-		r.post("a")
-		second := r.post("a")
-		if got := find(t, x, born, "a"); got != second {
-			t.Errorf("found %q, want %q", got, second)
+		want := r.post("a")
+		r.post("b")
+		want += " " + r.post("a")
+		if got := find(t, x, born, "a"); got != want {
+			t.Errorf("found %q, want %q", got, want)
 		}
 		time.Sleep(time.Minute)
-		third := r.post("a")
-		if got := find(t, x, born, "a"); got != third {
-			t.Errorf("found %q, want %q", got, third)
+		want += " " + r.post("a")
+		for range 3 { // the newest is read again each time
+			if got := find(t, x, born, "none", "a", "a"); got != want {
+				t.Errorf("found %q, want %q", got, want)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := len(x.conversations["C1"].posts["a"]); n != 3 {
+			t.Errorf("%d are remembered", n)
 		}
 	})
+}
+
+// A conversation that is longer than what is read at a time is read piece by piece.
+func TestAnIncompleteReadingSaysSoAndIsContinued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &room{page: 10}
+		x := New(r.read)
+		born := time.Now()
+		fill := func(n int) {
+			for range n {
+				r.post("")
+				time.Sleep(time.Minute)
+			}
+		}
+		attempts := func(want string) (n int) {
+			for n = 1; ; n++ {
+				ids, complete, err := x.Find(t.Context(), "C1", born, "a")
+				if got := strings.Join(ids, " "); err != nil || complete && got != want || n > 10 {
+					t.Fatalf("attempt %d: found %q, want %q, error: %v", n, got, want, err)
+				}
+				if complete {
+					return n
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		want := r.post("a")
+		fill(25)
+		if n := attempts(want); n != 3 { // the oldest message of each is read again by the next
+			t.Errorf("complete after %d attempts", n)
+		}
+		if n := attempts(want); n != 1 {
+			t.Errorf("complete after %d attempts, though nothing is new", n)
+		}
+		want += " " + r.post("a")
+		fill(12) // more than what is read at a time: a gap
+		if n := attempts(want); n < 2 {
+			t.Errorf("complete after %d attempts in spite of the gap", n)
+		}
+	})
+}
+
+// A service that limits how often it is read lets no long reading come to its end.
+func TestWhatAReadingGaveBeforeItFailedIsNotReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &room{page: 10, err: errors.New("too fast")}
+		x := New(r.read)
+		born := time.Now()
+		want := r.post("a")
+		for range 15 {
+			time.Sleep(time.Minute)
+			r.post("")
+		}
+		if _, _, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, r.err) {
+			t.Errorf("error %v", err)
+		}
+		r.err = nil
+		if got := find(t, x, born, "a"); got != want {
+			t.Errorf("found %q, want %q", got, want)
+		}
+	})
+}
+
+// A service may say that it has come to the end of what it lets us read, and why.
+func TestAReadingThatEndsInAnErrorIsNotComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &room{}
+		born := time.Now()
+		want := r.post("a")
+		time.Sleep(time.Minute)
+		r.post("")
+		fault := errors.New("no more for you")
+		x := New(func(ctx context.Context, id string, since, until time.Time, each func(Message)) (bool, error) {
+			if fault == nil {
+				return r.read(ctx, id, since, until, each)
+			}
+			each(Message{ID: "m1", At: time.Now()})
+			return true, fault
+		})
+		if _, complete, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, fault) || complete {
+			t.Errorf("complete: %t, error: %v", complete, err)
+		}
+		fault = nil
+		time.Sleep(time.Minute)
+		if got := find(t, x, born, "a"); got != want {
+			t.Errorf("found %q, want %q", got, want)
+		}
+	})
+}
+
+func TestWhatIsOlderThanTheRequestIsNeverRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &room{}
+		x := New(r.read)
+		r.post("a")
+		time.Sleep(time.Hour)
+		for born := time.Now(); time.Since(born) < time.Minute; time.Sleep(time.Second) {
+			find(t, x, born, "a")
+		}
+		if r.given != 0 {
+			t.Errorf("%d messages were read", r.given)
+		}
+	})
+}
+
+func TestAReadingWithoutAnAnswerIsNotComplete(t *testing.T) {
+	x := New(func(context.Context, string, time.Time, time.Time, func(Message)) (bool, error) { return false, nil })
+	if ids, complete, err := x.Find(t.Context(), "C1", time.Now(), "a"); len(ids) != 0 || complete || err != nil {
+		t.Errorf("found %q, complete: %t, error: %v", ids, complete, err)
+	}
 }
 
 func TestAReadingThatFailsIsNotBelieved(t *testing.T) {
@@ -169,8 +295,8 @@ func TestAReadingThatFailsIsNotBelieved(t *testing.T) {
 		x := New(r.read)
 		born := time.Now()
 		want := r.post("a")
-		if _, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, r.err) {
-			t.Errorf("error %v", err)
+		if _, complete, err := x.Find(t.Context(), "C1", born, "b"); !errors.Is(err, r.err) || complete {
+			t.Errorf("complete: %t, error: %v", complete, err)
 		}
 		r.err = nil
 		if got := find(t, x, born, "a"); got != want {
@@ -188,7 +314,7 @@ func TestNobodyWaitsForAnotherLongerThanHisCall(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if _, err := x.Find(ctx, "C1", time.Now(), "a"); !errors.Is(err, context.DeadlineExceeded) {
+				if _, _, err := x.Find(ctx, "C1", time.Now(), "a"); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v", err)
 				}
 			})
@@ -201,7 +327,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	r := &room{}
 	x := New(r.read)
 	for i := range 3 * maxConversations {
-		if _, err := x.Find(t.Context(), fmt.Sprint("C", i), time.Now(), "a"); err != nil {
+		if _, _, err := x.Find(t.Context(), fmt.Sprint("C", i), time.Now(), "a"); err != nil {
 			t.Fatal(err)
 		}
 	}

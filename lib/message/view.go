@@ -29,6 +29,12 @@ const (
 // Ended reports whether nothing more can happen to a request in this state.
 func (s Status) Ended() bool { return s != Pending }
 
+// Index is a small number that tells the states apart; 0 stands for every state
+// that has no constant here.
+func (s Status) Index() int { return slices.Index(statuses[:], s) + 1 }
+
+var statuses = [...]Status{Pending, Approved, Denied, Promoted, Expired}
+
 // Emoji is the sign in front of the state; promoted requests have none.
 func (s Status) Emoji() string {
 	switch s {
@@ -64,9 +70,12 @@ type View struct {
 	// Logins holds the logins that each requested role allows; nil when they
 	// are not known.
 	Logins map[string][]string
-	// Resources are the requested resources by their most readable name, sorted.
+	// Resources are the requested resources by their most readable name, sorted,
+	// each with what access to it is confined to: "node/web-1 (logins: root)".
 	Resources []string
-	Reason    string
+	// LongTerm says that access is asked for that stays.
+	LongTerm bool
+	Reason   string
 	// Link leads to the request in Teleport's web UI; empty when the cluster
 	// has no page for requests.
 	Link string
@@ -107,11 +116,18 @@ func (v View) Count(s Status) int {
 	return n
 }
 
-// Version names the state of the request that a message shows. Two views with
-// the same version look the same; it changes with each review and each change
-// of state, and with nothing that is looked up from elsewhere, so that every
-// replica finds the same version.
-func (v View) Version() string { return fmt.Sprintf("%s.%d", v.Status, len(v.Reviews)) }
+// Version names the state of a request that a message shows. Two views with the
+// same version look the same; it changes with each review and each change of
+// state, and with nothing that is looked up from elsewhere, so that every replica
+// finds the same version. It is comparable; the zero value stands for a state
+// that nobody knows.
+type Version struct {
+	Status  Status `json:"status,omitempty"`
+	Reviews int    `json:"reviews,omitempty"`
+}
+
+// Version is that of the view.
+func (v View) Version() Version { return Version{v.Status, len(v.Reviews)} }
 
 // Title is the first line of an announcement.
 func (v View) Title() string {
@@ -184,28 +200,6 @@ func pageLink(proxy, kind, id, part string) string {
 	return u.String()
 }
 
-// Kind says how a field's value is to be shown.
-type Kind int
-
-// The kinds of value.
-const (
-	Plain   Kind = iota // running text
-	Code                // short text in a fixed font
-	Block               // text of several lines in a fixed font
-	Address             // a web address
-	Moment              // a point in time, shown in the reader's own time zone
-)
-
-// Field is one line of an announcement.
-type Field struct {
-	Label string
-	Kind  Kind
-	Text  string
-	Time  time.Time
-	// Also continues the line with a second label and value.
-	Also *Field
-}
-
 // Limits on the length of values, in characters (runes) of the original text.
 const (
 	// InlineLimit bounds a role, a list of roles, logins or resources.
@@ -216,25 +210,28 @@ const (
 
 // Fields returns the lines of an announcement in the documented order.
 func Fields(v View) []Field {
-	fields := []Field{{Label: "ID", Text: v.ID}, {Label: "Cluster", Text: v.Cluster}}
+	fields := []Field{{Key: FieldID, Label: "ID", Text: v.ID}, {Key: FieldCluster, Label: "Cluster", Text: v.Cluster}}
 	if v.User != "" {
-		fields = append(fields, Field{Label: "User", Text: v.User})
+		fields = append(fields, Field{Key: FieldUser, Label: "User", Text: v.User})
 	}
 	fields = append(fields, roleFields(v)...)
 	if len(v.Resources) > 0 {
-		fields = append(fields, Field{Label: "Resource(s)", Kind: Code, Text: join(v.Resources, ",")})
+		fields = append(fields, Field{Key: FieldResources, Label: "Resource(s)", Kind: Code, Text: join(v.Resources, ",")})
+	}
+	if v.LongTerm {
+		fields = append(fields, Field{Label: "Type", Text: "Long-term request"})
 	}
 	if v.Reason != "" {
-		fields = append(fields, Field{Label: "Reason", Kind: Block, Text: v.Reason})
+		fields = append(fields, Field{Key: FieldReason, Label: "Reason", Kind: Block, Text: v.Reason})
 	}
 	fields = append(fields, timeFields(v)...)
 	switch {
 	case v.Link != "":
-		fields = append(fields, Field{Label: "Link", Kind: Address, Text: v.Link})
+		fields = append(fields, Field{Key: FieldLink, Label: "Link", Kind: Address, Text: v.Link})
 	case v.Status == Pending:
 		fields = append(fields,
-			Field{Label: "Approve", Kind: Code, Text: "tsh request review --approve " + v.ID},
-			Field{Label: "Deny", Kind: Code, Text: "tsh request review --deny " + v.ID})
+			Field{Key: FieldApprove, Label: "Approve", Kind: Code, Text: "tsh request review --approve " + v.ID},
+			Field{Key: FieldDeny, Label: "Deny", Kind: Code, Text: "tsh request review --deny " + v.ID})
 	}
 	return fields
 }
@@ -244,7 +241,7 @@ func roleFields(v View) []Field {
 		return nil
 	}
 	if len(v.Logins) == 0 {
-		return []Field{{Label: "Role(s)", Kind: Code, Text: join(v.Roles, ",")}}
+		return []Field{{Key: FieldRoles, Label: "Role(s)", Kind: Code, Text: join(v.Roles, ",")}}
 	}
 	var fields []Field
 	for _, role := range v.Roles {
@@ -253,8 +250,8 @@ func roleFields(v View) []Field {
 			logins = "-"
 		}
 		fields = append(fields, Field{
-			Label: "Role", Kind: Code, Text: role,
-			Also: &Field{Label: "Login(s)", Kind: Code, Text: logins},
+			Key: FieldRole, Label: "Role", Kind: Code, Text: role,
+			Also: &Field{Key: FieldLogins, Label: "Login(s)", Kind: Code, Text: logins},
 		})
 	}
 	return fields
@@ -265,23 +262,23 @@ func roleFields(v View) []Field {
 // one has nothing left to wait for.
 func timeFields(v View) []Field {
 	var fields []Field
-	moment := func(label string, at time.Time) {
+	moment := func(key Key, label string, at time.Time) {
 		if !at.IsZero() {
-			fields = append(fields, Field{Label: label, Kind: Moment, Time: at})
+			fields = append(fields, Field{Key: key, Label: label, Kind: Moment, Time: at})
 		}
 	}
 	gives := v.Status == Pending || v.Status == Approved
 	if gives {
-		moment("Access starts", v.Start)
+		moment(FieldStarts, "Access starts", v.Start)
 	}
 	if d := duration(v); d > 0 {
-		fields = append(fields, Field{Label: "Duration", Text: Duration(d)})
+		fields = append(fields, Field{Key: FieldDuration, Label: "Duration", Text: Duration(d)})
 	}
 	if gives {
-		moment("Access ends", v.AccessUntil)
+		moment(FieldEnds, "Access ends", v.AccessUntil)
 	}
 	if v.Status == Pending {
-		moment("Request expires", v.Expires)
+		moment(FieldExpires, "Request expires", v.Expires)
 	}
 	return fields
 }

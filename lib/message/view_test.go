@@ -64,6 +64,9 @@ func TestFieldsOfEveryKindOfRequest(t *testing.T) {
 		}),
 		"no-user":   request(func(v *message.View) { v.User = "" }),
 		"resources": request(func(v *message.View) { v.Roles = nil; v.Resources = []string{"app/wiki", "node/db-1"} }),
+		"long-term": request(func(v *message.View) {
+			v.Resources, v.LongTerm, v.Reason = []string{"node/db-1 (logins: root, ubuntu)"}, true, "INC-204"
+		}),
 		"roles-and-resources": request(func(v *message.View) {
 			v.Resources = []string{"node/db-1"}
 			v.Reason = "INC-204\nreplica lag"
@@ -237,7 +240,7 @@ func FuzzRequestLinkNamesTheIDAndNothingElse(f *testing.F) {
 }
 
 func TestVersionChangesWithEachReviewAndState(t *testing.T) {
-	seen := map[string]bool{}
+	seen := map[message.Version]bool{}
 	for _, v := range []message.View{
 		{Status: message.Pending},
 		{Status: message.Pending, Reviews: make([]message.Review, 1)},
@@ -245,7 +248,7 @@ func TestVersionChangesWithEachReviewAndState(t *testing.T) {
 		{Status: message.Denied, Reviews: make([]message.Review, 1)},
 	} {
 		if seen[v.Version()] {
-			t.Errorf("%s is the version of two states", v.Version())
+			t.Errorf("%v is the version of two states", v.Version())
 		}
 		seen[v.Version()] = true
 	}

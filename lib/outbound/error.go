@@ -15,28 +15,50 @@ import (
 // Kind says what can be done about a failure.
 type Kind string
 
+// The kinds of failure.
 const (
 	// Retry: nothing was done; try again after a while.
 	Retry Kind = "retry"
 	// Wait: nothing was done; try again at the told time.
 	Wait Kind = "wait"
-	// Unclear: it may have been done; look before trying again.
+	// Unclear: it may have been done; look before trying again. Every answer to
+	// a call with an effect that does not have the vendor's own shape is unclear.
 	Unclear Kind = "unclear"
-	// Gone: the message to be changed does not exist any more.
+	// Gone: the vendor says that the message to be changed does not exist.
 	Gone Kind = "gone"
-	// Permanent: the same call will always fail, for this recipient or content.
-	Permanent Kind = "permanent"
-	// Credentials: no call will succeed before a person mends the credentials
-	// or their permissions.
-	Credentials Kind = "credentials"
+	// Fixed: the vendor says that the message exists and cannot be changed.
+	Fixed Kind = "fixed"
+	// Refused: the vendor has understood the call and refuses it, as it will
+	// until somebody changes something; the Scope says how far that reaches.
+	Refused Kind = "refused"
 )
 
 // Kinds lists every kind.
-func Kinds() []Kind { return []Kind{Retry, Wait, Unclear, Gone, Permanent, Credentials} }
+func Kinds() []Kind { return []Kind{Retry, Wait, Unclear, Gone, Fixed, Refused} }
+
+// Scope says how far a refusal reaches. It is decided by the vendor's own words
+// in the vendor's own shape, never by an HTTP status alone.
+type Scope int
+
+// The scopes, from the narrowest.
+const (
+	// OneCall: this call with this content.
+	OneCall Scope = iota
+	// ThePlace: every call that concerns the place, such as a channel in which
+	// the bot is no member.
+	ThePlace
+	// TheMethod: every call of the method, such as one for which a scope is
+	// missing.
+	TheMethod
+	// TheToken: every call. The vendor says that the token itself is no good.
+	TheToken
+)
 
 // Error is a failed call to a service.
 type Error struct {
 	Kind Kind
+	// Scope says how far a refusal reaches.
+	Scope Scope
 	// Op names the call, for example chat.postMessage.
 	Op string
 	// Code is the service's own word for the failure, or empty.
@@ -93,4 +115,33 @@ func AfterOf(err error) time.Duration {
 		return e.After
 	}
 	return 0
+}
+
+// RefusesToken reports whether a service says that our token itself is no good.
+func RefusesToken(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == Refused && e.Scope == TheToken
+}
+
+// Answered reports whether a call was answered in the vendor's own shape, be it
+// with a refusal.
+func Answered(err error) bool {
+	var e *Error
+	if err == nil || !errors.As(err, &e) {
+		return err == nil
+	}
+	switch e.Kind {
+	case Gone, Fixed, Refused:
+		return true
+	case Wait:
+		return e.Status != 0
+	}
+	return e.Code != ""
+}
+
+// HeldBack reports whether a call was not made since a rate limit that is known
+// forbids it for now.
+func HeldBack(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == Wait && e.Status == 0
 }

@@ -17,10 +17,11 @@ import (
 	"time"
 )
 
-// Limits of the transport. The number of connections is that of Teleport's own
-// plugins.
+// Limits of the transport.
 const (
-	ConnectionsPerHost = 100
+	// ConnectionsPerHost is twice the calls that are made at once, so that those
+	// which hang leave room for others.
+	ConnectionsPerHost = 200
 	// maxBody bounds what is read of an answer, in bytes.
 	maxBody = 8 << 20
 	// untoldWait is assumed when a service answers 429 without saying how long
@@ -33,9 +34,6 @@ const (
 
 // Observer is told about calls; metrics implement it.
 type Observer interface {
-	// Called is told each finished call: its name, its HTTP status (zero if
-	// there was no answer) and how long it took.
-	Called(op string, status int, took time.Duration)
 	// Limited is told each waiting time that a rate limit imposes.
 	Limited(op string, wait time.Duration)
 }
@@ -123,6 +121,15 @@ func Begin(ctx context.Context, op, target string) (context.Context, *Call) {
 	return context.WithValue(ctx, callKey{}, c), c
 }
 
+type witnessKey struct{}
+
+// Witness returns a context for calls, and a func that reports whether any of them
+// was answered over the network so far.
+func Witness(ctx context.Context) (context.Context, func() bool) {
+	answered := new(atomic.Bool)
+	return context.WithValue(ctx, witnessKey{}, answered), answered.Load
+}
+
 // RoundTrip carries out one HTTP request.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	c, _ := req.Context().Value(callKey{}).(*Call)
@@ -141,19 +148,17 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.Header.Set("User-Agent", t.userAgent)
 	}
-	start := time.Now()
 	resp, err := t.base.RoundTrip(req)
-	status := 0
 	if err == nil {
-		status = resp.StatusCode
+		if answered, ok := req.Context().Value(witnessKey{}).(*atomic.Bool); ok {
+			answered.Store(true)
+		}
+		status := resp.StatusCode
 		c.set(status, resp.Header, 0)
 		resp.Body = &boundedBody{body: resp.Body, left: maxBody}
 		if status == http.StatusTooManyRequests {
 			t.hold(c, retryAfter(resp.Header))
 		}
-	}
-	if t.observer != nil {
-		t.observer.Called(c.op, status, time.Since(start))
 	}
 	return resp, err
 }
@@ -273,9 +278,11 @@ func (c *Call) Header() http.Header {
 	return c.header
 }
 
-// Fail sorts an error of the vendor's library by what the transport saw. The
-// caller may then change the kind by the service's own codes. It returns nil
-// for nil.
+// Fail sorts an error of the vendor's library by what the transport saw, as is
+// right for a call with an effect whose answer does not have the vendor's own
+// shape: it comes from a gateway, and tells nothing of what became of the call.
+// The caller then changes kind and scope where the vendor has spoken, and makes
+// Unclear a Retry where the call only reads. It returns nil for nil.
 func (c *Call) Fail(err error) *Error {
 	if err == nil {
 		return nil
@@ -288,21 +295,14 @@ func (c *Call) Fail(err error) *Error {
 	case early > 0:
 		e.Kind, e.After = Wait, early
 		e.Err = errors.New("held back by the service's rate limit")
-	case status == 0 && c.sent.Load():
-		e.Kind = Unclear
-	case status == 0:
+	case status == 0 && !c.sent.Load():
 		e.Kind = Retry
 	case status == http.StatusTooManyRequests:
+		e.Kind, e.After = Wait, cmp.Or(retryAfter(header), untoldWait)
+	case status == http.StatusServiceUnavailable && retryAfter(header) > 0:
 		e.Kind, e.After = Wait, retryAfter(header)
-		if e.After == 0 {
-			e.After = untoldWait
-		}
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		e.Kind = Credentials
-	case status == http.StatusRequestTimeout, status >= 500, status < 300:
-		e.Kind = Unclear
 	default:
-		e.Kind = Permanent
+		e.Kind = Unclear
 	}
 	return e
 }

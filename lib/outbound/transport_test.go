@@ -93,16 +93,20 @@ func TestEachFailureHasItsKind(t *testing.T) {
 		{"an answer that is garbage", respond(200), outbound.Unclear, 200, 0},
 		{"an answer that breaks off", short, outbound.Unclear, 200, 0},
 		{"another success than expected", respond(204), outbound.Unclear, 204, 0},
-		{"a redirect", respond(302, "Location", "/elsewhere"), outbound.Permanent, 302, 0},
-		{"a bad request", respond(400), outbound.Permanent, 400, 0},
-		{"not authenticated", respond(401), outbound.Credentials, 401, 0},
-		{"not allowed", respond(403), outbound.Credentials, 403, 0},
-		{"not found", respond(404), outbound.Permanent, 404, 0},
+		// Whatever its status: an answer that is not in the vendor's own shape is a
+		// gateway's, and no verdict on the call.
+		{"a redirect", respond(302, "Location", "/elsewhere"), outbound.Unclear, 302, 0},
+		{"a bad request", respond(400), outbound.Unclear, 400, 0},
+		{"not authenticated", respond(401), outbound.Unclear, 401, 0},
+		{"not allowed", respond(403), outbound.Unclear, 403, 0},
+		{"not found", respond(404), outbound.Unclear, 404, 0},
 		{"too slow a request", respond(408), outbound.Unclear, 408, 0},
-		{"unprocessable", respond(422), outbound.Permanent, 422, 0},
+		{"too large", respond(413), outbound.Unclear, 413, 0},
+		{"unprocessable", respond(422), outbound.Unclear, 422, 0},
 		{"a failure there", respond(500), outbound.Unclear, 500, 0},
 		{"a bad gateway", respond(502), outbound.Unclear, 502, 0},
 		{"unavailable", respond(503), outbound.Unclear, 503, 0},
+		{"unavailable for seconds", respond(503, "Retry-After", "7"), outbound.Wait, 503, 7 * time.Second},
 		{"limited for seconds", respond(429, "Retry-After", "7"), outbound.Wait, 429, 7 * time.Second},
 		{"limited for parts of a second", respond(429, "Retry-After", "0.25"), outbound.Wait, 429, 250 * time.Millisecond},
 		{"limited for nobody knows how long", respond(429), outbound.Wait, 429, 5 * time.Second},
@@ -323,10 +327,6 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 // observed notes what an Observer is told.
 type observed []string
 
-func (o *observed) Called(op string, status int, took time.Duration) {
-	*o = append(*o, fmt.Sprintf("called %s %d %v", op, status, took))
-}
-
 func (o *observed) Limited(op string, wait time.Duration) {
 	*o = append(*o, fmt.Sprintf("limited %s %v", op, wait))
 }
@@ -430,7 +430,7 @@ func asError(e *outbound.Error) error {
 	return e
 }
 
-func TestTheObserverIsToldEachCallAndEachWait(t *testing.T) {
+func TestTheObserverHearsOfEachWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told observed
 		base := &script{}
@@ -441,7 +441,7 @@ func TestTheObserverIsToldEachCallAndEachWait(t *testing.T) {
 		post()
 		time.Sleep(10 * time.Second)
 		post()
-		want := []string{"called post 200 0s", "limited post 30s", "called post 429 0s", "limited post 20s"}
+		want := []string{"limited post 30s", "limited post 20s"}
 		if !slices.Equal(told, want) {
 			t.Errorf("got %q, want %q", told, want)
 		}
@@ -450,12 +450,55 @@ func TestTheObserverIsToldEachCallAndEachWait(t *testing.T) {
 
 func TestACallWithoutANameIsNamedByItsPath(t *testing.T) {
 	var told observed
-	tr := outbound.NewTransport(outbound.Options{Base: &script{}, Observer: &told})
-	if err := attempt(t.Context(), tr, http.MethodPost, "http://service/api/x?token=secret"); err != nil {
-		t.Fatal(err)
-	}
-	if len(told) != 1 || !strings.HasPrefix(told[0], "called POST /api/x 200 ") {
+	tr := outbound.NewTransport(outbound.Options{Base: &script{limit: "30"}, Observer: &told})
+	_ = attempt(t.Context(), tr, http.MethodPost, "http://service/api/x?token=secret")
+	if len(told) != 1 || told[0] != "limited POST /api/x 30s" {
 		t.Errorf("got %q", told)
+	}
+}
+
+func TestAWitnessSeesAnAnswerAndNothingLess(t *testing.T) {
+	const closed = "http://127.0.0.1:1" // a port that no other program is given by chance
+	url, tr := answers(t, respond(500))
+	for address, want := range map[string]bool{closed: false, url: true} {
+		ctx, answered := outbound.Witness(t.Context())
+		if answered() {
+			t.Error("an answer before the call")
+		}
+		_ = call(ctx, tr, http.MethodPost, address, "post", "")
+		if answered() != want {
+			t.Errorf("%s: answered is %v, want %v", address, answered(), want)
+		}
+	}
+}
+
+func TestWhatAnErrorSaysOfTheService(t *testing.T) {
+	for name, c := range map[string]struct {
+		err                       error
+		answered, heldBack, token bool
+	}{
+		"a success":                       {nil, true, false, false},
+		"an error that nobody sorted":     {errors.New("x"), false, false, false},
+		"no answer":                       {&outbound.Error{Kind: outbound.Unclear}, false, false, false},
+		"a gateway's page":                {&outbound.Error{Kind: outbound.Unclear, Status: 502}, false, false, false},
+		"a failure in the vendor's words": {&outbound.Error{Kind: outbound.Retry, Code: "internal_error"}, true, false, false},
+		"a refusal":                       {&outbound.Error{Kind: outbound.Refused, Scope: outbound.ThePlace}, true, false, false},
+		"a refusal of the token":          {&outbound.Error{Kind: outbound.Refused, Scope: outbound.TheToken}, true, false, true},
+		"a message that is gone":          {&outbound.Error{Kind: outbound.Gone}, true, false, false},
+		"a limit":                         {&outbound.Error{Kind: outbound.Wait, Status: 429}, true, false, false},
+		"a limit that was known":          {&outbound.Error{Kind: outbound.Wait}, false, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := outbound.Answered(c.err); got != c.answered {
+				t.Errorf("answered: %v", got)
+			}
+			if got := outbound.HeldBack(c.err); got != c.heldBack {
+				t.Errorf("held back: %v", got)
+			}
+			if got := outbound.RefusesToken(c.err); got != c.token {
+				t.Errorf("refuses the token: %v", got)
+			}
+		})
 	}
 }
 
@@ -478,7 +521,7 @@ func TestErrorsSaySomethingUseful(t *testing.T) {
 	cause := errors.New("connection refused")
 	for want, e := range map[string]*outbound.Error{
 		"post: connection refused":                              {Kind: outbound.Retry, Op: "post", Err: cause},
-		"post: not_in_channel; invite the app":                  {Kind: outbound.Permanent, Op: "post", Code: "not_in_channel", Status: 200, Hint: "invite the app", Err: cause},
+		"post: not_in_channel; invite the app":                  {Kind: outbound.Refused, Op: "post", Code: "not_in_channel", Status: 200, Hint: "invite the app", Err: cause},
 		"post: connection refused (HTTP status 502)":            {Kind: outbound.Unclear, Op: "post", Status: 502, Err: cause},
 		"post: ratelimited, to be tried again in 1.5s":          {Kind: outbound.Wait, Op: "post", Code: "ratelimited", After: 1500 * time.Millisecond},
 		"post (HTTP status 429), to be tried again in 1s; wait": {Kind: outbound.Wait, Op: "post", Status: 429, After: time.Second, Hint: "wait"},

@@ -12,6 +12,7 @@ import (
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/teleport"
+	"teleport-plugins/lib/watch"
 )
 
 // checkBudget bounds the whole of the command check.
@@ -87,18 +88,7 @@ func (c *checker) cluster(ctx context.Context, s *session) {
 	}
 	defer src.Close()
 	c.say("ok", fmt.Sprintf("cluster %s, version %s, as user %s", s.info.Load().ClusterName, s.info.Load().ServerVersion, s.identity.Load().User))
-	watcher, err := src.NewWatcher(ctx, types.KindAccessRequest)
-	if err == nil {
-		select {
-		case <-watcher.Events():
-		case <-watcher.Done():
-			err = watcher.Error()
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		_ = watcher.Close()
-	}
-	c.result("watch access requests (access_request: list, read)", err)
+	c.result("watch access requests (access_request: list, read)", watch.Try(ctx, src, teleport.IsDenied))
 	conn := s.conn.Load()
 	_, err = conn.GetPluginData(ctx, types.KindAccessRequest, "00000000-0000-0000-0000-000000000000", s.integration.Name)
 	c.result("read plugin data (access_plugin_data: read)", err)

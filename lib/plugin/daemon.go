@@ -38,6 +38,7 @@ type daemon struct {
 	metrics     *diag.Metrics
 	server      *diag.Server // nil when it is off
 	systemd     diag.Systemd
+	ready       sync.Once // said that it is
 	// again says that a SIGHUP came while it could not be obeyed.
 	again bool
 }

@@ -3,237 +3,12 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
-
-	"teleport-plugins/lib/diag"
-	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/plugindata"
-	test "teleport-plugins/lib/sandbox/cluster"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience bounds the wait for what must come; it only matters to broken code.
-const patience = 30 * time.Second
-
-// desk is a service in memory, which does what the test tells it to.
-type desk struct {
-	mu     sync.Mutex
-	checks int
-	posts  []string // the desk's name in the config at the time, and the request
-	check  func(ctx context.Context) error
-	post   func(ctx context.Context) error
-}
-
-// deskSettings is the config of a desk.
-type deskSettings struct {
-	Base
-	Desk struct {
-		Name string `toml:"name"`
-	} `toml:"desk"`
-
-	desk *desk
-}
-
-func (s *deskSettings) Build(Deps) (Parts, error) {
-	at := deskService{s.desk, s.Desk.Name}
-	return Parts{Service: at, Router: at, Codec: plugindata.Messages{}}, nil
-}
-
-type deskService struct {
-	*desk
-	name string
-}
-
-func (deskService) Recipients(context.Context, message.View) []string { return []string{"ops"} }
-
-func (deskService) Resolve(_ context.Context, name string) (string, error) { return name, nil }
-
-func (s deskService) Check(ctx context.Context) error {
-	s.mu.Lock()
-	s.checks++
-	check := s.check
-	s.mu.Unlock()
-	if check == nil {
-		return nil
-	}
-	return check(ctx)
-}
-
-func (s deskService) Post(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
-	s.mu.Lock()
-	s.posts = append(s.posts, s.name+" "+v.ID)
-	post, n := s.post, len(s.posts)
-	s.mu.Unlock()
-	if post != nil {
-		if err := post(ctx); err != nil {
-			return plugindata.Message{}, err
-		}
-	}
-	return plugindata.Message{Channel: address, ID: fmt.Sprint(n)}, nil
-}
-
-func (deskService) Edit(context.Context, plugindata.Message, message.View) error { return nil }
-
-func (d *desk) with(change func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	change()
-}
-
-// rig is a daemon at a cluster and a desk.
-type rig struct {
-	*testing.T
-	desk    *desk
-	cluster *test.Cluster
-	config  string
-	logFile string
-	daemon  *daemon
-	signals chan os.Signal
-	ended   chan error
-}
-
-func newRig(t *testing.T) *rig {
-	t.Helper()
-	r := &rig{T: t, desk: &desk{}, signals: make(chan os.Signal, 8), ended: make(chan error, 1)}
-	var err error
-	if r.cluster, err = test.Start(test.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.cluster.Close() })
-	dir := t.TempDir()
-	r.config, r.logFile = filepath.Join(dir, "config.toml"), filepath.Join(dir, "log")
-	if err := r.cluster.IssueIdentity(filepath.Join(dir, "identity"), test.PluginUser, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	r.write("first")
-	return r
-}
-
-// write puts the config in place, with a name for the desk.
-func (r *rig) write(name string) {
-	r.Helper()
-	text := fmt.Sprintf("[teleport]\naddr = %q\nidentity = %q\n[delivery]\ncall_timeout = \"5s\"\nlease = \"10s\"\n[desk]\nname = %q\n",
-		r.cluster.Addr(), filepath.Join(filepath.Dir(r.config), "identity"), name)
-	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
-		r.Fatal(err)
-	}
-}
-
-// start begins the daemon; with ready it waits until all is well.
-func (r *rig) start(ready bool) {
-	r.Helper()
-	i := Integration{Name: "desk", Title: "Desk", New: func() Settings { return &deskSettings{Base: DefaultBase(), desk: r.desk} }}
-	log, err := diag.NewLogger(diag.LogOptions{Output: r.logFile}, true)
-	if err != nil {
-		r.Fatal(err)
-	}
-	settings, err := load(i, r.config, log.Logger)
-	if err != nil {
-		r.Fatal(err)
-	}
-	if r.daemon, err = newDaemon(i, flags{config: r.config}, log); err != nil {
-		r.Fatal(err)
-	}
-	// The log stays open: after a second signal there may still be somebody at work.
-	go func() { r.ended <- r.daemon.run(context.Background(), settings, r.signals) }()
-	if ready {
-		r.until("the daemon is ready", func() bool { return r.daemon.health.Status().Ready })
-	}
-}
-
-func (r *rig) until(what string, done func() bool) {
-	r.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.Fatalf("waited in vain until %s\n%s", what, r.log())
-		}
-	}
-}
-
-// wait gives the error with which the daemon ended.
-func (r *rig) wait() error {
-	r.Helper()
-	select {
-	case err := <-r.ended:
-		return err
-	case <-time.After(patience):
-		r.Fatalf("the daemon does not end\n%s", r.log())
-		return nil
-	}
-}
-
-func (r *rig) log() string {
-	text, _ := os.ReadFile(r.logFile)
-	return string(text)
-}
-
-func (r *rig) logged(text string) func() bool {
-	return func() bool { return strings.Contains(r.log(), text) }
-}
-
-func (r *rig) request() {
-	r.Helper()
-	if _, err := r.cluster.CreateRequest(test.CreateParams{User: test.Alice, Roles: []string{"demo-role"}}); err != nil {
-		r.Fatal(err)
-	}
-}
-
-// posted says under which names of the desk was posted.
-func (r *rig) posted() (names []string) {
-	r.desk.mu.Lock()
-	defer r.desk.mu.Unlock()
-	for _, p := range r.desk.posts {
-		name, _, _ := strings.Cut(p, " ")
-		names = append(names, name)
-	}
-	return names
-}
-
-// checking makes the desk's checks hang until they are let go or given up, and
-// tells of each.
-func (r *rig) checking() (begun <-chan struct{}, letGo func()) {
-	told, free := make(chan struct{}, 8), make(chan struct{})
-	r.desk.with(func() {
-		r.desk.check = func(ctx context.Context) error {
-			told <- struct{}{}
-			select {
-			case <-free:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	})
-	return told, sync.OnceFunc(func() { close(free) })
-}
-
-// posting makes a request and returns while its post hangs, until it is let go.
-func (r *rig) posting() (letGo func()) {
-	r.Helper()
-	begun, free := make(chan struct{}), make(chan struct{})
-	r.desk.with(func() {
-		r.desk.post = func(context.Context) error {
-			close(begun)
-			<-free
-			return nil
-		}
-	})
-	r.request()
-	<-begun
-	return func() { close(free) }
-}
 
 func TestASignalEndsTheStart(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -283,7 +58,7 @@ func TestNoReloadIsMissed(t *testing.T) {
 			letGo := r.posting()
 			r.desk.with(func() { r.desk.post = nil })
 			reload("second")
-			r.until("the next session is prepared", func() bool { r.desk.mu.Lock(); defer r.desk.mu.Unlock(); return r.desk.checks == 2 })
+			r.until("the next session is prepared", func() bool { return r.desk.checked() == 2 })
 			reload("third")
 			letGo()
 		},
@@ -317,7 +92,7 @@ func TestABrokenConfigLeavesTheOldOneInForce(t *testing.T) {
 			r.write("second")
 			r.desk.with(func() {
 				r.desk.check = func(context.Context) error {
-					return &outbound.Error{Kind: outbound.Credentials, Op: "check", Err: errors.New("no such key")}
+					return refusedToken()
 				}
 			})
 		},

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,31 +15,34 @@ import (
 )
 
 const (
-	// decorateTime bounds all looking up for one message: nobody waits for
-	// what is merely nice to know.
+	// decorateTime bounds each look-up for a message: nobody waits for what is
+	// merely nice to know.
 	decorateTime = 2 * time.Second
-	// roleAge is how long the logins of a role are remembered.
-	roleAge = time.Minute
+	// lookupAge is how long an answer is remembered, a refusal included.
+	lookupAge = time.Minute
 )
 
 // decorator looks up the logins of roles and the names of resources. What the
-// plugin's role does not allow is left out, told of once and asked for again
-// after a while.
+// plugin's role does not allow is left out, noted once, and asked for again after
+// a while.
 type decorator struct {
-	s *session
+	s       *session
+	lookups *lookups
+	logins  memory[roleAnswer] // by role
+	names   memory[string]     // by types.ResourceIDToString; empty for none
+	denied  memory[struct{}]   // what was refused
 
-	mu     sync.Mutex
-	logins map[string]remembered
-	denied map[string]time.Time // what was refused, and until when it is not asked for
+	mu    sync.Mutex
+	noted map[string]bool // what the notes say is missing
 }
 
-type remembered struct {
+type roleAnswer struct {
 	logins []string
-	until  time.Time
+	known  bool
 }
 
 func newDecorator(s *session) *decorator {
-	return &decorator{s: s, logins: make(map[string]remembered), denied: make(map[string]time.Time)}
+	return &decorator{s: s, lookups: newLookups(), noted: make(map[string]bool)}
 }
 
 // Decorate adds logins and names to a view.
@@ -47,12 +51,9 @@ func (d *decorator) Decorate(ctx context.Context, v *message.View, req types.Acc
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, decorateTime)
-	defer cancel()
 	var both sync.WaitGroup
-	ids := req.GetRequestedResourceIDs()
-	if len(ids) > 0 {
-		both.Go(func() { v.Resources = d.resources(ctx, conn, ids) })
+	if resources := teleport.Resources(req); len(resources) > 0 {
+		both.Go(func() { v.Resources = teleport.ResourceTexts(resources, d.namesOf(ctx, conn, resources)) })
 	}
 	v.Logins = d.loginsOf(ctx, conn, v.Roles)
 	both.Wait()
@@ -60,80 +61,119 @@ func (d *decorator) Decorate(ctx context.Context, v *message.View, req types.Acc
 
 // loginsOf returns the logins of all roles, or none if one is not known.
 func (d *decorator) loginsOf(ctx context.Context, conn *teleport.Conn, roles []string) map[string][]string {
+	end := time.Now().Add(decorateTime)
 	all := make(map[string][]string, len(roles))
 	for _, role := range roles {
-		logins, ok := d.roleLogins(ctx, conn, role)
-		if !ok {
+		if time.Now().After(end) {
 			return nil
 		}
-		all[role] = logins
+		found := d.roleLogins(ctx, conn, role)
+		if !found.known {
+			return nil
+		}
+		all[role] = found.logins
 	}
 	return all
 }
 
-func (d *decorator) roleLogins(ctx context.Context, conn *teleport.Conn, role string) ([]string, bool) {
-	d.mu.Lock()
-	known, ok := d.logins[role]
-	d.mu.Unlock()
-	if ok && time.Now().Before(known.until) {
-		return known.logins, true
+func (d *decorator) roleLogins(ctx context.Context, conn *teleport.Conn, role string) roleAnswer {
+	const what = "logins"
+	found, ok := d.logins.get(role)
+	if ok {
+		return found
 	}
-	if d.refused("logins") {
-		return nil, false
-	}
-	logins, err := conn.RoleLogins(ctx, role)
-	if err != nil {
-		d.note("logins", "role: read", err)
-		return nil, false
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.logins) > 1000 {
-		clear(d.logins)
-	}
-	d.logins[role] = remembered{logins, time.Now().Add(roleAge)}
-	return logins, true
+	d.lookups.once(ctx, "role "+role, func(ctx context.Context) {
+		if _, ok := d.logins.get(role); ok || d.refused(what) {
+			return
+		}
+		logins, err := conn.RoleLogins(ctx, role)
+		if answers(err) {
+			d.logins.put(role, roleAnswer{logins, err == nil}, lookupAge)
+		}
+		d.note(what, "role: read", err)
+	})
+	found, _ = d.logins.get(role)
+	return found
 }
 
-// resources returns the most readable name of each resource.
-func (d *decorator) resources(ctx context.Context, conn *teleport.Conn, ids []types.ResourceID) []string {
-	var names map[string]string
-	if !d.refused("resource names") {
-		var err error
-		if names, err = conn.FriendlyNames(ctx, d.s.info.Load().ClusterName, ids); err != nil {
-			d.note("resource names", "list and read of node, app, db, kube_cluster and user_group (by review_requests.preview_as_roles)", err)
+// namesOf returns the names of resources that have one.
+func (d *decorator) namesOf(ctx context.Context, conn *teleport.Conn, resources []teleport.Resource) map[string]string {
+	missing := make(map[string][]types.ResourceID) // by kind
+	for _, r := range resources {
+		if _, ok := d.names.get(types.ResourceIDToString(r.ID)); !ok {
+			missing[r.ID.Kind] = append(missing[r.ID.Kind], r.ID)
 		}
 	}
-	var out []string
+	var all sync.WaitGroup
+	for kind, ids := range missing {
+		all.Go(func() { d.lookUpNames(ctx, conn, kind, ids) })
+	}
+	all.Wait()
+	names := make(map[string]string)
+	for _, r := range resources {
+		id := types.ResourceIDToString(r.ID)
+		if name, _ := d.names.get(id); name != "" {
+			names[id] = name
+		}
+	}
+	return names
+}
+
+func (d *decorator) lookUpNames(ctx context.Context, conn *teleport.Conn, kind string, ids []types.ResourceID) {
+	var keys []string
 	for _, id := range ids {
-		text := types.ResourceIDToString(id)
-		if name := names[text]; name != "" {
-			text = id.Kind + "/" + name
-		}
-		out = append(out, text)
+		keys = append(keys, types.ResourceIDToString(id))
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(keys)
+	what := "names of resources of kind " + kind
+	d.lookups.once(ctx, strings.Join(keys, "\n"), func(ctx context.Context) {
+		known := func(key string) bool { _, ok := d.names.get(key); return ok }
+		if d.refused(what) || !slices.ContainsFunc(keys, func(key string) bool { return !known(key) }) {
+			return
+		}
+		names, err := conn.FriendlyNames(ctx, d.s.info.Load().ClusterName, ids)
+		for _, key := range keys {
+			if name := names[key]; name != "" {
+				d.names.put(key, name, lookupAge)
+			} else if answers(err) {
+				d.names.put(key, "", lookupAge)
+			}
+		}
+		d.note(what, kind+": list, read (by review_requests.preview_as_roles)", err)
+	})
+}
+
+// answers reports whether a look-up that ended so will end so again. Another
+// failure passes: all who waited for it share it, and the next one asks anew.
+func answers(err error) bool {
+	return err == nil || teleport.IsDenied(err) || teleport.IsNotFound(err)
 }
 
 func (d *decorator) refused(what string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return time.Now().Before(d.denied[what])
+	_, ok := d.denied.get(what)
+	return ok
 }
 
-// note tells once that something cannot be looked up, and leaves it for a while.
+// note says once that something may not be looked up and leaves it for a while,
+// and takes that back when it may.
 func (d *decorator) note(what, rule string, err error) {
-	if !teleport.IsDenied(err) {
+	denied := teleport.IsDenied(err)
+	if denied {
+		d.denied.put(what, struct{}{}, lookupAge)
+	} else if err != nil {
 		d.s.log.Debug("Messages go out without "+what, zap.Error(err))
 		return
 	}
 	d.mu.Lock()
-	_, told := d.denied[what]
-	d.denied[what] = time.Now().Add(roleAge)
-	d.mu.Unlock()
-	if !told {
-		d.s.log.Warn("Messages go out without "+what+", which the plugin's role may not read; to show them add the rule "+rule, zap.Error(err))
-		d.s.health.Note(what, "not shown in messages; add the rule "+rule)
+	defer d.mu.Unlock()
+	if d.noted[what] == denied {
+		return
 	}
+	d.noted[what] = denied
+	if !denied {
+		d.s.health.Note(what, "")
+		return
+	}
+	d.s.log.Warn("Messages go out without "+what+", which the plugin's role may not read; to show them add the rule "+rule, zap.Error(err))
+	d.s.health.Note(what, "not shown in messages; add the rule "+rule)
 }

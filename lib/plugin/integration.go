@@ -8,9 +8,9 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/reconcile"
 )
 
 // Integration is what a plugin brings to the program that runs it.
@@ -52,9 +52,11 @@ type Deps struct {
 
 // Parts are what an integration is made of.
 type Parts struct {
-	Service reconcile.Service
+	Service integration.Service
+	// Deciders decide about pending requests beside the people.
+	Deciders []integration.Decider
 	// Router chooses recipients where no access monitoring rule does.
-	Router reconcile.Router
+	Router integration.Router
 	// Codec reads and writes the records of Teleport's own plugin.
 	Codec plugindata.Codec
 	// Reminders is the config of reminders, where the Service is a
@@ -107,7 +109,7 @@ func DefaultDelivery() Delivery {
 		CatchUp:     config.Duration(time.Hour),
 		CallTimeout: config.Duration(10 * time.Second),
 		Lease:       config.Duration(30 * time.Second),
-		RetryMax:    config.Duration(2 * time.Minute),
+		RetryMax:    config.Duration(30 * time.Second),
 		Resync:      config.Duration(10 * time.Minute),
 		Heartbeat:   config.Duration(10 * time.Second),
 	}

@@ -112,6 +112,7 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 		return 1
 	}
 	defer log.Close() //nolint:errcheck // nobody is left to be told
+	log.Debug("DEBUG logging enabled")
 	// The Teleport client logs through the standard library.
 	slog.SetDefault(slog.New(diag.NewSlogHandler(log.WithOptions(zap.IncreaseLevel(zap.WarnLevel)))))
 	signals := make(chan os.Signal, 8)

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/integration"
 )
 
 // conditions states the plugin's conditions and logs each change once.
@@ -22,7 +23,8 @@ func newConditions(h *diag.Health, log *zap.Logger) *conditions {
 	return &conditions{health: h, log: log, state: make(map[string]string)}
 }
 
-// Set states a condition.
+// Set states a condition. The state of health and the log change together, so
+// that they agree whoever states it last.
 func (c *conditions) Set(name string, ok bool, reason string) {
 	if ok {
 		reason = ""
@@ -30,12 +32,12 @@ func (c *conditions) Set(name string, ok bool, reason string) {
 		reason = "no reason is known"
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	before, known := c.state[name]
-	c.state[name] = reason
-	c.mu.Unlock()
 	if known && before == reason {
 		return
 	}
+	c.state[name] = reason
 	if ok {
 		c.health.OK(name)
 	} else {
@@ -44,7 +46,7 @@ func (c *conditions) Set(name string, ok bool, reason string) {
 	switch {
 	case !ok && before == "":
 		c.log.Error("Not "+name+": "+reason, zap.String("condition", name))
-	case ok && known && before != "":
+	case ok && known:
 		c.log.Info("Recovered: "+name, zap.String("condition", name))
 	}
 }
@@ -52,25 +54,19 @@ func (c *conditions) Set(name string, ok bool, reason string) {
 // observer hands what the engine tells to the metrics.
 type observer struct{ m *diag.Metrics }
 
-var actions = map[string]diag.Action{
-	"post": diag.Post, "edit": diag.Edit, "reply": diag.Reply, "notice": diag.Notice, "reminder": diag.Reminder,
-	"resolve": diag.Lookup, "find": diag.Lookup,
+// Stepped counts a step and how it ended.
+func (o observer) Stepped(step integration.Step, err error, took time.Duration) {
+	o.m.Stepped(step, err, took)
 }
 
-var outcomes = map[string]diag.Outcome{
-	"ok": diag.OK, "retry": diag.Retry, "wait": diag.Wait, "permanent": diag.Permanent,
-	"credentials": diag.Credentials, "gone": diag.Gone, "unclear": diag.Unclear,
-}
+// Retried counts a request that is put back after a failure that passes.
+func (o observer) Retried() { o.m.Retried() }
 
-// Stepped counts a step.
-func (o observer) Stepped(step, outcome string, took time.Duration) {
-	action := actions[step]
-	o.m.Delivered(action, outcomes[outcome])
-	o.m.Called(action, took)
-	if outcome != "ok" {
-		o.m.Retried()
-	}
-}
+// Panicked counts a request whose work broke off.
+func (o observer) Panicked() { o.m.Broke(diag.Panic) }
+
+// Exceeded counts a request that asked for more calls than can be needed.
+func (o observer) Exceeded() { o.m.Broke(diag.Budget) }
 
 // Recorded counts a write to a record.
 func (o observer) Recorded(conflict bool) { o.m.RecordWritten(conflict) }
@@ -92,9 +88,6 @@ func (o observer) Streaming(since time.Time) {
 	}
 	o.m.StreamOpened()
 }
-
-// Called is told by the transport; the steps are measured where they are taken.
-func (o observer) Called(string, int, time.Duration) {}
 
 // Limited counts the time for which a rate limit holds calls back.
 func (o observer) Limited(_ string, wait time.Duration) { o.m.Waited(wait) }

@@ -8,6 +8,7 @@ import (
 	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
 	"teleport-plugins/lib/teleport"
@@ -57,9 +58,9 @@ func (s *session) remind(ctx, calls context.Context) {
 			_, web := s.place()
 			return message.AccessListLinks(web, list)
 		},
-		Note:  s.health.Note,
-		Told:  func(outcome string, took time.Duration) { observe.Stepped("reminder", outcome, took) },
-		Log:   s.log.Logger,
+		Note:     s.health.Note,
+		Told:     func(err error, took time.Duration) { observe.Stepped(integration.StepRemind, err, took) },
+		Recorded: observe.Recorded, Log: s.log.Logger,
 		Delay: time.Duration(s.parts.Reminders.Delay), Interval: time.Duration(s.parts.Reminders.Interval), Retry: remindRetry,
 		Lease: times.Lease, Call: times.Call, Record: times.Record,
 	}).Run(ctx, calls)

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/reconcile"
@@ -23,10 +26,8 @@ import (
 
 // Periods of the session's own checks.
 const (
-	// checkPeriod is how often the service is asked whether it knows us, and
-	// recheckPeriod how often while it does not.
-	checkPeriod   = 5 * time.Minute
-	recheckPeriod = 30 * time.Second
+	// checkPeriod is how often the service is asked whether it knows us.
+	checkPeriod = 5 * time.Minute
 	// lookPeriod is how often it is looked whether requests wait for too long.
 	lookPeriod = 5 * time.Second
 	// tooLong is how long a request may wait before that is a condition.
@@ -46,6 +47,7 @@ type session struct {
 	rules      *rules.Router
 	reconciler *reconcile.Reconciler
 	redial     chan struct{}
+	relist     chan struct{}
 
 	identity atomic.Pointer[teleport.Identity]
 	conn     atomic.Pointer[teleport.Conn]
@@ -71,7 +73,7 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 		transport: outbound.NewTransport(outbound.Options{
 			UserAgent: d.integration.userAgent(), Observer: observe,
 		}),
-		redial: make(chan struct{}, 1), closing: make(chan struct{}),
+		redial: make(chan struct{}, 1), relist: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	s.identity.Store(identity)
 	s.info.Store(&teleport.Info{})
@@ -83,21 +85,22 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("asking %s whether it accepts the credentials: %w", d.integration.Title, ctx.Err())
-	case err != nil && outbound.KindOf(err) == outbound.Credentials:
+	case outbound.RefusesToken(err):
 		return nil, fmt.Errorf("%s does not accept the credentials: %w", d.integration.Title, err)
 	}
-	s.note(err)
 	s.rules = rules.New(rules.Options{
 		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
 	})
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: d.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Router: recipient.First{s.rules, s.parts.Router}, Codec: s.parts.Codec,
-		Cluster: cluster{s}, Decorator: newDecorator(s), Health: d.conditions, Observer: observe,
+		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: recipient.First{s.rules, s.parts.Router}, Codec: s.parts.Codec,
+		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{d.conditions, d.health}, Observer: observe,
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
-		Log:    d.log.Logger, Place: s.place, Author: base.TeleportUser,
-		Timing: timing(base.Delivery),
+		Log:    d.log.Logger, Place: s.place, Author: s.author,
+		Timing: timing(base.Delivery), Unshown: s.unshown,
 	})
+	s.reconciler.Checked(err)
+	s.noteCheck(err)
 	return s, nil
 }
 
@@ -117,23 +120,38 @@ func newOwner() string { return rand.Text()[:10] }
 func (s *session) check(ctx context.Context) error {
 	err := s.ask(ctx)
 	if ctx.Err() == nil { // the end of the process says nothing of the service
-		s.note(err)
+		s.reconciler.Checked(err)
+		s.noteCheck(err)
 	}
 	return err
 }
 
-func (s *session) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	return s.parts.Service.Check(ctx)
+// noteCheck states what a check that failed says of the credentials, where it does
+// not refuse them. Whoever refuses less than the token knows the token; any other
+// answer is no evidence, and leaves the condition as it is.
+func (s *session) noteCheck(err error) {
+	switch {
+	case err == nil || outbound.RefusesToken(err): // the reconciler states it
+	case outbound.KindOf(err) == outbound.Refused:
+		s.conditions.Set(reconcile.ConditionService, true, "")
+	case !outbound.Answered(err):
+		s.conditions.Set(reconcile.ConditionService, false, "this is not known: "+err.Error())
+	}
 }
 
-func (s *session) note(err error) {
-	if err != nil {
-		s.conditions.Set(reconcile.ConditionService, false, err.Error())
-		return
+func (s *session) ask(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	start := time.Now()
+	s.log.Debug("Starting " + s.integration.Title + " API health check")
+	err := s.parts.Service.Check(limited)
+	if err == nil {
+		s.log.Debug(s.integration.Title + " API health check finished ok")
 	}
-	s.conditions.Set(reconcile.ConditionService, true, "")
+	if ctx.Err() == nil { // the end of the process says nothing of the service
+		observer{s.metrics}.Stepped(integration.StepCheck, err, time.Since(start))
+	}
+	return err
 }
 
 // run works until the first context ends and what is under way has finished,
@@ -181,22 +199,24 @@ func (s *session) run(ctx, rounds context.Context) error {
 func (s *session) watchOptions() watch.Options {
 	base := s.settings.Common()
 	return watch.Options{
-		Plugin: s.integration.Name, Connect: s.connect, Redial: s.redial, FailFast: s.flags.failFast,
+		Plugin: s.integration.Name, Connect: s.connect, Redial: s.redial, Relist: s.relist, FailFast: s.flags.failFast,
 		Fatal: func(err error) bool {
 			return errors.Is(err, teleport.ErrServerTooOld) || errors.Is(err, teleport.ErrAddress)
 		},
 		Refused: teleport.IsDenied,
-		Sink:    s.reconciler, Rules: s.rules, Health: s.conditions, Observer: observer{s.metrics}, Log: s.log.Logger,
+		Ready:   func() { s.ready.Do(func() { s.log.Info("Plugin is ready") }) },
+		Sink:    sink{s.reconciler}, Rules: s.rules, Health: s.conditions, Observer: observer{s.metrics}, Log: s.log.Logger,
 		Heartbeat: time.Duration(base.Delivery.Heartbeat), Resync: time.Duration(base.Delivery.Resync),
 	}
 }
 
 // look watches over what nobody else would notice: requests that wait for too
-// long, and a service that stops to know us while there is nothing to say.
+// long, and a service that stops to know us while there is nothing to say. While
+// it does not know us, it is asked at a growing pause.
 func (s *session) look(ctx context.Context) {
 	tick := time.NewTicker(lookPeriod)
 	defer tick.Stop()
-	next := time.Now().Add(recheckPeriod)
+	next, pause := time.Now().Add(checkPeriod), lookPeriod
 	for {
 		since := s.reconciler.Undelivered()
 		if late := !since.IsZero() && time.Since(since) > tooLong; late {
@@ -204,11 +224,16 @@ func (s *session) look(ctx context.Context) {
 		} else {
 			s.conditions.Set(conditionDelivering, true, "")
 		}
+		if s.reconciler.Unwell() {
+			next = earlier(next, time.Now().Add(pause))
+		}
 		if time.Now().After(next) {
-			next = time.Now().Add(checkPeriod)
 			if err := s.check(ctx); err != nil {
-				next = time.Now().Add(recheckPeriod)
+				pause = min(2*pause, checkPeriod)
+				next = time.Now().Add(pause)
 				s.log.Debug("The service could not be checked", zap.Error(err))
+			} else {
+				next, pause = time.Now().Add(checkPeriod), lookPeriod
 			}
 		}
 		s.tellSystemd(s.systemd.Status(s.health.Status().Summary()))
@@ -218,6 +243,13 @@ func (s *session) look(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // inspect tells what a person should mend before the first request shows it.
@@ -244,6 +276,20 @@ func (s *session) renew(id *teleport.Identity) {
 	}
 }
 
+// author is the user in whose name reviews are submitted: the plugin's own, unless
+// the config names another.
+func (s *session) author() string {
+	return cmp.Or(s.settings.Common().TeleportUser, s.identity.Load().User)
+}
+
+// unshown asks for a list of the requests, since one is not shown.
+func (s *session) unshown() {
+	select {
+	case s.relist <- struct{}{}:
+	default:
+	}
+}
+
 // connect dials the cluster and makes the connection the one that is used.
 func (s *session) connect(ctx context.Context) (watch.Source, error) {
 	clt, err := teleport.Dial(ctx, teleport.DialOptions{Addr: s.settings.Common().Teleport.Addr, Identity: s.identity.Load()})
@@ -251,6 +297,7 @@ func (s *session) connect(ctx context.Context) (watch.Source, error) {
 		return nil, err
 	}
 	conn := teleport.NewConn(clt)
+	s.log.Debug("Checking Teleport server version")
 	info, err := conn.Probe(ctx)
 	if err != nil {
 		_ = conn.Close()
@@ -264,6 +311,21 @@ func (s *session) connect(ctx context.Context) (watch.Source, error) {
 	s.log.Info("Connected to Teleport", zap.String("cluster", info.ClusterName), zap.String("server_version", info.ServerVersion))
 	return source{conn, s}, nil
 }
+
+// sink hands what the watch tells to the reconciler.
+type sink struct{ *reconcile.Reconciler }
+
+// List implements watch.Sink.
+func (s sink) List() watch.List { return s.Reconciler.List() }
+
+// health is where the reconciler states conditions and notes.
+type health struct {
+	*conditions
+	notes *diag.Health
+}
+
+// Note implements reconcile.Health.
+func (h health) Note(name, text string) { h.notes.Note(name, text) }
 
 // source is a connection that, when another has taken its place, lets calls
 // that are under way finish.
@@ -349,16 +411,13 @@ func (c cluster) UpdatePluginData(ctx context.Context, kind, resource, plugin st
 	return conn.UpdatePluginData(ctx, kind, resource, plugin, set, expect)
 }
 
-// SubmitReview approves a request.
-func (c cluster) SubmitReview(ctx context.Context, id, author, reason string) error {
+// SubmitReview reviews a request.
+func (c cluster) SubmitReview(ctx context.Context, id string, r types.AccessReview) (types.AccessRequest, error) {
 	conn, err := c.s.current()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = conn.SubmitReview(ctx, id, types.AccessReview{
-		Author: author, ProposedState: types.RequestState_APPROVED, Reason: reason, Created: time.Now().UTC(),
-	})
-	return err
+	return conn.SubmitReview(ctx, id, r)
 }
 
 // ListRules reads the access monitoring rules that concern the plugin.

@@ -132,13 +132,13 @@ func TestGarbledValuesAreNamedAndTheRestIsUsed(t *testing.T) {
 
 func TestSeveralGarbledValuesAreAllNamedInOrder(t *testing.T) {
 	_, err := plugindata.Decode(plugindata.Messages{}, map[string]string{
-		"reviews_count": "x", "resources": "y", "suggested_reviewers": "z", "claim": "mine", "progress": "[",
+		"reviews_count": "x", "resources": "y", "suggested_reviewers": "z", "claim": "mine", "deliveries": "[",
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
 	at := 0
-	for _, key := range []string{"reviews_count", "resources", "suggested_reviewers", "claim", "progress"} {
+	for _, key := range []string{"reviews_count", "resources", "suggested_reviewers", "claim", "deliveries"} {
 		i := strings.Index(err.Error()[at:], fmt.Sprintf("%q", key))
 		if i < 0 {
 			t.Fatalf("%s is not named in its place: %v", key, err)
@@ -180,19 +180,19 @@ func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
 }
 
 func FuzzAnyRecordCanBeReadAndWritten(f *testing.F) {
-	f.Add("mia", `["a"]`, "3", "C1/1.1,C2", "abc.4", `{"deliveries":[{"recipient":"a"}]}`)
+	f.Add("mia", `["a"]`, "3", "C1/1.1,C2", "abc.4", `{"deliveries":[{"recipient":"a","doubt":{"announce.0":{"tries":1}},"posts":[{"channel":"C1","id":"1.1"}]}]}`)
 	f.Add("", "{", "-1", "//,", ".", "null")
 	f.Fuzz(func(t *testing.T, user, list, count, messages, claim, progress string) {
 		r, _ := plugindata.Decode(plugindata.Messages{}, map[string]string{
 			"user": user, "resources": list, "suggested_reviewers": list, "reviews_count": count,
-			"messages": messages, "claim": claim, "progress": progress,
+			"messages": messages, "claim": claim, "deliveries": progress,
 		})
-		set, _, err := r.Changes(plugindata.Messages{})
+		set, _, err := r.Changes()
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Stored(set)
-		if set, _, _ = r.Changes(plugindata.Messages{}); len(set) != 0 {
+		if set, _, _ = r.Changes(); len(set) != 0 {
 			t.Errorf("what was stored is not what is to be stored: %q", set)
 		}
 	})

@@ -7,11 +7,9 @@
 package plugindata
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,8 +19,9 @@ import (
 // The keys of our own part of a record.
 const (
 	// ClaimKey holds the claim, as Claim.String writes it.
-	ClaimKey    = "claim"
-	progressKey = "progress"
+	ClaimKey = "claim"
+	// ProgressKey holds a Progress as JSON.
+	ProgressKey = "deliveries"
 )
 
 // Message names a post at a service: the channel (or service) that holds it
@@ -62,118 +61,30 @@ type Codec interface {
 	Encode(k Known) map[string]string
 }
 
-// Claim says that a replica is at work on the request.
-type Claim struct {
-	// Owner is the replica: a random word that it chose at its start. It is
-	// empty when nobody is at work.
-	Owner string
-	// Generation grows with each claim and outlives it, so that a claim that
-	// was renewed or made again is never mistaken for one that stands still.
-	Generation int
-}
-
-// Free reports that nobody claims the request.
-func (c Claim) Free() bool { return c.Owner == "" }
-
-// Next is the claim of a replica that follows on this one.
-func (c Claim) Next(owner string) Claim { return Claim{Owner: owner, Generation: c.Generation + 1} }
-
-// Released is what stays of the claim when its owner has finished.
-func (c Claim) Released() Claim { return Claim{Generation: c.Generation} }
-
-// String is the claim as it is stored: "owner.generation", or nothing if there
-// never was one.
-func (c Claim) String() string {
-	if c == (Claim{}) {
-		return ""
-	}
-	return c.Owner + "." + strconv.Itoa(c.Generation)
-}
-
-// ParseClaim reads a claim as it is stored.
-func ParseClaim(s string) (Claim, error) {
-	if s == "" {
-		return Claim{}, nil
-	}
-	owner, gen, ok := strings.Cut(s, ".")
-	n, err := strconv.Atoi(gen)
-	if !ok || err != nil || n < 1 {
-		return Claim{}, fmt.Errorf("key %q: %q is not a claim", ClaimKey, message.Cut(s, 40))
-	}
-	return Claim{Owner: owner, Generation: n}, nil
-}
-
-// Delivery is how far one recipient has come.
-type Delivery struct {
-	// Recipient is the name as it was configured or suggested.
-	Recipient string `json:"recipient,omitempty"`
-	// Address is what the service calls the recipient, once it is known.
-	Address string `json:"address,omitempty"`
-	// Channel and ID name the post, once it is made.
-	Channel string `json:"channel,omitempty"`
-	ID      string `json:"id,omitempty"`
-	// Shown is the version of the view (message.View.Version) that the post shows.
-	Shown string `json:"shown,omitempty"`
-	// Replies is how many reviews were told below the post.
-	Replies int `json:"replies,omitempty"`
-	// Requester marks the requester's own copy, and the one to be told of the
-	// decision.
-	Requester bool `json:"requester,omitempty"`
-	// Noticed is the decision that the requester was told of.
-	Noticed message.Status `json:"noticed,omitempty"`
-	// Unclear says that a call was made whose outcome is not known.
-	Unclear bool `json:"unclear,omitempty"`
-	// Reposted says that the post was lost at the service and made again.
-	Reposted bool `json:"reposted,omitempty"`
-	// Skipped says that another recipient has the same address.
-	Skipped bool `json:"skipped,omitempty"`
-	// Failed says why nothing more is tried for this recipient.
-	Failed string `json:"failed,omitempty"`
-}
-
-// Posted reports whether the recipient has a post.
-func (d Delivery) Posted() bool { return d.ID != "" }
-
-// Message names the recipient's post.
-func (d Delivery) Message() Message { return Message{Channel: d.Channel, ID: d.ID} }
-
-// Over reports whether nothing is to be done for the recipient any more.
-func (d Delivery) Over() bool { return d.Skipped || d.Failed != "" }
-
-// Progress is our own part of a record.
-type Progress struct {
-	// Request is the creation time of the request in Unix seconds; a request
-	// that was deleted and made again under the same id has another.
-	Request int64 `json:"request,omitempty"`
-	// Deliveries holds one entry for each recipient, decided when the request
-	// was first seen.
-	Deliveries []Delivery `json:"deliveries,omitempty"`
-	// Decision is what was decided by rule about the request, once.
-	Decision string `json:"decision,omitempty"`
-}
-
-func (p Progress) isZero() bool {
-	return p.Request == 0 && len(p.Deliveries) == 0 && p.Decision == ""
-}
-
 // Record is all that is remembered of a request. Change it and have it written
 // with Changes.
 type Record struct {
 	Known
 	Claim    Claim
 	Progress Progress
+	// Garbled says that the Progress could not be read.
+	Garbled bool
 
-	raw map[string]string // as it was read
+	codec Codec
+	raw   map[string]string // as it was read
 }
+
+// New is the record of a request that has none yet.
+func New(c Codec) *Record { return &Record{codec: c} }
+
+// Claimed implements Entry.
+func (r *Record) Claimed() *Claim { return &r.Claim }
 
 // Exists reports whether the record was found in the store.
 func (r *Record) Exists() bool { return len(r.raw) > 0 }
 
 // Ours reports whether one of our replicas has written to the record.
-func (r *Record) Ours() bool { return r.raw[progressKey] != "" || r.raw[ClaimKey] != "" }
-
-// Raw returns one value as it was read.
-func (r *Record) Raw(key string) string { return r.raw[key] }
+func (r *Record) Ours() bool { return r.raw[ProgressKey] != "" }
 
 // Fingerprint is a text that changes with any change of the stored record.
 func (r *Record) Fingerprint() string {
@@ -187,7 +98,7 @@ func (r *Record) Fingerprint() string {
 // Decode reads a record. It always returns a usable one; the error names what
 // could not be read, which then counts as absent.
 func Decode(c Codec, data map[string]string) (*Record, error) {
-	r := &Record{raw: data}
+	r := &Record{codec: c, raw: data}
 	var faults []string
 	note := func(err error) {
 		if err != nil {
@@ -199,12 +110,9 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	note(err)
 	r.Claim, err = ParseClaim(data[ClaimKey])
 	note(err)
-	if text := data[progressKey]; text != "" {
-		if err := json.Unmarshal([]byte(text), &r.Progress); err != nil {
-			r.Progress = Progress{}
-			note(fmt.Errorf("key %q: %w", progressKey, err))
-		}
-	}
+	r.Progress, err = decodeProgress(data[ProgressKey])
+	r.Garbled = err != nil
+	note(err)
 	if len(faults) > 0 {
 		return r, fmt.Errorf("the stored record cannot be read: %s", strings.Join(faults, "; "))
 	}
@@ -214,16 +122,11 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 // Changes returns the update that brings the stored record to this one: the
 // keys to be set, and what every key that we know must hold for the update to
 // be accepted.
-func (r *Record) Changes(c Codec) (set, expect map[string]string, err error) {
-	next := c.Encode(r.Known)
+func (r *Record) Changes() (set, expect map[string]string, err error) {
+	next := r.codec.Encode(r.Known)
 	next[ClaimKey] = r.Claim.String()
-	next[progressKey] = ""
-	if !r.Progress.isZero() {
-		text, err := json.Marshal(r.Progress)
-		if err != nil {
-			return nil, nil, fmt.Errorf("encoding the record: %w", err)
-		}
-		next[progressKey] = string(text)
+	if next[ProgressKey], err = r.Progress.encode(); err != nil {
+		return nil, nil, err
 	}
 	set, expect = make(map[string]string), make(map[string]string, len(next))
 	for key, value := range next {
@@ -250,14 +153,4 @@ func (r *Record) Stored(set map[string]string) {
 		}
 	}
 	r.raw = raw
-}
-
-// Delivery returns the entry of a recipient, or nil.
-func (r *Record) Delivery(recipient string) *Delivery {
-	for i := range r.Progress.Deliveries {
-		if r.Progress.Deliveries[i].Recipient == recipient {
-			return &r.Progress.Deliveries[i]
-		}
-	}
-	return nil
 }

@@ -1,8 +1,10 @@
 package plugindata_test
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/gravitational/teleport/api/types"
@@ -56,7 +58,7 @@ func (s *store) record() *plugindata.Record {
 // write writes the record's changes and tells the record.
 func (s *store) write(r *plugindata.Record) error {
 	s.t.Helper()
-	set, expect, err := r.Changes(plugindata.Messages{})
+	set, expect, err := r.Changes()
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -81,17 +83,19 @@ func TestARecordIsCreatedChangedAndReadBack(t *testing.T) {
 		t.Error("a record is there before it was written")
 	}
 	r.User, r.Claim = "mia", plugindata.Claim{Owner: "abc", Generation: 1}
-	r.Progress.Deliveries = []plugindata.Delivery{{Recipient: "general", Unclear: true}}
+	r.Progress.Deliveries = []plugindata.Delivery{{Recipient: "general", Doubt: map[string]plugindata.Doubt{"announce.0": {Tries: 1}}}}
 	s.mustWrite(r)
-	if !r.Exists() || !r.Ours() || r.Raw("claim") != "abc.1" {
+	if !r.Exists() || !r.Ours() || s.content()["claim"] != "abc.1" {
 		t.Errorf("after the write the record is %+v", r)
 	}
 	r.Claim, r.Messages = plugindata.Claim{}, []plugindata.Message{{Channel: "C1", ID: "1.1"}}
-	r.Progress.Deliveries[0] = plugindata.Delivery{Recipient: "general", Channel: "C1", ID: "1.1", Shown: "PENDING.0"}
+	r.Progress.Deliveries[0] = plugindata.Delivery{Recipient: "general", Posts: []plugindata.Post{
+		{Channel: "C1", ID: "1.1", Shown: message.Version{Status: message.Pending}},
+	}}
 	s.mustWrite(r)
 	want := map[string]string{
 		"user": "mia", "messages": "C1/1.1",
-		"progress": `{"deliveries":[{"recipient":"general","channel":"C1","id":"1.1","shown":"PENDING.0"}]}`,
+		"deliveries": `{"deliveries":[{"recipient":"general","posts":[{"channel":"C1","id":"1.1","shown":{"status":"PENDING"}}]}]}`,
 	}
 	if got := s.content(); !maps.Equal(got, want) {
 		t.Errorf("stored is %q, want %q", got, want)
@@ -106,7 +110,7 @@ func TestOnlyWhatChangedIsSet(t *testing.T) {
 	s := newStore(t, map[string]string{"user": "mia", "roles": "editor", "max_duration": "kept"})
 	r := s.record()
 	r.ReviewsCount, r.User = 2, ""
-	set, expect, err := r.Changes(plugindata.Messages{})
+	set, expect, err := r.Changes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +119,7 @@ func TestOnlyWhatChangedIsSet(t *testing.T) {
 	}
 	if want := map[string]string{
 		"user": "mia", "roles": "editor", "resources": "", "request_reason": "", "reviews_count": "",
-		"resolution": "", "resolve_reason": "", "messages": "", "claim": "", "progress": "",
+		"resolution": "", "resolve_reason": "", "messages": "", "claim": "", "deliveries": "",
 	}; !maps.Equal(expect, want) {
 		t.Errorf("expect is %q, want %q", expect, want)
 	}
@@ -127,7 +131,7 @@ func TestOnlyWhatChangedIsSet(t *testing.T) {
 
 func TestNothingChangedIsNothingSet(t *testing.T) {
 	r := newStore(t, map[string]string{"user": "mia", "claim": "abc.3", "messages": "C1/1.1"}).record()
-	if set, _, _ := r.Changes(plugindata.Messages{}); len(set) != 0 {
+	if set, _, _ := r.Changes(); len(set) != 0 {
 		t.Errorf("set is %q", set)
 	}
 }
@@ -135,7 +139,7 @@ func TestNothingChangedIsNothingSet(t *testing.T) {
 func TestAWriteOfAnybodyElseIsRefused(t *testing.T) {
 	for name, other := range map[string]map[string]string{
 		"another replica's claim":              {"claim": "xyz.1"},
-		"another replica's progress":           {"progress": `{"request":1}`},
+		"another replica's progress":           {"deliveries": `{"request":1}`},
 		"Teleport's own plugin's messages":     {"messages": "C9/9.9"},
 		"Teleport's own plugin's first record": {"user": "mia"},
 		"a record that was removed":            {"roles": ""},
@@ -177,7 +181,7 @@ func TestKeysThatWeDoNotKnowMayChangeUnderUs(t *testing.T) {
 func TestAGarbledClaimIsReplacedOnlyIfItIsStillThere(t *testing.T) {
 	s := newStore(t, map[string]string{"claim": "garbage"})
 	r, err := plugindata.Decode(plugindata.Messages{}, s.content())
-	if err == nil || !r.Claim.Free() || !r.Ours() {
+	if err == nil || !r.Claim.Free() || r.Ours() {
 		t.Fatalf("got %+v and %v", r, err)
 	}
 	r.Claim = plugindata.Claim{Owner: "abc", Generation: 1}
@@ -196,7 +200,7 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%q is read as %+v and written as %q, %v", text, r.Claim, r.Claim, err)
 		}
 	}
-	for _, text := range []string{"abc", "abc.0", "abc.-1", "abc.", "abc.x", "abc.1.2", "."} {
+	for _, text := range []string{"abc", "abc.0", "abc.-1", "abc.", "abc.x", "abc.1.2", ".", "abc.9223372036854775807", strings.Repeat("x", 101) + ".1"} {
 		if r, err := plugindata.Decode(plugindata.Messages{}, map[string]string{"claim": text}); err == nil || !r.Claim.Free() {
 			t.Errorf("%q is read as %+v", text, r.Claim)
 		}
@@ -222,28 +226,33 @@ func TestStoredDoesNotChangeTheMapThatWasRead(t *testing.T) {
 	if data["user"] != "mia" || data["roles"] != "a" {
 		t.Errorf("the map is now %q", data)
 	}
-	if r.Raw("user") != "" || r.Raw("roles") != "b" || r.Fingerprint() == before {
+	if r.Fingerprint() != `"roles"="b";` || r.Fingerprint() == before {
 		t.Errorf("the record is %s", r.Fingerprint())
 	}
 }
 
 func TestDeliveriesAreFoundAndChangedInPlace(t *testing.T) {
-	r := &plugindata.Record{Progress: plugindata.Progress{Deliveries: []plugindata.Delivery{{Recipient: "a"}, {Recipient: "b"}}}}
-	d := r.Delivery("b")
-	if d == nil || d.Posted() || d.Over() {
+	p := plugindata.Progress{Deliveries: []plugindata.Delivery{{Recipient: "a"}, {Recipient: "b"}}}
+	d := p.Delivery("b")
+	if d == nil || d.Posted() || d.Message() != (plugindata.Message{}) {
 		t.Fatalf("got %+v", d)
 	}
-	d.Channel, d.ID = "C1", "1.1"
-	if got := r.Progress.Deliveries[1]; !got.Posted() || got.Message() != (plugindata.Message{Channel: "C1", ID: "1.1"}) {
+	m := plugindata.Message{Channel: "C1", ID: "1.1"}
+	d.Posts = []plugindata.Post{{Channel: m.Channel, ID: m.ID}}
+	if got := p.Deliveries[1]; !got.Posted() || got.Message() != m || !got.Has(m) {
 		t.Errorf("got %+v", got)
 	}
-	if r.Delivery("c") != nil {
+	if p.Delivery("c") != nil {
 		t.Error("a recipient was found that is not there")
 	}
-	for _, over := range []plugindata.Delivery{{Skipped: true}, {Failed: "no such channel"}} {
-		if !over.Over() {
-			t.Errorf("%+v is not over", over)
-		}
+}
+
+func TestACloneSharesNothing(t *testing.T) {
+	d := plugindata.Delivery{Posts: []plugindata.Post{{ID: "1"}}, Doubt: map[string]plugindata.Doubt{"announce.0": {Tries: 1}}}
+	c := d.Clone()
+	c.Posts[0].ID, c.Doubt["announce.0"] = "2", plugindata.Doubt{Tries: 2}
+	if d.Posts[0].ID != "1" || d.Doubt["announce.0"].Tries != 1 {
+		t.Errorf("the delivery is now %+v", d)
 	}
 }
 
@@ -251,14 +260,108 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 	s := newStore(t, nil)
 	r := s.record()
 	r.Progress = plugindata.Progress{
-		Request: 1772357400, Decision: "on call",
+		Request: 1772357400, Aim: message.Version{Status: message.Approved, Reviews: 2}, Decided: []string{"on call"}, Adopted: true,
 		Deliveries: []plugindata.Delivery{{
-			Recipient: "mia@example.org", Address: "U1", Channel: "D1", ID: "1.1", Shown: "APPROVED.2", Replies: 2,
-			Requester: true, Noticed: message.Approved, Unclear: true, Reposted: true, Skipped: true, Failed: "why, \"so\"",
+			Recipient: "mia@example.org", Address: "U1", Generation: 1, Reviews: 2, Ended: message.Approved, Begun: 3,
+			Posts:     []plugindata.Post{{Channel: "D1", ID: "1.1", Shown: message.Version{Status: message.Denied, Reviews: 1}, Unsure: true, Fixed: true}},
+			Requester: true, Noticed: message.Approved, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}, Skipped: true,
 		}},
 	}
 	s.mustWrite(r)
 	if got := s.record(); !reflect.DeepEqual(got.Progress, r.Progress) {
 		t.Errorf("got %+v, want %+v", got.Progress, r.Progress)
+	}
+}
+
+// Whoever may write plugin data can write ours.
+func TestWhatARecordSaysIsBroughtWithinItsBounds(t *testing.T) {
+	many := make([]string, 300)
+	for i := range many {
+		many[i] = fmt.Sprintf(`{"recipient":"r%d"}`, i)
+	}
+	for name, c := range map[string]struct {
+		text string
+		want []plugindata.Delivery
+	}{
+		"negative counts":               {`[{"recipient":"a","reviews":-1,"begun":-5,"generation":-1}]`, []plugindata.Delivery{{Recipient: "a"}}},
+		"counts that cannot be":         {`[{"recipient":"a","reviews":2147483647,"generation":9}]`, []plugindata.Delivery{{Recipient: "a"}}},
+		"no name, and a name twice":     {`[{"address":"x"},{"recipient":"a"},{"recipient":"a","address":"y"}]`, []plugindata.Delivery{{Recipient: "a"}}},
+		"a name that is too long":       {`[{"recipient":"` + strings.Repeat("x", 2000) + `"}]`, nil},
+		"a message twice, one of none":  {`[{"recipient":"a","posts":[{"channel":"c","id":"1"},{"channel":"c","id":"1"},{"channel":"c"}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1"}}}}},
+		"a message of two recipients":   {`[{"recipient":"a","posts":[{"channel":"c","id":"1"}]},{"recipient":"b","posts":[{"channel":"c","id":"1"}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1"}}}, {Recipient: "b"}}},
+		"tries that cannot be":          {`[{"recipient":"a","doubt":{"announce.0":{"tries":-3}}}]`, []plugindata.Delivery{{Recipient: "a", Doubt: map[string]plugindata.Doubt{"announce.0": {Tries: 1}}}}},
+		"what shows a count of reviews": {`[{"recipient":"a","posts":[{"channel":"c","id":"1","shown":{"status":"X","reviews":-7}}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1", Shown: message.Version{Status: "X"}}}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := plugindata.Decode(plugindata.Messages{}, map[string]string{"deliveries": `{"deliveries":` + c.text + `}`})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range r.Progress.Deliveries {
+				if d := &r.Progress.Deliveries[i]; len(d.Posts) == 0 {
+					d.Posts = nil
+				}
+			}
+			if len(r.Progress.Deliveries) != len(c.want) || len(c.want) > 0 && !reflect.DeepEqual(r.Progress.Deliveries, c.want) {
+				t.Errorf("got %+v, want %+v", r.Progress.Deliveries, c.want)
+			}
+		})
+	}
+	r, err := plugindata.Decode(plugindata.Messages{}, map[string]string{"deliveries": `{"deliveries":[` + strings.Join(many, ",") + `]}`})
+	if err != nil || len(r.Progress.Deliveries) != plugindata.MaxDeliveries {
+		t.Errorf("%d recipients, %v", len(r.Progress.Deliveries), err)
+	}
+}
+
+// What two sides say of a recipient loses nothing of either.
+func TestTwoSidesAreJoined(t *testing.T) {
+	pending, denied := message.Version{Status: message.Pending}, message.Version{Status: message.Denied}
+	post := func(id string, shown message.Version) plugindata.Post {
+		return plugindata.Post{Channel: "c", ID: id, Shown: shown}
+	}
+	for name, c := range map[string]struct{ a, b, want plugindata.Delivery }{
+		"one has announced": {
+			plugindata.Delivery{},
+			plugindata.Delivery{Address: "c", Posts: []plugindata.Post{post("1", pending)}, Begun: 1},
+			plugindata.Delivery{Address: "c", Posts: []plugindata.Post{post("1", pending)}, Begun: 1},
+		},
+		"both have announced": {
+			plugindata.Delivery{Posts: []plugindata.Post{post("1", pending)}},
+			plugindata.Delivery{Posts: []plugindata.Post{post("2", pending)}},
+			plugindata.Delivery{Posts: []plugindata.Post{post("1", pending), post("2", pending)}},
+		},
+		"who was last is not known": {
+			plugindata.Delivery{Posts: []plugindata.Post{post("1", pending)}},
+			plugindata.Delivery{Posts: []plugindata.Post{post("1", denied)}},
+			plugindata.Delivery{Posts: []plugindata.Post{{Channel: "c", ID: "1", Unsure: true}}},
+		},
+		"one is ahead": {
+			plugindata.Delivery{Reviews: 3, Noticed: message.Denied},
+			plugindata.Delivery{Reviews: 1, Ended: message.Denied, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}},
+			plugindata.Delivery{Reviews: 3, Noticed: message.Denied, Ended: message.Denied, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}},
+		},
+		"what was in doubt before and is settled": {
+			plugindata.Delivery{Doubt: map[string]plugindata.Doubt{"review.0": {Tries: 1, Claim: 4}, "review.1": {Tries: 1, Claim: 5}}},
+			plugindata.Delivery{Reviews: 1},
+			plugindata.Delivery{Reviews: 1, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 1, Claim: 5}}},
+		},
+		"one has seen that the message was removed": {
+			plugindata.Delivery{Posts: []plugindata.Post{post("1", pending)}},
+			plugindata.Delivery{Generation: 1, Posts: []plugindata.Post{post("2", pending)}},
+			plugindata.Delivery{Generation: 1, Posts: []plugindata.Post{post("2", pending)}},
+		},
+		"the other has seen it": {
+			plugindata.Delivery{Generation: 1},
+			plugindata.Delivery{Posts: []plugindata.Post{post("1", pending)}},
+			plugindata.Delivery{Generation: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.a.Clone()
+			got.Join(c.b, 5)
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
 	}
 }

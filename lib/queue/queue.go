@@ -5,9 +5,6 @@
 //     after that, so that no change is missed;
 //   - keys added again before they are handed out cost nothing;
 //   - live keys overtake background keys, so that a backlog delays nobody.
-//
-// A key that can do nothing until something else is done is parked: it comes back
-// with Unpark, or when it is added.
 package queue
 
 import (
@@ -32,9 +29,7 @@ type Queue[K comparable] struct {
 	mu      sync.Mutex
 	waiting [lanes][]K    // in order; may hold keys that another lane has handed out
 	dirty   map[K]Lane    // keys to be handed out, and the lane they count for
-	busy    map[K]Lane    // keys handed out and not yet done, and the lane they came from
-	parked  [lanes][]K    // in order; may hold keys that were added since
-	resting map[K]bool    // keys that are parked
+	busy    map[K]bool    // keys handed out and not yet done
 	delayed map[K]*delay  // keys to be added later, one entry for each
 	closed  bool          // no key is handed out any more
 	ready   chan struct{} // holds a token while keys wait
@@ -49,8 +44,7 @@ type delay struct {
 func New[K comparable]() *Queue[K] {
 	return &Queue[K]{
 		dirty:   make(map[K]Lane),
-		busy:    make(map[K]Lane),
-		resting: make(map[K]bool),
+		busy:    make(map[K]bool),
 		delayed: make(map[K]*delay),
 		ready:   make(chan struct{}, 1),
 	}
@@ -72,8 +66,7 @@ func (q *Queue[K]) add(key K, lane Lane) {
 		return
 	}
 	q.dirty[key] = lane
-	delete(q.resting, key)
-	if _, busy := q.busy[key]; !busy {
+	if !q.busy[key] {
 		q.push(key, lane)
 	}
 }
@@ -143,12 +136,11 @@ func (q *Queue[K]) next() (key K, ok, closed bool) {
 		for len(q.waiting[lane]) > 0 {
 			key = q.waiting[lane][0]
 			q.waiting[lane] = q.waiting[lane][1:]
-			_, busy := q.busy[key]
-			if at, dirty := q.dirty[key]; !dirty || at != Lane(lane) || busy {
+			if at, dirty := q.dirty[key]; !dirty || at != Lane(lane) || q.busy[key] {
 				continue // moved to another lane, or handed out from there
 			}
 			delete(q.dirty, key)
-			q.busy[key] = Lane(lane)
+			q.busy[key] = true
 			if len(q.dirty) > 0 {
 				q.signal()
 			}
@@ -170,52 +162,21 @@ func (q *Queue[K]) Done(key K) {
 	}
 }
 
-// Park says, in place of Done, that nothing can be done about a key for now. One
-// that was added meanwhile waits again.
-func (q *Queue[K]) Park(key K) {
+// Forget withdraws the delay of a key. One that waits to be handed out still is.
+func (q *Queue[K]) Forget(key K) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	lane := q.busy[key]
-	delete(q.busy, key)
-	if at, ok := q.dirty[key]; ok {
-		q.push(key, at)
-	} else if !q.closed {
-		q.resting[key] = true
-		q.parked[lane] = append(q.parked[lane], key)
+	if d, ok := q.delayed[key]; ok {
+		d.timer.Stop()
+		delete(q.delayed, key)
 	}
 }
 
-// Unpark lets the parked key that is due first wait again; it does nothing if
-// there is none.
-func (q *Queue[K]) Unpark() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for lane := range q.parked {
-		for len(q.parked[lane]) > 0 {
-			key := q.parked[lane][0]
-			q.parked[lane] = q.parked[lane][1:]
-			if q.resting[key] {
-				q.add(key, Lane(lane))
-				return
-			}
-		}
-		q.parked[lane] = nil // lets go of a backlog's memory
-	}
-}
-
-// Len is how many keys wait to be handed out now, or are parked; delayed ones do
-// not count.
+// Len is how many keys wait to be handed out now; delayed ones do not count.
 func (q *Queue[K]) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.dirty) + len(q.resting)
-}
-
-// Delayed is how many keys are to be added later.
-func (q *Queue[K]) Delayed() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.delayed)
+	return len(q.dirty)
 }
 
 // Close ends the queue: waiting and delayed keys are dropped and workers that
@@ -229,7 +190,6 @@ func (q *Queue[K]) Close() {
 	}
 	clear(q.delayed)
 	clear(q.dirty)
-	clear(q.resting)
-	q.waiting, q.parked = [lanes][]K{}, [lanes][]K{}
+	q.waiting = [lanes][]K{}
 	q.signal()
 }

@@ -55,65 +55,18 @@ func TestLiveKeysOvertakeTheBackground(t *testing.T) {
 	want(t, q, "new", "old2", "old1")
 }
 
-func TestAParkedKeyComesBackWhenItIsDueOrAdded(t *testing.T) {
-	park := func(q *Queue[string], keys ...string) {
-		for _, k := range keys {
-			if got := get(t, q); got != k {
-				t.Fatalf("got key %q, want %q", got, k)
-			}
-			q.Park(k)
-		}
-	}
-	t.Run("live ones first, each lane in order", func(t *testing.T) {
+func TestADelayThatIsForgottenBringsNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		q := New[string]()
-		q.Add("old1", Background)
-		q.Add("old2", Background)
-		park(q, "old1", "old2")
-		q.Add("new1", Live)
-		q.Add("new2", Live)
-		park(q, "new1", "new2")
-		want(t, q)
-		for _, k := range []string{"new1", "new2", "old1", "old2"} {
-			q.Unpark()
-			want(t, q, k)
-		}
-		q.Unpark()
-		want(t, q)
-	})
-	t.Run("one that is added needs no call, and is not due twice", func(t *testing.T) {
-		q := New[string]()
-		q.Add("a", Live)
+		q.AddAfter("a", time.Minute)
 		q.Add("b", Live)
-		park(q, "a", "b")
-		q.Add("a", Live)
-		want(t, q, "a")
-		q.Unpark()
+		q.Forget("a")
+		q.Forget("b") // waits, and still does
+		time.Sleep(time.Hour)
 		want(t, q, "b")
-	})
-	t.Run("one that was added while it was worked on does not rest", func(t *testing.T) {
-		q := New[string]()
-		q.Add("a", Background)
-		if got := get(t, q); got != "a" {
-			t.Fatalf("got key %q", got)
-		}
-		q.Add("a", Live)
-		q.Park("a")
+		q.AddAfter("a", time.Minute)
+		time.Sleep(time.Hour)
 		want(t, q, "a")
-	})
-	t.Run("they count until the queue ends", func(t *testing.T) {
-		q := New[string]()
-		q.Add("a", Live)
-		q.Add("b", Live)
-		park(q, "a")
-		if q.Len() != 2 {
-			t.Errorf("%d keys wait, want 2", q.Len())
-		}
-		q.Close()
-		q.Unpark()
-		want(t, q)
-		if q.Len() != 0 {
-			t.Errorf("%d keys wait after the end", q.Len())
-		}
 	})
 }
 
@@ -140,8 +93,8 @@ func TestADelayedKeyComesWhenItsShortestDelayIsOver(t *testing.T) {
 		q.AddAfter("a", time.Minute)
 		q.AddAfter("a", time.Second)
 		q.AddAfter("a", time.Hour)
-		if q.Delayed() != 1 {
-			t.Fatalf("%d delayed keys, want 1", q.Delayed())
+		if len(q.delayed) != 1 {
+			t.Fatalf("%d delayed keys, want 1", len(q.delayed))
 		}
 		start := time.Now()
 		if key, ok := q.Get(t.Context()); !ok || key != "a" || time.Since(start) != time.Second {

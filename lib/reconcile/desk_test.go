@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
 )
 
-// desk is a service in memory: it keeps what was posted and fails as told.
+// desk is a service in memory: it keeps what was posted and fails as it is made to.
+// Nothing can be looked up at it; see finder.
 type desk struct {
 	mu      sync.Mutex
 	next    int
@@ -24,21 +25,32 @@ type desk struct {
 	fault func(step, address string) error
 	// lost is asked after each call is done, and may lose the answer.
 	lost    func(step, address string) error
-	latency time.Duration
+	latency time.Duration // of all calls but those that resolve
+	// keyed makes it take each announcement and each reply once: whoever comes
+	// with the same again gets what is there, unchanged.
+	keyed bool
+	// ends makes it tell the end below the message.
+	ends bool
+	// fixed makes messages that cannot be changed.
+	fixed bool
 }
 
 type post struct {
-	id, address, request, shown string
-	replies                     []int
-	removed                     bool
+	id, address, request string
+	shown                message.Version
+	replies              []int
+	ended                []message.Status
+	removed              bool
 }
 
-func fail(kind outbound.Kind) error {
-	return &outbound.Error{Kind: kind, Op: "test", Err: errors.New(string(kind))}
+func fail(kind outbound.Kind) error { return failWith(kind, outbound.OneCall) }
+
+func failWith(kind outbound.Kind, scope outbound.Scope) error {
+	return &outbound.Error{Kind: kind, Scope: scope, Op: "test", Err: errors.New(string(kind))}
 }
 
 func (d *desk) step(ctx context.Context, step, address string, do func() error) error {
-	if d.latency > 0 {
+	if d.latency > 0 && step != "resolve" {
 		select {
 		case <-time.After(d.latency):
 		case <-ctx.Done():
@@ -62,10 +74,25 @@ func (d *desk) step(ctx context.Context, step, address string, do func() error) 
 	return nil
 }
 
+func (d *desk) count(step string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.steps {
+		if s == step {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *desk) Tells(k integration.Kind) bool {
+	return k != integration.Notice && (k != integration.End || d.ends)
+}
+
 func (d *desk) Resolve(ctx context.Context, name string) (address string, err error) {
 	err = d.step(ctx, "resolve", name, func() error {
 		address = name
-		if name == "also-"+"ops" { // another name of the same address
+		if name == "also-ops" { // another name of the same address
 			address = "ops"
 		}
 		return nil
@@ -73,12 +100,53 @@ func (d *desk) Resolve(ctx context.Context, name string) (address string, err er
 	return address, err
 }
 
-func (d *desk) Post(ctx context.Context, address string, v message.View) (m plugindata.Message, err error) {
-	err = d.step(ctx, "post", address, func() error {
-		m = d.add(address, v)
+// Tell names its steps as the tests do: post, reply, end, notice.
+func (d *desk) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (m plugindata.Message, err error) {
+	switch e.Kind {
+	case integration.Announce:
+		err = d.step(ctx, "post", to.Address, func() error {
+			if list := d.made(to.Address, v); d.keyed && len(list) > 0 {
+				m = list[0]
+				return nil
+			}
+			m = d.add(to.Address, v)
+			return nil
+		})
+	case integration.Review:
+		err = d.below(ctx, "reply", to.Message, func(p *post) {
+			if !d.keyed || !has(p.replies, e.Index) {
+				p.replies = append(p.replies, e.Index)
+			}
+		})
+	case integration.End:
+		err = d.below(ctx, "end", to.Message, func(p *post) { p.ended = append(p.ended, v.Status) })
+	case integration.Notice:
+		err = d.step(ctx, "notice", to.Address, func() error {
+			d.notices = append(d.notices, fmt.Sprint(to.Address, " ", v.ID, " ", v.Status))
+			return nil
+		})
+	}
+	return m, err
+}
+
+func has[T comparable](list []T, want T) bool {
+	for _, item := range list {
+		if item == want {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *desk) below(ctx context.Context, step string, m plugindata.Message, do func(*post)) error {
+	return d.step(ctx, step, m.Channel, func() error {
+		p := d.find(m.ID)
+		if p == nil {
+			return fail(outbound.Gone)
+		}
+		do(p)
 		return nil
 	})
-	return m, err
 }
 
 func (d *desk) add(address string, v message.View) plugindata.Message {
@@ -88,14 +156,14 @@ func (d *desk) add(address string, v message.View) plugindata.Message {
 	return plugindata.Message{Channel: address, ID: p.id}
 }
 
-// made is the newest announcement of a request at an address that is still there.
-func (d *desk) made(address string, v message.View) (m plugindata.Message, there bool) {
+// made are the announcements of a request at an address that are still there.
+func (d *desk) made(address string, v message.View) (list []plugindata.Message) {
 	for _, p := range d.posts {
 		if p.address == address && p.request == v.ID && !p.removed {
-			m, there = plugindata.Message{Channel: address, ID: p.id}, true
+			list = append(list, plugindata.Message{Channel: address, ID: p.id})
 		}
 	}
-	return m, there
+	return list
 }
 
 func (d *desk) find(id string) *post {
@@ -107,128 +175,73 @@ func (d *desk) find(id string) *post {
 	return nil
 }
 
-func (d *desk) Edit(ctx context.Context, m plugindata.Message, v message.View) error {
+func (d *desk) Show(ctx context.Context, m plugindata.Message, v message.View) error {
 	return d.step(ctx, "edit", m.Channel, func() error {
 		p := d.find(m.ID)
-		if p == nil {
+		switch {
+		case p == nil:
 			return fail(outbound.Gone)
+		case d.fixed:
+			return fail(outbound.Fixed)
 		}
 		p.shown = v.Version()
 		return nil
 	})
 }
 
-func (d *desk) Reply(ctx context.Context, m plugindata.Message, _ message.View, review int) error {
-	return d.step(ctx, "reply", m.Channel, func() error {
-		p := d.find(m.ID)
-		if p == nil {
-			return fail(outbound.Gone)
-		}
-		p.replies = append(p.replies, review)
-		return nil
-	})
-}
-
 func (d *desk) Check(context.Context) error { return nil }
 
-// finder is a desk at which posts can be looked up.
+// finder is a desk at which everything can be looked up.
 type finder struct{ *desk }
 
-func (finder) CanFind() bool { return true }
+func (finder) CanFind(string) bool { return true }
 
-func (d finder) Find(ctx context.Context, address string, v message.View) (m plugindata.Message, found bool, err error) {
-	err = d.step(ctx, "find", address, func() error {
-		m, found = d.made(address, v)
-		return nil
-	})
-	return m, found, err
-}
-
-func (d finder) FindReply(ctx context.Context, m plugindata.Message, _ message.View, review int) (found bool, err error) {
-	err = d.step(ctx, "find", m.Channel, func() error {
-		if p := d.desk.find(m.ID); p != nil {
-			for _, r := range p.replies {
-				found = found || r == review
+func (d finder) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (list []plugindata.Message, err error) {
+	err = d.step(ctx, "find", to.Address, func() error {
+		p := d.desk.find(to.Message.ID)
+		switch {
+		case e.Kind == integration.Announce:
+			list = d.made(to.Address, v)
+		case e.Kind == integration.Notice:
+			if has(d.notices, fmt.Sprint(to.Address, " ", v.ID, " ", v.Status)) {
+				list = []plugindata.Message{{Channel: to.Address, ID: "notice"}}
 			}
-		}
-		return nil
-	})
-	return found, err
-}
-
-// keyed is a desk that takes each announcement and each reply once: whoever comes
-// with the same again gets what is there, unchanged. Nothing can be looked up.
-type keyed struct{ *desk }
-
-func (d keyed) Post(ctx context.Context, address string, v message.View) (m plugindata.Message, err error) {
-	err = d.step(ctx, "post", address, func() error {
-		there := false
-		if m, there = d.made(address, v); !there {
-			m = d.add(address, v)
-		}
-		return nil
-	})
-	return m, err
-}
-
-func (d keyed) Reply(ctx context.Context, m plugindata.Message, _ message.View, review int) error {
-	return d.step(ctx, "reply", m.Channel, func() error {
-		p := d.find(m.ID)
-		if p == nil {
+		case p == nil:
 			return fail(outbound.Gone)
-		}
-		if !slices.Contains(p.replies, review) {
-			p.replies = append(p.replies, review)
+		case e.Kind == integration.Review && has(p.replies, e.Index), e.Kind == integration.End && has(p.ended, v.Status):
+			list = []plugindata.Message{to.Message}
 		}
 		return nil
 	})
+	return list, err
 }
 
 // teller is a desk that tells the requester.
 type teller struct{ finder }
 
+func (teller) Tells(integration.Kind) bool { return true }
+
 func (d teller) Requester(v message.View) string { return v.User }
 
-func (d teller) Notice(ctx context.Context, address string, v message.View) error {
-	return d.step(ctx, "notice", address, func() error {
-		d.notices = append(d.notices, fmt.Sprint(address, " ", v.ID, " ", v.Status))
-		return nil
-	})
-}
-
 // hanging is a desk of which one address never answers.
-type hanging struct{ *desk }
+type hanging struct{ finder }
 
-func (d hanging) Post(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
-	if address == "stuck" {
+func (d hanging) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+	if to.Address == "stuck" {
 		<-ctx.Done()
 		return plugindata.Message{}, &outbound.Error{Kind: outbound.Retry, Op: "post", Err: ctx.Err()}
 	}
-	return d.desk.Post(ctx, address, v)
+	return d.finder.Tell(ctx, to, e, v)
 }
 
-// blind is a desk at which nothing can be looked up. A call that it took is done,
-// even if nobody waits for the answer any more.
-type blind struct{ finder }
+// stubborn is a desk at which nothing can be looked up. A call that it took is
+// done, even if nobody waits for the answer any more.
+type stubborn struct{ *desk }
 
-func (blind) CanFind() bool { return false }
-
-func (blind) Find(context.Context, string, message.View) (m plugindata.Message, found bool, err error) {
-	return m, false, nil
-}
-
-func (d blind) Post(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
-	m, err := d.desk.Post(context.WithoutCancel(ctx), address, v)
+func (d stubborn) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+	m, err := d.desk.Tell(context.WithoutCancel(ctx), to, e, v)
 	if ctx.Err() != nil {
 		return plugindata.Message{}, &outbound.Error{Kind: outbound.Unclear, Op: "post", Err: ctx.Err()}
 	}
 	return m, err
-}
-
-func (d blind) Reply(ctx context.Context, m plugindata.Message, v message.View, review int) error {
-	err := d.desk.Reply(context.WithoutCancel(ctx), m, v, review)
-	if ctx.Err() != nil {
-		return &outbound.Error{Kind: outbound.Unclear, Op: "reply", Err: ctx.Err()}
-	}
-	return err
 }

@@ -22,6 +22,9 @@ type memory struct {
 	hidden              bool                                    // the role may not read requests
 	beforeWrite         func(id string) error                   // refuses a write
 	afterWrite          func(id string) error                   // the write is done, the answer is lost
+	beforeRead          func(id string) error                   // refuses a read
+	tries               int                                     // calls of every kind
+	beforeReview        func(id string) error                   // refuses a review
 	foreign             func(id string) (set map[string]string) // written by somebody else first
 	late                func() bool                             // whether the next event is held back
 	held                []func()                                // events that were held back, in order
@@ -46,6 +49,12 @@ func (m *memory) GetRequest(_ context.Context, id string) (types.AccessRequest, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reads++
+	m.tries++
+	if m.beforeRead != nil {
+		if err := m.beforeRead(id); err != nil {
+			return nil, err
+		}
+	}
 	req, ok := m.requests[id]
 	if !ok || m.hidden {
 		return nil, nil
@@ -72,6 +81,7 @@ func (m *memory) UpdatePluginData(ctx context.Context, kind, id, plugin string, 
 		return err
 	}
 	m.mu.Lock()
+	m.tries++
 	before, after := m.beforeWrite, m.afterWrite
 	m.mu.Unlock()
 	if before != nil {
@@ -116,9 +126,17 @@ func (m *memory) update(kind, id, plugin string, set, expect map[string]string) 
 	return nil
 }
 
-func (m *memory) SubmitReview(_ context.Context, id, author, reason string) error {
-	m.review(id, author, types.RequestState_APPROVED, reason)
-	return nil
+func (m *memory) SubmitReview(_ context.Context, id string, r types.AccessReview) (types.AccessRequest, error) {
+	m.mu.Lock()
+	refuse := m.beforeReview
+	m.mu.Unlock()
+	if refuse != nil {
+		if err := refuse(id); err != nil {
+			return nil, err
+		}
+	}
+	m.put(id, func(req types.AccessRequest) { req.SetReviews(append(req.GetReviews(), r)) })
+	return m.request(id), nil
 }
 
 // request is the request as it is now, or nil.
@@ -156,14 +174,20 @@ func (m *memory) put(id string, change func(r types.AccessRequest)) {
 
 // tell hands out an event, after those that were held back, or holds it back too.
 func (m *memory) tell(event func()) {
+	m.mu.Lock()
 	m.held = append(m.held, event)
-	if m.late != nil && m.late() {
+	late := m.late
+	m.mu.Unlock()
+	if late != nil && late() {
 		return
 	}
-	for _, event := range m.held {
+	m.mu.Lock()
+	events := m.held
+	m.held = nil
+	m.mu.Unlock()
+	for _, event := range events {
 		event()
 	}
-	m.held = nil
 }
 
 func (m *memory) review(id, author string, state types.RequestState, reason string) {

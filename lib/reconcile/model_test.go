@@ -11,6 +11,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 )
 
@@ -40,14 +41,14 @@ type model struct {
 	replicas []*replica
 	ids      []string
 	reviews  map[string]int
-	final    map[string]string // id to the version that is to be shown
+	final    map[string]message.Version // id to the version that is to be shown
 }
 
 func newModel(r *rig, seed uint64) *model {
-	m := &model{rig: r, dice: rand.New(rand.NewPCG(seed, 7)), trouble: 0.3, reviews: map[string]int{}, final: map[string]string{}}
+	m := &model{rig: r, dice: rand.New(rand.NewPCG(seed, 7)), trouble: 0.3, reviews: map[string]int{}, final: map[string]message.Version{}}
 	r.service = finder{r.desk}
 	if seed%5 == 0 {
-		r.service = keyed{r.desk}
+		r.service, r.desk.keyed = r.desk, true
 	}
 	r.recipients = []string{"ops", "db", "sec"}[:1+seed%3]
 	r.desk.latency = time.Duration(seed%4) * 300 * time.Millisecond
@@ -119,18 +120,18 @@ func (m *model) act() {
 	case n < 3 || len(m.ids) == 0:
 		id := fmt.Sprint("request", len(m.ids))
 		m.ids = append(m.ids, id)
-		m.final[id] = "PENDING.0"
+		m.final[id] = message.Version{Status: message.Pending}
 		m.memory.put(id, nil)
 	case n < 6:
 		if id := m.pending(); id != "" {
 			m.memory.review(id, fmt.Sprint("reviewer", m.reviews[id]), types.RequestState_APPROVED, "")
 			m.reviews[id]++
-			m.final[id] = fmt.Sprint("PENDING.", m.reviews[id])
+			m.final[id] = message.Version{Status: message.Pending, Reviews: m.reviews[id]}
 		}
 	case n < 8:
 		if id := m.pending(); id != "" {
 			m.memory.decide(id, types.RequestState_DENIED)
-			m.final[id] = fmt.Sprint("DENIED.", m.reviews[id])
+			m.final[id] = message.Version{Status: message.Denied, Reviews: m.reviews[id]}
 		}
 	default:
 		i := m.roll(len(m.replicas))
@@ -142,7 +143,7 @@ func (m *model) act() {
 
 func (m *model) pending() string {
 	id := m.ids[m.roll(len(m.ids))]
-	if m.final[id][0] != 'P' {
+	if m.final[id].Status != message.Pending {
 		return ""
 	}
 	return id
@@ -162,11 +163,16 @@ func (m *model) check() {
 		for _, address := range m.recipients {
 			got := posts[id+" at "+address]
 			if len(got) != 1 {
-				m.t.Errorf("%s at %s: %d messages", id, address, len(got))
+				m.t.Errorf("%s at %s: %d messages; record %v", id, address, len(got), m.memory.data(id, "test"))
+				for _, e := range m.logs.All() {
+					if f := e.ContextMap(); f["request_id"] == id {
+						m.t.Log(e.Time.Format("04:05.000"), e.Level, e.Message, f)
+					}
+				}
 				continue
 			}
 			if got[0].shown != m.final[id] {
-				m.t.Errorf("%s at %s shows %s, want %s", id, address, got[0].shown, m.final[id])
+				m.t.Errorf("%s at %s shows %v, want %v", id, address, got[0].shown, m.final[id])
 			}
 			if !slices.Equal(got[0].replies, told) {
 				m.t.Errorf("%s at %s was told the reviews %v of %d", id, address, got[0].replies, len(told))
@@ -174,6 +180,12 @@ func (m *model) check() {
 		}
 		if rec := m.record(id); !rec.Claim.Free() {
 			m.t.Errorf("%s is still claimed: %v", id, rec.Claim)
+			m.t.Log(m.memory.data(id, "test"))
+			for _, e := range m.logs.All() {
+				if f := e.ContextMap(); f["request_id"] == id {
+					m.t.Log(e.Time.Format("04:05.000"), e.Level, e.Message, f)
+				}
+			}
 		}
 	}
 	if bad := m.health.conditions(); len(bad) > 0 {

@@ -7,15 +7,18 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
@@ -32,14 +35,18 @@ type rig struct {
 	memory *memory
 	desk   *desk
 	// service is what replicas are given; the desk itself unless set.
-	service    reconcile.Service
+	service    integration.Service
+	deciders   []integration.Decider
 	recipients []string
 	timing     reconcile.Timing
 	writing    time.Duration // how long a write to a record takes
 	logs       *observer.ObservedLogs
 	log        *zap.Logger
 	health     *health
+	tally      *tally
 	replicas   int
+	choosing   sync.Mutex
+	chosen     int // how often recipients were chosen
 }
 
 func inTime(t *testing.T, f func(r *rig)) {
@@ -48,7 +55,7 @@ func inTime(t *testing.T, f func(r *rig)) {
 		core, logs := observer.New(zapcore.DebugLevel)
 		r := &rig{
 			t: t, memory: newMemory(), desk: &desk{}, recipients: []string{"ops"},
-			logs: logs, log: zap.New(core), health: &health{bad: map[string]string{}},
+			logs: logs, log: zap.New(core), health: &health{bad: map[string]string{}}, tally: &tally{},
 		}
 		r.service = r.desk
 		f(r)
@@ -57,12 +64,19 @@ func inTime(t *testing.T, f func(r *rig)) {
 
 type router struct{ r *rig }
 
-func (x router) Recipients(context.Context, message.View) []string { return x.r.recipients }
+func (x router) Recipients(context.Context, message.View) []string {
+	x.r.choosing.Lock()
+	defer x.r.choosing.Unlock()
+	x.r.chosen++
+	return x.r.recipients
+}
 
 type health struct {
 	mu  sync.Mutex
 	bad map[string]string
 }
+
+func (h *health) Note(string, string) {}
 
 func (h *health) Set(condition string, ok bool, reason string) {
 	h.mu.Lock()
@@ -79,10 +93,14 @@ func (h *health) conditions() []string {
 	return slices.Sorted(maps.Keys(h.bad))
 }
 
-type nobody struct{}
+// tally counts what is observed.
+type tally struct{ retried, panicked, exceeded atomic.Int64 }
 
-func (nobody) Stepped(string, string, time.Duration) {}
-func (nobody) Recorded(bool)                         {}
+func (*tally) Stepped(integration.Step, error, time.Duration) {}
+func (*tally) Recorded(bool)                                  {}
+func (t *tally) Retried()                                     { t.retried.Add(1) }
+func (t *tally) Panicked()                                    { t.panicked.Add(1) }
+func (t *tally) Exceeded()                                    { t.exceeded.Add(1) }
 
 // replica is one reconciler at work.
 type replica struct {
@@ -92,6 +110,8 @@ type replica struct {
 	abort func() // ends what is under way, but not the link to the cluster
 	crash func() // as kill -9: nothing more comes of it
 	ended chan struct{}
+
+	listed bool
 }
 
 // start begins a replica. It is told of every change unless it is deaf.
@@ -99,14 +119,14 @@ func (r *rig) start() *replica {
 	r.replicas++
 	crashed := make(chan struct{})
 	rec := reconcile.New(reconcile.Options{
-		Plugin: "test", Owner: fmt.Sprint("replica", r.replicas), Service: r.service, Router: router{r},
-		Cluster: &link{memory: r.memory, cut: crashed, writing: r.writing}, Codec: plugindata.Messages{}, Health: r.health, Observer: nobody{}, Log: r.log,
+		Plugin: "test", Owner: fmt.Sprint("replica", r.replicas), Service: r.service, Deciders: r.deciders, Router: router{r},
+		Cluster: &link{memory: r.memory, cut: crashed, writing: r.writing}, Codec: plugindata.Messages{}, Health: r.health, Observer: r.tally, Log: r.log,
 		Faults: reconcile.Faults{
 			IsConflict: func(err error) bool { return errors.Is(err, errConflict) },
 			IsDenied:   func(err error) bool { return errors.Is(err, errDenied) },
 			IsNotFound: func(err error) bool { return errors.Is(err, errMissing) },
 		},
-		Place: func() (string, string) { return "cluster", "" }, Timing: r.timing, Workers: workers,
+		Place: func() (string, string) { return "cluster", "" }, Author: func() string { return "plugin" }, Timing: r.timing, Workers: workers,
 	})
 	working, stop := context.WithCancel(r.t.Context())
 	rounds, abort := context.WithCancel(context.Background())
@@ -136,20 +156,19 @@ func (x *replica) catchUp() {
 	m := x.rig.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	open := map[string]bool{}
-	x.Open(func(id string) { open[id] = true })
-	for id := range m.records {
-		if x.Recorded(id, m.data(id, "test")) {
-			open[id] = true
+	l := x.List()
+	if !x.listed {
+		for id := range m.records {
+			l.Record(id, m.data(id, "test"))
 		}
 	}
-	for id, req := range m.requests {
-		delete(open, id)
-		x.Listed(req)
+	x.listed = true
+	var page []*types.AccessRequestV3
+	for _, req := range m.requests {
+		page = append(page, req.Copy().(*types.AccessRequestV3))
 	}
-	for id := range open {
-		x.Deleted(id)
-	}
+	l.Requests(page)
+	l.End()
 }
 
 // link is a replica's way to the cluster; cut, no call comes through.
@@ -194,13 +213,13 @@ func (r *rig) wantPosts(want map[string]int) {
 	}
 }
 
-func (r *rig) wantShown(version string) {
+func (r *rig) wantShown(version message.Version, but ...string) {
 	r.t.Helper()
 	r.desk.mu.Lock()
 	defer r.desk.mu.Unlock()
 	for _, p := range r.desk.posts {
-		if !p.removed && p.shown != version {
-			r.t.Fatalf("post %s at %s shows %q, want %q\nsteps: %q", p.id, p.address, p.shown, version, r.desk.steps)
+		if !p.removed && p.shown != version && !slices.Contains(but, p.request) {
+			r.t.Fatalf("post %s at %s shows %v, want %v\nsteps: %q", p.id, p.address, p.shown, version, r.desk.steps)
 		}
 	}
 }
@@ -223,4 +242,10 @@ func (r *rig) logged(level zapcore.Level) (lines []string) {
 		}
 	}
 	return lines
+}
+
+func (r *rig) reads() int {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	return r.memory.reads
 }

@@ -4,361 +4,451 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/lane"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/teleport"
 )
 
-// carryOut claims the request, takes the missing steps for all recipients in
-// parallel, and records their results.
-func (r *Reconciler) carryOut(ctx context.Context, id string, t *track, rec *plugindata.Record, req types.AccessRequest, v message.View, w work) (time.Duration, error) {
-	blind := r.blind()
-	var s *speaker
-	if says := r.saying(rec, v, w); blind && says > 0 {
-		var err error
-		if s, err = r.floor.take(says); err != nil {
-			return 0, err
+// round is the work on one request, from reading it to recording what was done.
+type round struct {
+	*Reconciler
+	id      string
+	t       *track
+	heard   int                 // how often something had been heard of the request when the round began
+	req     types.AccessRequest // nil once the cluster does not have it
+	earlier bool                // the record is that of an earlier request with the same id
+	assumed bool                // was taken for new, and neither it nor a record was read
+	rec     *plugindata.Record
+	wants   wants
+	foreign bool // a record of Teleport's own plugin that died before it posted
+	dead    bool // a claim stands there that died
+
+	passes *lane.Passes
+	places []*place
+	wait   time.Duration // until the next step that is due later, or zero
+	more   bool          // a step is due at once
+	waits  bool          // a call was told to wait
+	spent  bool          // that the request seemed to be new is of no more use
+	// passing says that a recipient could not be told, for a reason that passes.
+	passing bool
+
+	mu        sync.Mutex
+	impatient bool      // the round has not waited for all addresses
+	claimed   time.Time // when the claim, or its last renewal, began to count
+}
+
+// place is a recipient for whom a step is due, and the lane to it.
+type place struct {
+	plugindata.Delivery
+	lane   string
+	claim  plugindata.Claim // under which it is visited
+	blind  bool             // nothing can be looked up there now
+	more   bool             // a further step is due, once this one is recorded
+	turned bool             // something turned out that is to be recorded before anything follows from it
+	lost   bool             // a call that shows something was left without an answer
+	err    error
+}
+
+// handle does one round on a request and sees to what comes after.
+func (r *Reconciler) handle(ctx context.Context, id string) {
+	again := r.guarded(ctx, id)
+	r.lanes.Passed(id)
+	r.queue.Done(id)
+	if again > 0 {
+		r.queue.AddAfter(id, again)
+	}
+}
+
+// crashPause is how long a request is set aside whose round broke off.
+const crashPause = 5 * time.Minute
+
+// guarded is a round in which a fault of this program counts as a crash.
+func (r *Reconciler) guarded(ctx context.Context, id string) (again time.Duration) {
+	t, fresh, heard := r.inbox.take(id)
+	if t == nil {
+		return 0 // a late timer of a request that needs nothing more
+	}
+	x := &round{Reconciler: r, id: id, t: t, heard: heard, req: fresh, assumed: fresh != nil, rec: plugindata.New(r.Codec)}
+	x.passes = r.lanes.Passes(id)
+	defer func() {
+		if fault := recover(); fault != nil {
+			r.crashed(id, "an access request", fault)
+			t.crashed, again = true, crashPause
 		}
-		t.spoke = true
-		defer s.end()
+		x.passes.LeaveAll()
+	}()
+	again, err := x.run(ctx)
+	if fresh != nil && !x.spent {
+		r.inbox.giveBack(id, fresh, heard)
 	}
-	r.decorate(ctx, req, rec, &v)
-	if t.suspect {
-		doubt(rec)
+	if (err != nil && ctx.Err() == nil) || x.passing {
+		r.Observer.Retried()
 	}
-	claimed, err := r.claim(ctx, id, rec)
-	switch {
-	case errors.Is(err, errConflict):
-		return time.Millisecond, nil // look at what the other writer wrote
-	case err != nil && r.Faults.IsNotFound(err) && !rec.Exists():
-		r.finish(id, "", false) // the request was deleted before anybody was told
+	if err != nil && ctx.Err() == nil {
+		t.failures++
+		again = max(again, r.backoff(t.failures))
+		r.digest.Warn("Could not work on an access request; it will be tried again", id,
+			zap.String("request_id", id), zap.Duration("retry_in", again.Round(time.Millisecond)), zap.Error(err))
+	} else if err == nil {
+		t.failures = 0
+	}
+	return again
+}
+
+// run is the flow of a round. It returns when to look again, or zero when nothing
+// is left to be done until something is heard.
+func (x *round) run(ctx context.Context) (again time.Duration, err error) {
+	shown, err := x.read(ctx)
+	if err != nil || !shown {
+		return x.unseen(err), err
+	}
+	x.t.unseen = 0
+	if wait := x.blocked(); wait > 0 {
+		return wait, nil
+	}
+	x.recall()
+	if err := x.catchUp(ctx); err != nil {
+		return 0, err
+	}
+	if x.reused() {
+		if again, done, err := x.conclude(ctx); !done {
+			return again, err
+		}
+	}
+	if !x.choose(ctx) {
+		if x.assumed {
+			x.spent = true
+			return time.Millisecond, nil // the record may know somebody
+		}
+		x.finish()
 		return 0, nil
-	case err != nil:
-		return 0, err
 	}
-	t.suspect = false
-	clear(t.unrecorded) // was written with the claim
-	f := &flight{r: r, id: id, view: v, blind: blind, speaker: s, taken: addresses(rec)}
-	f.renew(claimed)
-	if err := r.fly(ctx, t, rec, f, w); err != nil {
-		return 0, err
-	}
-	next := r.plan(rec, v, t)
-	if !next.empty() {
-		return time.Millisecond, nil
-	}
-	if next.wait == 0 {
-		r.finish(id, v.Version(), req == nil)
-	}
-	return next.wait, nil
+	return x.work(ctx)
 }
 
-// blind reports whether messages cannot be looked up.
-func (r *Reconciler) blind() bool {
-	finder, ok := r.Service.(Finder)
-	return !ok || !finder.CanFind()
+// work takes the steps that are due.
+func (x *round) work(ctx context.Context) (again time.Duration, err error) {
+	if x.dead || x.t.crashed || x.rec.Garbled {
+		x.suspect()
+	}
+	before := x.left()
+	if before == 0 && len(x.undecided()) == 0 {
+		return x.rest(ctx)
+	}
+	key, closed := x.lanes.Gate()
+	if closed && !x.passes.Enter(key, false) {
+		return x.later()
+	}
+	if !closed {
+		x.lanes.Skip(lane.Token, x.id)
+		x.lanes.Skip(lane.Service, x.id)
+	}
+	x.resolve(ctx)
+	x.enter()
+	if len(x.places) == 0 && len(x.deciders()) == 0 {
+		return x.later()
+	}
+	err = x.claim(ctx)
+	switch {
+	case errors.Is(err, plugindata.ErrConflict):
+		return x.overtaken(), nil
+	case err != nil && x.Faults.IsNotFound(err) && !x.rec.Exists():
+		x.finish() // the request was deleted before anybody was told
+		return 0, nil
+	case err == nil:
+		err = x.act(ctx)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return x.after(before), nil
 }
 
-// saying is how many of the recipients miss a message.
-func (r *Reconciler) saying(rec *plugindata.Record, v message.View, w work) (n int) {
-	for _, i := range w.deliveries {
-		if r.says(rec.Progress.Deliveries[i], v) {
-			n++
-		}
+// overtaken returns when to look at what another writer wrote before us. One that
+// always does is left alone for longer and longer.
+func (x *round) overtaken() time.Duration {
+	if x.t.idle++; x.t.idle <= 3 {
+		return time.Millisecond
+	}
+	x.Observer.Retried()
+	return x.backoff(x.t.idle - 3)
+}
+
+// left counts what is missing for all recipients, now or later.
+func (x *round) left() (n int) {
+	for i := range x.rec.Progress.Deliveries {
+		n += x.wants.left(&x.rec.Progress.Deliveries[i])
 	}
 	return n
 }
 
-// doubt notes that whoever held the claim may have died between a call and its
-// record. That is written down with our own claim, lest we die as well.
-func doubt(rec *plugindata.Record) {
-	for i := range rec.Progress.Deliveries {
-		d := &rec.Progress.Deliveries[i]
-		d.Unclear = !d.Over()
+// after decides when to look again once a round has done its work. A round without
+// progress never comes again at once.
+func (x *round) after(before int) time.Duration {
+	left := x.left()
+	switch {
+	case left == 0 && len(x.undecided()) == 0:
+		x.finish()
+		return x.wait
+	case left < before:
+		x.t.idle = 0
+	case !x.waits: // a told time is waited for and no sign of anything
+		x.t.idle++
 	}
+	x.await()
+	if x.more = x.more || x.dueNow(); x.more && x.t.idle > 1 {
+		x.sooner(x.backoff(x.t.idle - 1))
+	} else if x.more {
+		return time.Millisecond
+	}
+	again, _ := x.later()
+	return again
 }
 
-// decorate adds what is nice to know, unless the record has it already.
-func (r *Reconciler) decorate(ctx context.Context, req types.AccessRequest, rec *plugindata.Record, v *message.View) {
-	if rec.Exists() && rec.User != "" {
-		if len(rec.Logins) > 0 {
-			v.Logins = rec.Logins
+// await notes when the pauses end that keep back what is due, and whether all of
+// it waits for somebody to change something at the service. Who waits in line is
+// woken by the lane.
+func (x *round) await() {
+	x.ripen()
+	parked := !x.more && len(x.deciders()) == 0
+	for i := range x.rec.Progress.Deliveries {
+		d := &x.rec.Progress.Deliveries[i]
+		due, wait, refused := x.due(d)
+		if wait > 0 {
+			x.sooner(wait)
 		}
-		if len(rec.Resources) > 0 {
-			v.Resources = rec.Resources
+		parked = parked && (refused || !due && wait == 0)
+	}
+	x.inbox.park(x.id, parked)
+}
+
+// due reports whether a step is to be taken for a recipient now, or how long it
+// must wait, and whether the service refuses it as far as is known.
+func (x *round) due(d *plugindata.Delivery) (due bool, wait time.Duration, refused bool) {
+	s, wanted := x.wants.next(d)
+	switch {
+	case !wanted:
+		return false, 0, false
+	case x.paused(d.Recipient):
+		p := x.t.pauses[d.Recipient]
+		return false, time.Until(p.until), p.refused
+	case s.verb == settle && !s.wanted && !x.sightless(d.Address):
+		// What may not be looked up for now, and is wanted no more, need not hurry.
+		if wait := x.lanes.Blind(lane.Address(d.Address)); wait > 0 {
+			return false, wait, true
 		}
+	}
+	return true, 0, !x.lanes.Open(lane.Name(d.Recipient)) || d.Address != "" && !x.lanes.Open(lane.Address(d.Address))
+}
+
+// dueNow reports whether a step is due that nothing keeps back: neither a pause,
+// which may be over by now, nor a line.
+func (x *round) dueNow() bool {
+	return slices.ContainsFunc(x.rec.Progress.Deliveries, func(d plugindata.Delivery) bool {
+		due, _, _ := x.due(&d)
+		return due && !x.lanes.Waits(lane.Name(d.Recipient), x.id) &&
+			(d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.id))
+	})
+}
+
+// rest ends a round in which nothing is due now.
+func (x *round) rest(ctx context.Context) (time.Duration, error) {
+	if x.dead && !x.rec.Claim.Free() {
+		x.rec.Claim = x.rec.Claim.Next(x.Owner) // a dead claim would hold up whoever comes next
+	}
+	if x.rec.Claim.Owner == x.Owner || len(x.t.unrecorded) > 0 {
+		if err := x.record(ctx, false); err != nil {
+			return 0, err
+		}
+	}
+	x.finish()
+	return x.wait, nil
+}
+
+// finish ends the work on a request until something is heard of it.
+func (x *round) finish() {
+	if x.earlier {
+		x.sooner(time.Millisecond) // another request has the id now
 		return
 	}
-	if req == nil || r.Decorator == nil {
-		return
-	}
-	r.Decorator.Decorate(ctx, v, req)
-	rec.Logins, rec.Resources = v.Logins, v.Resources
+	x.queue.Forget(x.id)
+	x.lanes.Withdraw(x.id)
+	x.ledger.Forget(x.id)
+	x.inbox.forget(x.id, x.heard, x.wants.Version(), x.req == nil)
 }
 
-func addresses(rec *plugindata.Record) map[string]bool {
-	taken := make(map[string]bool)
-	for _, d := range rec.Progress.Deliveries {
-		if d.Address != "" && !d.Over() {
-			taken[d.Address] = true
+// endure is how long what is missing after the end of a request is tried for.
+const endure = 24 * time.Hour
+
+// later returns when to look again at what is due later. What waits in line is
+// woken by its lane.
+func (x *round) later() (time.Duration, error) {
+	if !x.wants.Status.Ended() {
+		x.t.ended = time.Time{}
+		return x.wait, nil
+	}
+	if x.t.ended.IsZero() {
+		x.t.ended = time.Now()
+	}
+	left := endure - time.Since(x.t.ended)
+	if left <= 0 {
+		x.giveUp()
+		return 0, nil
+	}
+	if x.wait == 0 {
+		return left, nil
+	}
+	return min(x.wait, left), nil
+}
+
+// giveUp ends the work on a request a day after its end, and names who was left.
+func (x *round) giveUp() {
+	x.Log.Error("A day after its end an access request is given up; some messages about it may not say how it ended",
+		zap.String("request_id", x.id), zap.Strings("recipients", x.unfinished()))
+	x.finish()
+}
+
+// read reads the request and its record, at the same time, unless the request
+// seems to be new. It reports whether there is something to work on.
+func (x *round) read(ctx context.Context) (shown bool, err error) {
+	if !x.assumed {
+		if err := x.readBoth(ctx); err != nil {
+			return false, err
 		}
 	}
-	return taken
+	v := message.View{}
+	switch {
+	case x.req != nil:
+		v = teleport.View(x.req)
+	case !x.inbox.isGone(x.id):
+		// Only a list, or an event, says that a request is gone; one of them comes.
+		return false, nil
+	case !x.rec.Exists():
+		x.finish()
+		return false, nil
+	default:
+		v = lastView(x.id, x.rec)
+	}
+	x.wants = x.want(x.located(v))
+	x.wants.gone = x.req == nil
+	return true, nil
 }
 
-// flight is one round's work under a claim.
-type flight struct {
-	r    *Reconciler
-	id   string
-	view message.View
-	// blind says that messages cannot be looked up. Then those that are made need
-	// a speaker.
-	blind   bool
-	speaker *speaker
-
-	mu      sync.Mutex
-	claimed time.Time       // when the claim, or its last renewal, began to count
-	taken   map[string]bool // addresses that have a recipient
+// unseen returns when to look again for a request that the cluster does not show
+// and that nobody has called gone.
+func (x *round) unseen(err error) time.Duration {
+	if err != nil || x.inbox.isGone(x.id) {
+		return 0
+	}
+	x.t.unseen++
+	x.Unshown()
+	return x.probe(x.t.unseen)
 }
 
-func (f *flight) renew(at time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.claimed = at
+func (r *Reconciler) want(v message.View) wants {
+	return wants{View: v, abilities: r.abilities, announced: r.announces(v)}
 }
 
-// errNotMade is within the error of a call that is left to the next round.
-var errNotMade = errors.New("the call was not made")
-
-// errFenced says that a call might outlive the claim.
-var errFenced = fmt.Errorf("%w: the claim is too old for it", errNotMade)
-
-// fence refuses a call that could still be under way when others may take the
-// claim for dead.
-func (f *flight) fence() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	// The time since a claim that was lost, the zero time, must not overflow.
-	if time.Since(f.claimed) > f.r.Timing.Lease-f.r.Timing.Call {
-		return errFenced
+func (x *round) readBoth(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, x.Timing.Record, errors.New("the cluster did not answer in time"))
+	defer cancel()
+	var reading sync.WaitGroup
+	var reqErr error
+	reading.Go(func() { x.req, reqErr = x.Cluster.GetRequest(ctx, x.id) })
+	data, err := x.ledger.Read(ctx, x.id)
+	reading.Wait()
+	if err != nil {
+		x.permission(ConditionRecords, err, "read plugin data", "access_plugin_data: read")
+		return err
+	}
+	if reqErr != nil {
+		x.permission(ConditionRequests, reqErr, "read access requests", "access_request: list, read")
+		return fmt.Errorf("reading the access request: %w", reqErr)
+	}
+	if x.req != nil {
+		x.Health.Set(ConditionRequests, true, "")
+	}
+	x.rec, err = plugindata.Decode(x.Codec, data)
+	if err != nil && !x.t.said("garbled") {
+		x.Log.Warn("A stored record cannot be read; what is readable of it is used",
+			zap.String("request_id", x.id), zap.Error(err))
 	}
 	return nil
 }
 
-// take makes an address that of one recipient; a second one does not get it.
-func (f *flight) take(address string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.taken[address] {
-		return false
+// permission turns a refusal into a condition that says what to add.
+func (r *Reconciler) permission(condition string, err error, what, rule string) {
+	if r.Faults.IsDenied(err) {
+		r.Health.Set(condition, false, fmt.Sprintf("the plugin's role may not %s; add the rule %s to it", what, rule))
 	}
-	f.taken[address] = true
-	return true
 }
 
-// fly runs the recipients' steps and records results as they come: those that
-// come together in one write, and none later than the flush time. Results for
-// which others wait are recorded at once.
-func (r *Reconciler) fly(ctx context.Context, t *track, rec *plugindata.Record, f *flight, w work) error {
-	attempts := make(chan attempt)
-	for _, i := range w.deliveries {
-		d := rec.Progress.Deliveries[i]
-		go func() { attempts <- f.deliver(ctx, d) }()
+// blocked returns how long to leave the request alone because somebody else is at
+// work on it.
+func (x *round) blocked() (wait time.Duration) {
+	held := ""
+	switch rec := x.rec; {
+	case !rec.Claim.Free() && rec.Claim.Owner != x.Owner:
+		held = rec.Claim.String()
+	case rec.Exists() && !rec.Ours() && len(rec.Messages) == 0 && rec.Resolution == "":
+		// Teleport's own plugin has written its record and not yet posted, or
+		// it died before it could.
+		held, x.foreign = rec.Fingerprint(), true
 	}
-	if t.unrecorded == nil {
-		t.unrecorded = make(map[string]plugindata.Delivery)
-	}
-	t.unrecordedOf = rec.Progress.Request
-	flush := time.NewTimer(time.Hour)
-	defer flush.Stop()
-	waiting := false
-	var turns []*turn
-	recorded := func() {
-		for _, t := range turns {
-			t.leave()
-		}
-		turns = nil
-	}
-	defer recorded()
-	for left := len(w.deliveries); left > 0; {
-		select {
-		case a := <-attempts:
-			left--
-			r.settle(t, f.id, &a)
-			*rec.Delivery(a.Recipient) = a.Delivery
-			t.unrecorded[a.Recipient] = a.Delivery
-			if a.turn != nil {
-				turns = append(turns, a.turn)
-				flush.Reset(0)
-			} else if !waiting {
-				flush.Reset(r.Timing.Flush)
-			}
-			waiting = true
-		case <-flush.C:
-			waiting = false
-			at := time.Now()
-			err := r.record(ctx, f.id, t, rec, f.view, true)
-			switch {
-			case rec.Claim.Owner != r.Owner:
-				f.renew(time.Time{}) // another replica has it; no further call
-			case err == nil:
-				f.renew(at)
-			case f.blind:
-				f.renew(time.Time{}) // nothing more is said before that is recorded
-			}
-			recorded()
-		}
-	}
-	if w.decide {
-		r.decide(ctx, t, f, rec)
-	}
-	return r.record(ctx, f.id, t, rec, f.view, false)
+	wait, x.dead = x.ledger.Blocked(x.id, held)
+	return wait
 }
 
-// settle turns the failure of a recipient's step into a pause or an end.
-func (r *Reconciler) settle(t *track, id string, a *attempt) {
-	d := &a.Delivery
-	if a.err == nil {
-		if p := t.pauses[d.Recipient]; p != nil && p.failures > 0 {
-			r.folded.Info("A recipient was told after failures before", r.fields(id, *d)...)
-		}
-		delete(t.pauses, d.Recipient)
-		return
+// reused reports whether the id names another request by now than when the record
+// was begun.
+func (x *round) reused() bool {
+	p := x.rec.Progress
+	return p.Request != 0 && x.req != nil && p.Request != x.wants.Created.Unix()
+}
+
+// conclude corrects what was told of an earlier request with the same id, and
+// begins a new record. It reports whether it is done with the earlier one. The new
+// one does not wait long for that.
+func (x *round) conclude(ctx context.Context) (again time.Duration, done bool, err error) {
+	if x.t.reused.IsZero() {
+		x.t.reused = time.Now()
 	}
-	if errors.Is(a.err, errNotMade) {
-		return
-	}
-	fields := append(r.fields(id, *d), zap.Error(a.err))
-	switch outbound.KindOf(a.err) {
-	case outbound.Permanent, outbound.Gone:
-		d.Failed = a.err.Error()
-		d.Unclear = false
-		delete(t.pauses, d.Recipient)
-		if d.Requester {
-			r.folded.Info("The requester cannot be reached at the service", fields...)
-		} else {
-			r.folded.Error("A recipient cannot be told of an access request", fields...)
+	now, req := x.wants, x.req
+	x.wants, x.req, x.earlier = x.want(x.located(lastView(x.id, x.rec))), nil, true
+	x.wants.gone = true
+	left := x.Timing.RetryMax - time.Since(x.t.reused)
+	if x.left() > 0 && left > 0 {
+		if again, err = x.work(ctx); again == 0 || again > left {
+			again = left
 		}
-	case outbound.Credentials:
-		r.refuseFor(a.err)
-		t.pause(d.Recipient, r.refused())
-	case outbound.Wait:
-		t.pause(d.Recipient, max(outbound.AfterOf(a.err), r.Timing.RetryMin/10))
-		r.folded.Debug("A recipient must wait for the service's rate limit", fields...)
-	default:
-		p := t.pause(d.Recipient, 0)
-		p.failures++
-		p.until = time.Now().Add(r.backoff(p.failures))
-		if p.failures == 1 {
-			r.folded.Warn("A recipient could not be told; it will be tried again", fields...)
-		} else {
-			r.folded.Debug("A recipient could not be told again", fields...)
+		return again, false, err
+	}
+	if x.left() > 0 {
+		x.Log.Warn("An access request was made again under its id; messages about the earlier one may not say how it ended",
+			zap.String("request_id", x.id), zap.Strings("recipients", x.unfinished()))
+	}
+	x.wants, x.req, x.earlier = now, req, false
+	claim := x.rec.Claim
+	x.rec.Known, x.rec.Progress, x.rec.Claim = plugindata.Known{}, plugindata.Progress{}, claim
+	x.inbox.renew(x.t)
+	x.wait, x.more, x.dead = 0, false, false
+	return 0, true, nil
+}
+
+// unfinished names the recipients for whom something is missing.
+func (x *round) unfinished() (names []string) {
+	for i := range x.rec.Progress.Deliveries {
+		if d := &x.rec.Progress.Deliveries[i]; x.wants.left(d) > 0 {
+			names = append(names, d.Recipient)
 		}
 	}
-}
-
-func (t *track) pause(recipient string, d time.Duration) *pause {
-	p := t.pauses[recipient]
-	if p == nil {
-		p = &pause{}
-		t.pauses[recipient] = p
-	}
-	p.until = time.Now().Add(d)
-	return p
-}
-
-func (r *Reconciler) fields(id string, d plugindata.Delivery) []zap.Field {
-	fields := []zap.Field{zap.String("request_id", id), zap.String("recipient", d.Recipient)}
-	if d.Posted() {
-		fields = append(fields, zap.String("channel_id", d.Channel), zap.String("message_id", d.ID))
-	}
-	return fields
-}
-
-// credentialsPause is how long no call is made, at the most, after the service
-// refused our credentials: it is for a person to mend, and some services ban
-// those who insist.
-const credentialsPause = 30 * time.Second
-
-func (r *Reconciler) refuseFor(err error) {
-	r.mu.Lock()
-	r.refuse = time.Now().Add(min(credentialsPause, r.Timing.RetryMax))
-	r.mu.Unlock()
-	r.Health.Set(ConditionService, false, err.Error())
-}
-
-// refused returns how long no call to the service is to be made.
-func (r *Reconciler) refused() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return max(time.Until(r.refuse), 0)
-}
-
-// decide asks the integration's rules about a pending request, once.
-func (r *Reconciler) decide(ctx context.Context, t *track, f *flight, rec *plugindata.Record) {
-	decider, ok := r.Service.(Decider)
-	if !ok || f.fence() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, r.Timing.Call)
-	defer cancel()
-	r.summarize(rec, f.view) // names the posts of this round too
-	d, err := decider.Decide(ctx, f.view, rec.Messages)
-	if err == nil && d.Approve {
-		err = r.approve(ctx, f.id, d)
-	}
-	log := r.Log.With(zap.String("request_id", f.id), zap.String("user", f.view.User), zap.Strings("roles", f.view.Roles))
-	switch {
-	case err != nil && outbound.KindOf(err) == outbound.Permanent:
-		rec.Progress.Decision = "failed: " + err.Error()
-		log.Error("A rule could not decide an access request; it is left to people", zap.Error(err))
-	case err != nil:
-		p := t.pause(decision, 0)
-		p.failures++
-		p.until = time.Now().Add(r.backoff(p.failures))
-		r.folded.Warn("A rule could not decide an access request; it will be tried again",
-			zap.String("request_id", f.id), zap.Error(err))
-	case !d.Approve && d.Evidence == "":
-		rec.Progress.Decision = "no rule concerns the request"
-		delete(t.pauses, decision)
-	default:
-		rec.Progress.Decision = "left to people: " + d.Evidence
-		text := "An access request is left to people"
-		if d.Approve {
-			rec.Progress.Decision, text = "approved: "+d.Evidence, "An access request was approved by rule"
-		}
-		delete(t.pauses, decision)
-		log.Info(text, zap.String("evidence", d.Evidence))
-	}
-}
-
-// approve submits the review. A refusal is looked into: that we have reviewed
-// the request before is success.
-func (r *Reconciler) approve(ctx context.Context, id string, d Decision) error {
-	err := r.Cluster.SubmitReview(ctx, id, r.Author, d.Reason)
-	if err == nil || !r.Faults.IsDenied(err) {
-		return err
-	}
-	req, readErr := r.Cluster.GetRequest(ctx, id)
-	if readErr != nil {
-		return fmt.Errorf("reading the access request after a refused review: %w", readErr)
-	}
-	if req == nil || req.GetState() != types.RequestState_PENDING {
-		return nil // ended meanwhile
-	}
-	for _, review := range req.GetReviews() {
-		if review.Reason == d.Reason && review.ProposedState == types.RequestState_APPROVED {
-			return nil
-		}
-	}
-	return &outbound.Error{
-		Kind: outbound.Permanent, Op: "submit review", Err: err,
-		Hint: "allow the plugin's role to review these roles (review_requests)",
-	}
+	return names
 }

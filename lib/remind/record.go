@@ -41,8 +41,11 @@ func decode(raw map[string]string) (*record, error) {
 	return rec, err
 }
 
-// changes is the update that brings the stored record to this one.
-func (rec *record) changes() (set, expect map[string]string, err error) {
+// Claimed implements plugindata.Entry.
+func (rec *record) Claimed() *plugindata.Claim { return &rec.claim }
+
+// Changes implements plugindata.Entry.
+func (rec *record) Changes() (set, expect map[string]string, err error) {
 	set, expect = make(map[string]string), make(map[string]string)
 	next := map[string]string{plugindata.ClaimKey: rec.claim.String(), NotifiedKey: ""}
 	if len(rec.notified) > 0 {
@@ -54,17 +57,26 @@ func (rec *record) changes() (set, expect map[string]string, err error) {
 	}
 	for key, value := range next {
 		expect[key] = rec.raw[key]
-		set[key] = value
+		if value != rec.raw[key] {
+			set[key] = value
+		}
 	}
 	return set, expect, nil
 }
 
-// stored says that an update was accepted.
-func (rec *record) stored(set map[string]string) {
+// Stored implements plugindata.Entry.
+func (rec *record) Stored(set map[string]string) {
 	raw := maps.Clone(rec.raw)
 	if raw == nil {
 		raw = make(map[string]string)
 	}
 	maps.Copy(raw, set)
 	rec.raw = raw
+}
+
+// tell notes that an owner was told.
+func (rec *record) tell(owner string, at time.Time) {
+	if rec.notified[owner].Before(at) {
+		rec.notified[owner] = at
+	}
 }

@@ -3,6 +3,7 @@ package remind
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,10 +14,11 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugindata"
 )
 
-// Service is what an integration must be able to do. Errors are as those of a
-// reconcile.Service.
+// Service is what an integration must be able to do. Errors are as those of an
+// integration.Service.
 type Service interface {
 	// Person is the recipient that stands for a Teleport user; empty if there
 	// is none.
@@ -33,10 +35,7 @@ type Cluster interface {
 	AccessLists(ctx context.Context, fn func(List) error) error
 	// AccessListOwners returns all owners of a list, inherited ones too.
 	AccessListOwners(ctx context.Context, list string) ([]string, error)
-	// GetPluginData reads a record; it is empty when there is none.
-	GetPluginData(ctx context.Context, kind, resource, plugin string) (map[string]string, error)
-	// UpdatePluginData changes a record if it holds what is expected.
-	UpdatePluginData(ctx context.Context, kind, resource, plugin string, set, expect map[string]string) error
+	plugindata.Store
 }
 
 // Faults sorts the errors of a Cluster.
@@ -61,10 +60,11 @@ type Options struct {
 	// Note states something worth knowing about a feature; an empty text
 	// withdraws it.
 	Note func(name, text string)
-	// Told counts a reminder and how it ended, ok or the kind of its failure,
-	// and how long it took.
-	Told func(outcome string, took time.Duration)
-	Log  *zap.Logger
+	// Told counts a reminder, how it ended, and how long it took.
+	Told func(err error, took time.Duration)
+	// Recorded counts a write to a record; conflict says that it was refused.
+	Recorded func(conflict bool)
+	Log      *zap.Logger
 	// Delay is the time before the first round, Interval that between two
 	// rounds; both vary by a seventh. Retry is the time to the next round after
 	// one in which something failed.
@@ -77,23 +77,20 @@ type Options struct {
 // Runner reminds owners. Make one with New.
 type Runner struct {
 	Options
-	seen map[string]sight // claims of others, by list
+	ledger *plugindata.Ledger
 	// unrecorded holds who was told of a list, where that could not be recorded.
 	unrecorded map[string]map[string]time.Time
 	said       map[string]bool // what was logged once
 }
 
-// sight is a claim of another replica, and since when it has stood unchanged by our
-// own clock.
-type sight struct {
-	claim string
-	since time.Time
-}
-
 // New returns a Runner; Run makes it work.
 func New(o Options) *Runner {
 	return &Runner{
-		Options: o, seen: make(map[string]sight), unrecorded: make(map[string]map[string]time.Time), said: make(map[string]bool),
+		Options: o, unrecorded: make(map[string]map[string]time.Time), said: make(map[string]bool),
+		ledger: plugindata.NewLedger(plugindata.LedgerOptions{
+			Store: o.Cluster, Kind: types.KindAccessList, Plugin: o.Plugin, Owner: o.Replica,
+			Lease: o.Lease, Time: o.Record, IsConflict: o.Faults.IsConflict, Written: o.Recorded,
+		}),
 	}
 }
 
@@ -235,7 +232,7 @@ func (r *Runner) started(ctx context.Context) (jobs []*job, err error) {
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(r.seen, func(name string, _ sight) bool { return !lists[name] })
+	r.ledger.Keep(func(name string) bool { return lists[name] })
 	maps.DeleteFunc(r.unrecorded, func(name string, _ map[string]time.Time) bool { return !lists[name] })
 	return jobs, nil
 }
@@ -244,9 +241,9 @@ func (r *Runner) started(ctx context.Context) (jobs []*job, err error) {
 func (r *Runner) read(ctx context.Context, list string) (*record, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Record)
 	defer cancel()
-	raw, err := r.Cluster.GetPluginData(ctx, types.KindAccessList, list, r.Plugin)
+	raw, err := r.ledger.Read(ctx, list)
 	if err != nil {
-		return nil, fmt.Errorf("reading who was reminded: %w", err)
+		return nil, err
 	}
 	rec, err := decode(raw)
 	if err != nil && r.once("garbled "+list) {
@@ -256,13 +253,6 @@ func (r *Runner) read(ctx context.Context, list string) (*record, error) {
 		rec.tell(owner, at)
 	}
 	return rec, nil
-}
-
-// tell notes that an owner was told.
-func (rec *record) tell(owner string, at time.Time) {
-	if rec.notified[owner].Before(at) {
-		rec.notified[owner] = at
-	}
 }
 
 // owners returns the owners of a list. A cluster that does not know of inherited
@@ -281,19 +271,14 @@ func (r *Runner) owners(ctx context.Context, l List) ([]string, error) {
 	return slices.Compact(owners), nil
 }
 
-// blocked reports whether another replica is at work on a list. A claim that has
-// stood unchanged for the lease since we first saw it is dead.
+// blocked reports whether another replica is at work on a list.
 func (r *Runner) blocked(j *job) bool {
-	c := j.record.claim
-	if c.Free() || c.Owner == r.Replica {
-		delete(r.seen, j.list.Name)
-		return false
+	held := ""
+	if c := j.record.claim; !c.Free() && c.Owner != r.Replica {
+		held = c.String()
 	}
-	if s, ok := r.seen[j.list.Name]; ok && s.claim == c.String() {
-		return time.Since(s.since) < r.Lease
-	}
-	r.seen[j.list.Name] = sight{c.String(), time.Now()}
-	return true
+	wait, _ := r.ledger.Blocked(j.list.Name, held)
+	return wait > 0
 }
 
 // tell reminds one owner of the lists. It returns when to try again what failed.
@@ -318,7 +303,7 @@ func (r *Runner) tell(ctx context.Context, owner string, jobs []*job) (again tim
 		switch {
 		case err == nil:
 			return false
-		case r.Faults.IsConflict(err):
+		case errors.Is(err, plugindata.ErrConflict):
 			again = r.Lease // another replica was first; look how far it comes
 		default:
 			again = r.Retry
@@ -332,7 +317,7 @@ func (r *Runner) tell(ctx context.Context, owner string, jobs []*job) (again tim
 	reminder := r.reminder(jobs)
 	began := time.Now()
 	err = r.remind(ctx, address, reminder)
-	r.Told(outcome(err), time.Since(began))
+	r.Told(err, time.Since(began))
 	for _, j := range jobs {
 		if err == nil {
 			j.record.tell(owner, reminder.Now.UTC())
@@ -358,18 +343,11 @@ func (r *Runner) remind(ctx context.Context, address string, reminder Reminder) 
 	return r.Service.Remind(ctx, address, reminder)
 }
 
-func outcome(err error) string {
-	if err == nil {
-		return "ok"
-	}
-	return string(outbound.KindOf(err))
-}
-
 // failed says what failed, and returns when to try again: what will never succeed
 // waits for the next round.
 func (r *Runner) failed(log *zap.Logger, what string, err error) time.Duration {
 	switch outbound.KindOf(err) {
-	case outbound.Permanent, outbound.Gone:
+	case outbound.Refused, outbound.Gone:
 		if r.once(what) {
 			log.Warn("An owner of access lists cannot be reminded of reviews", zap.Error(err))
 		}
@@ -395,55 +373,29 @@ func (r *Runner) reminder(jobs []*job) Reminder {
 
 // claim writes our claim into the record of a list.
 func (r *Runner) claim(ctx context.Context, j *job) error {
-	before := j.record.claim
-	j.record.claim = before.Next(r.Replica)
-	err := r.write(ctx, j)
-	if err != nil {
-		j.record.claim = before
-	}
-	return err
-}
-
-func (r *Runner) write(ctx context.Context, j *job) error {
-	set, expect, err := j.record.changes()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, r.Record)
 	defer cancel()
-	if err := r.Cluster.UpdatePluginData(ctx, types.KindAccessList, j.list.Name, r.Plugin, set, expect); err != nil {
-		return err
-	}
-	j.record.stored(set)
-	return nil
+	_, err := r.ledger.Claim(ctx, j.list.Name, j.record)
+	return err
 }
 
 // record writes whom of a list's owners we told, and gives up our claim. What
 // cannot be written is kept for the next round.
 func (r *Runner) record(ctx context.Context, j *job, owner string) {
-	ctx = context.WithoutCancel(ctx)
-	var err error
-	for range 8 {
-		if j.record.claim.Owner == r.Replica {
-			j.record.claim = j.record.claim.Released()
+	told := j.record.notified[owner]
+	rec, err := plugindata.Settle(ctx, r.ledger, j.list.Name, j.record, false, func(ctx context.Context) (*record, error) {
+		fresh, err := r.read(ctx, j.list.Name)
+		if err == nil {
+			fresh.tell(owner, told)
 		}
-		if err = r.write(ctx, j); err == nil {
-			delete(r.unrecorded, j.list.Name)
-			return
-		}
-		if !r.Faults.IsConflict(err) {
-			break
-		}
-		told := j.record.notified[owner]
-		fresh, readErr := r.read(ctx, j.list.Name)
-		if readErr != nil {
-			err = readErr
-			break
-		}
-		fresh.tell(owner, told)
-		j.record = fresh
+		return fresh, err
+	})
+	j.record = rec
+	if err == nil {
+		delete(r.unrecorded, j.list.Name)
+		return
 	}
-	if told := j.record.notified[owner]; !told.IsZero() {
+	if !told.IsZero() {
 		if r.unrecorded[j.list.Name] == nil {
 			r.unrecorded[j.list.Name] = make(map[string]time.Time)
 		}

@@ -144,7 +144,7 @@ func (r *rig) Person(user string) string {
 
 func (r *rig) Resolve(_ context.Context, recipient string) (string, error) {
 	if strings.HasPrefix(recipient, "gone") {
-		return "", fail(outbound.Permanent)
+		return "", fail(outbound.Refused)
 	}
 	return "@" + recipient, nil
 }
@@ -190,12 +190,17 @@ func (r *rig) start(name string) (stop func()) {
 			defer r.mu.Unlock()
 			r.notes[name] = text
 		},
-		Told: func(outcome string, _ time.Duration) {
+		Told: func(err error, _ time.Duration) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.count[outcome]++
+			if err == nil {
+				r.count["ok"]++
+			} else {
+				r.count[string(outbound.KindOf(err))]++
+			}
 		},
-		Delay: 30 * time.Second, Interval: 3 * time.Hour, Retry: 5 * time.Minute,
+		Recorded: func(bool) {},
+		Delay:    30 * time.Second, Interval: 3 * time.Hour, Retry: 5 * time.Minute,
 		Lease: 30 * time.Second, Call: 10 * time.Second, Record: 10 * time.Second,
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
@@ -406,8 +411,7 @@ func TestWhatFailsIsTriedAgain(t *testing.T) {
 		"passes":         {outbound.Retry, 11 * time.Minute},
 		"has a limit":    {outbound.Wait, time.Minute + 30*time.Second},
 		"is unclear":     {outbound.Unclear, 11 * time.Minute},
-		"is about us":    {outbound.Credentials, 11 * time.Minute},
-		"lasts, in vain": {outbound.Permanent, 7 * time.Hour},
+		"lasts, in vain": {outbound.Refused, 7 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(r *rig) {

@@ -20,7 +20,6 @@ import (
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/reconcile"
 	"teleport-plugins/lib/rules"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/teleport"
@@ -110,7 +109,7 @@ func (p *plugin) route(c *cluster.Cluster, params cluster.CreateParams) []string
 	if err != nil || req == nil {
 		p.t.Fatal(req, err)
 	}
-	return p.Recipients(p.t.Context(), reconcile.View(req))
+	return p.Recipients(p.t.Context(), teleport.View(req))
 }
 
 func put(t *testing.T, c *cluster.Cluster, name, plugin, condition string, recipients ...string) {
@@ -259,14 +258,15 @@ func (w watched) Reload(ctx context.Context) error {
 // deaf takes what a watch tells of requests, health and events.
 type deaf struct{}
 
-func (deaf) Changed(types.AccessRequest)             {}
-func (deaf) Deleted(string)                          {}
-func (deaf) Listed(types.AccessRequest)              {}
-func (deaf) Recorded(string, map[string]string) bool { return false }
-func (deaf) Open(func(string))                       {}
-func (deaf) Set(string, bool, string)                {}
-func (deaf) Event(string)                            {}
-func (deaf) Streaming(time.Time)                     {}
+func (deaf) Changed(types.AccessRequest)       {}
+func (deaf) Deleted(string)                    {}
+func (deaf) List() watch.List                  { return deaf{} }
+func (deaf) Record(string, map[string]string)  {}
+func (deaf) Requests([]*types.AccessRequestV3) {}
+func (deaf) End() int                          { return 0 }
+func (deaf) Set(string, bool, string)          {}
+func (deaf) Event(string)                      {}
+func (deaf) Streaming(time.Time)               {}
 
 // follow keeps the router up to date by watching the cluster, until the test
 // ends.

@@ -30,7 +30,10 @@ func ClusterLabels(ctx context.Context, conn *teleport.Conn, cluster, request st
 	if req == nil {
 		return nil, fmt.Errorf("reading the resources of access request %s: it does not exist", request)
 	}
-	ids := req.GetRequestedResourceIDs()
+	var ids []types.ResourceID
+	for _, r := range teleport.Resources(req) {
+		ids = append(ids, r.ID)
+	}
 	found := make(map[string]map[string]string) // by types.ResourceIDToString
 	for kind, names := range namesByKind(cluster, ids) {
 		for batch := range slices.Chunk(names, namesPerCall) {

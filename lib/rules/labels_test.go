@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gravitational/teleport/api/types"
+	"github.com/gravitational/trace"
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 
@@ -67,6 +68,24 @@ func TestClusterLabels(t *testing.T) {
 	}
 }
 
+// A newer cluster shows the resources elsewhere when one of them is confined.
+func TestClusterLabelsOfConfinedResources(t *testing.T) {
+	c := startCluster(t, cluster.Options{})
+	dev, prod := map[string]string{"env": "dev"}, map[string]string{"env": "prod"}
+	node, app := addResource(t, c, types.KindNode, "4f1c", dev), addResource(t, c, types.KindApp, "grafana", prod)
+	id, err := c.CreateRequest(cluster.CreateParams{
+		User: cluster.Alice, Roles: []string{"editor"},
+		Resources: []types.ResourceID{app}, Confined: []cluster.Confined{{ID: node, Logins: []string{"root"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := rules.ClusterLabels(t.Context(), connectTo(t, c, cluster.PluginUser), c.Name(), id)
+	if want := []map[string]string{dev, prod}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+}
+
 func TestClusterLabelsFails(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	conn := connectTo(t, c, cluster.PluginUser)
@@ -83,7 +102,7 @@ func TestClusterLabelsFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c.Stop()
-	if _, err := rules.ClusterLabels(t.Context(), conn, c.Name(), request); !teleport.IsUnavailable(err) {
+	if _, err := rules.ClusterLabels(t.Context(), conn, c.Name(), request); !trace.IsConnectionProblem(err) {
 		t.Errorf("got %v", err)
 	}
 }

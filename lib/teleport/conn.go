@@ -12,6 +12,7 @@ import (
 	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	"github.com/gravitational/teleport/api/types"
+	"google.golang.org/grpc"
 )
 
 const (
@@ -32,6 +33,8 @@ type Conn struct {
 	clt   calls
 	auth  proto.AuthServiceClient
 	lists accesslistv1.AccessListServiceClient
+	grpc  grpc.ClientConnInterface
+	roles []string // of the certificate
 
 	// What this cluster does not know, learned from its answers.
 	noRequestPages atomic.Bool
@@ -49,6 +52,7 @@ type calls struct {
 	SubmitAccessReview  func(context.Context, types.AccessReviewSubmission) (types.AccessRequest, error)
 	GetRole             func(context.Context, string) (types.Role, error)
 	GetUser             func(context.Context, string, bool) (types.User, error)
+	GetCurrentUserRoles func(context.Context) ([]types.Role, error)
 	GetPluginData       func(context.Context, types.PluginDataFilter) ([]types.PluginData, error)
 	UpdatePluginData    func(context.Context, types.PluginDataUpdateParams) error
 	ListResources       func(context.Context, proto.ListResourcesRequest) (*types.ListResourcesResponse, error)
@@ -60,10 +64,10 @@ type calls struct {
 func NewConn(clt *client.Client) *Conn {
 	rules := clt.AccessMonitoringRulesClient()
 	conn := clt.GetConnection()
-	return &Conn{auth: proto.NewAuthServiceClient(conn), lists: accesslistv1.NewAccessListServiceClient(conn), clt: calls{
+	return &Conn{grpc: conn, roles: certRoles(clt.Config()), auth: proto.NewAuthServiceClient(conn), lists: accesslistv1.NewAccessListServiceClient(conn), clt: calls{
 		Close: clt.Close, Ping: clt.Ping, NewWatcher: clt.NewWatcher,
 		ListAccessRequests: clt.ListAccessRequests, SubmitAccessReview: clt.SubmitAccessReview,
-		GetRole: clt.GetRole, GetUser: clt.GetUser,
+		GetRole: clt.GetRole, GetUser: clt.GetUser, GetCurrentUserRoles: clt.GetCurrentUserRoles,
 		GetPluginData: clt.GetPluginData, UpdatePluginData: clt.UpdatePluginData,
 		ListResources:       clt.ListResources,
 		ListRulesWithFilter: rules.ListAccessMonitoringRulesWithFilter, ListRules: rules.ListAccessMonitoringRules,
@@ -92,23 +96,6 @@ func (c *Conn) Ping(ctx context.Context) error {
 		return failed(err, "pinging the Teleport cluster")
 	}
 	return nil
-}
-
-// NewWatcher opens a stream of changes to resources of the given kinds, as in
-// [types.KindAccessRequest]. The first event is OpInit; its resource, a
-// [types.WatchStatus], lists the kinds that the cluster confirms, which may be
-// fewer than asked for. A refusal is reported by the watcher's Done and Error,
-// not here. The stream ends with ctx.
-func (c *Conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, error) {
-	watch := types.Watch{AllowPartialSuccess: true}
-	for _, kind := range kinds {
-		watch.Kinds = append(watch.Kinds, types.WatchKind{Kind: kind})
-	}
-	w, err := c.clt.NewWatcher(ctx, watch)
-	if err != nil {
-		return nil, failed(err, "opening a watch stream")
-	}
-	return w, nil
 }
 
 // GetRequest reads one access request past the cluster's cache. It returns nil

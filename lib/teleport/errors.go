@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// The kinds of failure that [Load], [Dial] and [Probe] report. Each returned
+// The kinds of failure that [Load], [Dial] and [Probe] report; every call reports
+// ErrLocked. Each returned
 // error reads as one sentence and matches one of them by [errors.Is].
 var (
 	// ErrMissing: no credentials are configured, or a file does not exist.
@@ -37,6 +39,8 @@ var (
 	ErrRejected = errors.New("identity rejected")
 	// ErrDenied: the cluster knows the identity and does not let it in.
 	ErrDenied = errors.New("access denied")
+	// ErrLocked: a lock is in force on the identity, which may do nothing then.
+	ErrLocked = errors.New("identity locked")
 	// ErrServerTooOld: the cluster is older than [MinServerVersion].
 	ErrServerTooOld = errors.New("server too old")
 )
@@ -68,6 +72,9 @@ func newFault(kind, cause error, format string, args ...any) error {
 // deadline or a cancellation that gRPC reports as a status also matches the
 // context's own error.
 func failed(err error, format string, args ...any) error {
+	if locked := lockedFault(err); locked != nil {
+		return locked
+	}
 	err = trace.Unwrap(err)
 	switch told := status.Convert(err); told.Code() {
 	case codes.DeadlineExceeded:
@@ -78,9 +85,23 @@ func failed(err error, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
 }
 
-// IsDenied reports that the identity lacks a permission for the call.
+// lockedFault returns the sentence for the refusal of someone who is locked, or
+// nil. Teleport has no code of its own for it: only the text, `lock targeting
+// User:"access-plugin" is in force`, tells it from a missing permission.
+func lockedFault(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "lock targeting ") {
+		return nil
+	}
+	_, text, _ := strings.Cut(trace.Unwrap(err).Error(), "lock targeting ")
+	text, _, _ = strings.Cut(text, "\n")
+	return newFault(ErrLocked, err,
+		"the cluster has locked the plugin out (lock targeting %s); find the lock with `tctl get locks` and remove it with `tctl rm lock/<name>`", text)
+}
+
+// IsDenied reports that the identity lacks a permission for the call. A lock is
+// no missing permission: see [ErrLocked].
 func IsDenied(err error) bool {
-	return trace.IsAccessDenied(err) || errors.Is(err, ErrDenied)
+	return (trace.IsAccessDenied(err) || errors.Is(err, ErrDenied)) && !errors.Is(err, ErrLocked)
 }
 
 // IsConflict reports that an update lost: an expected value did not hold, or
@@ -92,16 +113,12 @@ func IsConflict(err error) bool { return trace.IsCompareFailed(err) }
 // than the call, or the edition does not include it.
 func IsUnimplemented(err error) bool { return trace.IsNotImplemented(err) }
 
-// IsUnavailable reports that the cluster could not be reached or hung up. The
+// isUnavailable reports that the cluster could not be reached or hung up. The
 // call may or may not have taken effect.
-func IsUnavailable(err error) bool {
+func isUnavailable(err error) bool {
 	return trace.IsConnectionProblem(err) || status.Code(err) == codes.Unavailable ||
 		errors.Is(err, io.EOF) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrTimeout)
 }
 
 // IsNotFound reports that the thing asked for, or written to, does not exist.
 func IsNotFound(err error) bool { return trace.IsNotFound(err) }
-
-// IsTooLarge reports that an answer exceeded the cap on one message, or the
-// cluster a limit of its own.
-func IsTooLarge(err error) bool { return trace.IsLimitExceeded(err) }

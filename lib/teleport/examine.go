@@ -151,6 +151,9 @@ func condense(o DialOptions, err error) finding {
 	has := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(text, p) })
 	}
+	if locked := lockedFault(err); locked != nil {
+		return finding{locked, true}
+	}
 	file := o.Identity.files.certFile()
 	switch {
 	case has("unable to authenticate", "unknown certificate authority", "remote error: tls: bad certificate"):

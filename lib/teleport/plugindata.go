@@ -22,28 +22,6 @@ func (c *Conn) GetPluginData(ctx context.Context, kind, resource, plugin string)
 	return nil, nil
 }
 
-// AllPluginData calls fn with a plugin's record for each resource of a kind
-// that has one. The cluster sends them as one message, so a cluster with very
-// many requests may answer with [IsTooLarge]; read them one by one then. An
-// error of fn ends the walk and is returned as it is.
-func (c *Conn) AllPluginData(ctx context.Context, kind, plugin string, fn func(resource string, data map[string]string) error) error {
-	all, err := c.clt.GetPluginData(ctx, types.PluginDataFilter{Kind: kind, Plugin: plugin})
-	if err != nil {
-		return failed(err, "reading plugin data of all resources of kind %s", kind)
-	}
-	for i, d := range all {
-		all[i] = nil // free each record once it is dealt with
-		data := entry(d, plugin)
-		if data == nil {
-			continue
-		}
-		if err := fn(d.GetName(), data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func entry(d types.PluginData, plugin string) map[string]string {
 	if e := d.Entries()[plugin]; e != nil {
 		return e.Data

@@ -42,11 +42,14 @@ type Pinger interface {
 }
 
 // Probe asks the cluster who it is. It fails with [ErrServerTooOld] below
-// [MinServerVersion], with [ErrDenied] when the user is not let in; other
+// [MinServerVersion], with [ErrDenied] when the user is not let in, [ErrLocked] when locked out; other
 // errors satisfy the predicates of this package.
 func Probe(ctx context.Context, p Pinger) (Info, error) {
 	resp, err := p.Ping(ctx)
+	locked := lockedFault(err)
 	switch {
+	case locked != nil:
+		return Info{}, locked
 	case IsUnimplemented(err):
 		return Info{}, newFault(ErrServerTooOld, err, "the Teleport cluster is older than %s, the oldest that is supported", MinServerVersion)
 	case IsDenied(err):

@@ -52,7 +52,7 @@ func TestProbeOfAServerThatDoesNotAnswer(t *testing.T) {
 	_, err = Probe(t.Context(), pong{err: trace.AccessDenied("locked")})
 	wantFault(t, err, ErrDenied, "the Teleport cluster denies access to this identity: locked")
 	_, err = Probe(t.Context(), pong{err: trace.ConnectionProblem(nil, "gone")})
-	if !IsUnavailable(err) || errors.Is(err, ErrDenied) {
+	if !isUnavailable(err) || errors.Is(err, ErrDenied) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -7,11 +7,8 @@ package watch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
@@ -23,6 +20,11 @@ type Source interface {
 	Ping(ctx context.Context) error
 	NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, error)
 	ListRequests(ctx context.Context, fn func(page []*types.AccessRequestV3) error) error
+	// MayListRequests says whether the cluster shows us all requests. A cluster
+	// answers a list of someone without that right with an empty one and no
+	// error. sure is false where it cannot be found out; an error says that the
+	// cluster could not be asked.
+	MayListRequests(ctx context.Context) (may, sure bool, err error)
 	AllPluginData(ctx context.Context, kind, plugin string, fn func(resource string, data map[string]string) error) error
 	Close() error
 }
@@ -34,13 +36,22 @@ type Sink interface {
 	Changed(req types.AccessRequest)
 	// Deleted: the cluster says that the request is gone.
 	Deleted(id string)
-	// Listed: the request is there; something may have happened to it.
-	Listed(req types.AccessRequest)
-	// Recorded: there is a record of the request; it reports whether the
-	// request had not ended when it was written.
-	Recorded(id string, data map[string]string) (open bool)
-	// Open calls f with each request that had not ended when last looked at.
-	Open(f func(id string))
+	// List begins a list of all requests.
+	List() List
+}
+
+// List is told what a list of all requests shows, as it is read. One that is not
+// ended says nothing of what it does not show.
+type List interface {
+	// Record: there is a record of the request. All of them come before the
+	// requests; lists after the first complete one have none.
+	Record(id string, data map[string]string)
+	// Requests: these requests are there; something may have happened to them.
+	Requests(page []*types.AccessRequestV3)
+	// End: requests and records were read to the end, and that the cluster lets
+	// us see them all is proven. It returns how many requests are gone that the
+	// Sink knew when the list began.
+	End() (gone int)
 }
 
 // Rules is told of changes of access monitoring rules.
@@ -79,6 +90,12 @@ type Options struct {
 	Refused func(error) bool
 	// Redial asks for a new connection, because the identity was renewed.
 	Redial <-chan struct{}
+	// Relist asks for a list before its time, since a request is not shown that
+	// should be there.
+	Relist <-chan struct{}
+	// Ready is called when all requests and records were read for the first time;
+	// it may be nil.
+	Ready func()
 	// FailFast makes the loss of the connection fatal.
 	FailFast bool
 	Sink     Sink
@@ -110,6 +127,9 @@ func (o *Options) setDefaults() {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
+	}
+	if o.Ready == nil {
+		o.Ready = func() {}
 	}
 }
 
@@ -145,9 +165,15 @@ func Run(ctx context.Context, o Options) error {
 
 type follower struct {
 	Options
-	first    bool // no catch-up was finished yet
+	first    bool // no list was complete yet
 	failures int  // connections in a row on which no stream was confirmed
+	// unlisted is why the requests cannot be listed, or empty. It outlives the
+	// connection: only a list that is complete shows that the reason is gone.
+	unlisted string
 }
+
+// listening states that a stream is confirmed or a list complete.
+func (f *follower) listening() { f.Health.Set(Condition, f.unlisted == "", f.unlisted) }
 
 // lost says what is wrong and waits before the next try.
 func (f *follower) lost(ctx context.Context, err error) error {
@@ -160,8 +186,7 @@ func (f *follower) lost(ctx context.Context, err error) error {
 	}
 	f.Health.Set(Condition, false, err.Error())
 	f.failures++
-	wait := min(20*time.Millisecond<<min(f.failures-1, 16), f.BackoffMax)
-	wait = time.Duration(float64(wait) * (0.75 + 0.5*rand.Float64()))
+	wait := jittered(min(20*time.Millisecond<<min(f.failures-1, 16), f.BackoffMax), 0.25)
 	f.Log.Debug("Connecting to Teleport again", zap.Error(err), zap.Int("failures", f.failures))
 	select {
 	case <-ctx.Done():
@@ -171,239 +196,7 @@ func (f *follower) lost(ctx context.Context, err error) error {
 	return nil
 }
 
-// errSilent is the reason for a new connection when the old one does not answer.
-var errSilent = errors.New("the cluster does not answer any more")
-
-// follow reads one stream to its end. It returns the connection to go on with
-// if there is one already.
-func (f *follower) follow(ctx context.Context, src Source) (next Source, err error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	var helpers sync.WaitGroup
-	defer func() {
-		stop(nil)
-		_ = src.Close()
-		helpers.Wait()
-	}()
-	kinds := []string{types.KindAccessRequest}
-	if f.Rules != nil {
-		kinds = append(kinds, types.KindAccessMonitoringRule)
-	}
-	watcher, err := src.NewWatcher(ctx, kinds...)
-	if err != nil {
-		return nil, fmt.Errorf("watching access requests: %w", err)
-	}
-	defer watcher.Close()
-	confirmed, err := f.confirm(ctx, watcher)
-	if err != nil {
-		return nil, err
-	}
-	f.failures = 0
-	f.Observer.Streaming(time.Now())
-	f.Log.Info("Watching access requests", zap.Strings("kinds", confirmed))
-	rules := make(chan struct{}, 1)
-	helpers.Go(func() { f.keepUp(ctx, src) })
-	helpers.Go(func() { f.heartbeat(ctx, src, stop) })
-	if f.Rules != nil {
-		rules <- struct{}{}
-		helpers.Go(func() { f.keepRules(ctx, rules) })
-	}
-	return f.events(ctx, watcher, rules)
-}
-
-// confirm waits for the first event, which says what the stream will tell.
-func (f *follower) confirm(ctx context.Context, w types.Watcher) (kinds []string, err error) {
-	timer := time.NewTimer(f.Init)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-timer.C:
-		return nil, fmt.Errorf("the watch was not confirmed within %v", f.Init)
-	case <-w.Done():
-		return nil, fmt.Errorf("watching access requests: %w", endOf(w))
-	case e := <-w.Events():
-		if e.Type != types.OpInit {
-			return nil, fmt.Errorf("watching access requests: the stream began with %v and not with its confirmation", e.Type)
-		}
-		status, ok := e.Resource.(types.WatchStatus)
-		if !ok { // a server of before partial success confirms all or nothing
-			return []string{types.KindAccessRequest}, nil
-		}
-		for _, k := range status.GetKinds() {
-			kinds = append(kinds, k.Kind)
-			if k.Kind == types.KindAccessRequest {
-				f.Health.Set(Condition, true, "")
-			}
-		}
-		for _, k := range kinds {
-			if k == types.KindAccessRequest {
-				return kinds, nil
-			}
-		}
-		return nil, errors.New("the plugin's role may not watch access requests; add the rule access_request: list, read to it")
-	}
-}
-
-func endOf(w types.Watcher) error {
-	if err := w.Error(); err != nil {
-		return err
-	}
-	return errors.New("the stream ended")
-}
-
-// events reads the stream without ever waiting for the work that it causes.
-func (f *follower) events(ctx context.Context, w types.Watcher, rules chan<- struct{}) (next Source, err error) {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-w.Done():
-			return nil, endOf(w)
-		case <-f.Redial:
-			next, err := f.Connect(ctx)
-			if err == nil {
-				return next, nil
-			}
-			f.Log.Warn("Could not connect with the new identity; the connection made with the old one goes on", zap.Error(err))
-		case e := <-w.Events():
-			f.event(e, rules)
-		}
-	}
-}
-
-func (f *follower) event(e types.Event, rules chan<- struct{}) {
-	if e.Resource == nil {
-		return
-	}
-	switch e.Resource.GetKind() {
-	case types.KindAccessRequest:
-		switch e.Type {
-		case types.OpPut:
-			if req, ok := e.Resource.(types.AccessRequest); ok {
-				f.Observer.Event("put")
-				f.Sink.Changed(req)
-			}
-		case types.OpDelete:
-			f.Observer.Event("delete")
-			f.Sink.Deleted(e.Resource.GetName())
-		}
-	case types.KindAccessMonitoringRule:
-		select {
-		case rules <- struct{}{}:
-		default: // a reload is due already
-		}
-	}
-}
-
-// heartbeat notices a connection that nobody closed and that answers no more.
-func (f *follower) heartbeat(ctx context.Context, src Source, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(f.Heartbeat)
-	defer tick.Stop()
-	missed := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		ping, cancel := context.WithTimeout(ctx, f.Heartbeat/2)
-		err := src.Ping(ping)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			missed = 0
-			continue
-		}
-		if missed++; missed >= 2 {
-			stop(fmt.Errorf("%w: %w", errSilent, err))
-			return
-		}
-	}
-}
-
-// keepUp lists all requests now, until that has succeeded, and then again on a
-// timer: what was missed while nobody listened costs minutes, not the message.
-func (f *follower) keepUp(ctx context.Context, src Source) {
-	catchUp, failures := true, 0
-	for {
-		err := f.list(ctx, src, catchUp)
-		wait := f.Resync
-		if err != nil && ctx.Err() == nil {
-			failures++
-			wait = min(time.Second<<min(failures-1, 10), f.Resync)
-			if f.Refused(err) {
-				f.Health.Set(Condition, false, "the plugin's role may not list access requests or read plugin data: "+err.Error())
-			}
-			if failures == 1 {
-				f.Log.Warn("Could not list the access requests; it will be tried again", zap.Error(err))
-			}
-		} else if err == nil {
-			if f.first {
-				// All records were in memory at once, for a moment.
-				debug.FreeOSMemory()
-			}
-			failures, catchUp, f.first = 0, false, false
-			f.Health.Set(Condition, true, "")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Duration(float64(wait) * (0.9 + 0.2*rand.Float64()))):
-		}
-	}
-}
-
-// list tells of all requests. While catching up it also tells of those that
-// have gone meanwhile: a request that was open when it was last seen and is
-// not listed by a cluster that has just confirmed our right to see them all.
-func (f *follower) list(ctx context.Context, src Source, catchUp bool) error {
-	open := make(map[string]bool)
-	if catchUp {
-		f.Sink.Open(func(id string) { open[id] = true })
-	}
-	if f.first {
-		err := src.AllPluginData(ctx, types.KindAccessRequest, f.Plugin, func(id string, data map[string]string) error {
-			if f.Sink.Recorded(id, data) {
-				open[id] = true
-			}
-			return nil
-		})
-		if err != nil && f.Refused(err) {
-			return fmt.Errorf("listing plugin data: %w", err)
-		} else if err != nil {
-			f.Log.Warn("Could not list the records; messages of requests that expired while the plugin was down may not say so", zap.Error(err))
-		}
-	}
-	n := 0
-	err := src.ListRequests(ctx, func(page []*types.AccessRequestV3) error {
-		for _, req := range page {
-			n++
-			delete(open, req.GetName())
-			f.Sink.Listed(req)
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		return fmt.Errorf("listing access requests: %w", err)
-	}
-	if catchUp {
-		for id := range open {
-			f.Sink.Deleted(id)
-		}
-		f.Log.Info("Caught up with the access requests", zap.Int("requests", n), zap.Int("gone", len(open)))
-	}
-	return nil
-}
-
-// keepRules reloads the rules when they have changed.
-func (f *follower) keepRules(ctx context.Context, changed <-chan struct{}) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		}
-		if err := f.Rules.Reload(ctx); err != nil && ctx.Err() == nil {
-			f.Log.Warn("Could not load the access monitoring rules; the earlier ones hold", zap.Error(err))
-		}
-	}
+// jittered spreads replicas: it moves d by at most the given part of it.
+func jittered(d time.Duration, part float64) time.Duration {
+	return time.Duration(float64(d) * (1 - part + 2*part*rand.Float64()))
 }

@@ -23,22 +23,31 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	mu       sync.Mutex
 	requests []string
-	records  map[string]bool // id to whether it is open
-	kinds    []string        // confirmed; nil confirms what is asked
-	mute     bool            // streams are not confirmed, pings not answered
+	records  []string
+	kinds    []string // confirmed; nil confirms what is asked
+	refused  error    // ends each stream before it is confirmed
+	mute     bool     // streams are not confirmed, pings not answered
 	connect  error
-	list     error
-	data     error
+	dialing  chan struct{} // if there is one, Connect waits for it
+	list     error         // after the first of several requests
+	data     error         // after the first of several records
+	right    right
 
 	conns []*conn
 	lists int
 	bulk  int
 	told  []string
-	open  []string
 	bad   map[string]string
+	good  int // how often the connection was said to be good
 }
 
-func newWorld() *world { return &world{records: map[string]bool{}, bad: map[string]string{}} }
+// right is what the cluster says of the right to list.
+type right struct {
+	not, unsure bool
+	err         error
+}
+
+func newWorld() *world { return &world{bad: map[string]string{}} }
 
 func (w *world) with(change func()) {
 	w.mu.Lock()
@@ -56,7 +65,17 @@ type conn struct {
 	closed bool
 }
 
-func (w *world) Connect(context.Context) (watch.Source, error) {
+func (w *world) Connect(ctx context.Context) (watch.Source, error) {
+	w.mu.Lock()
+	dialing := w.dialing
+	w.mu.Unlock()
+	if dialing != nil {
+		select {
+		case <-dialing:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.connect != nil {
@@ -89,6 +108,10 @@ func (c *conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, 
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	if c.w.mute {
+		return c, nil
+	}
+	if c.err = c.w.refused; c.err != nil {
+		c.end()
 		return c, nil
 	}
 	if c.w.kinds != nil {
@@ -124,31 +147,38 @@ func (c *conn) ListRequests(_ context.Context, fn func([]*types.AccessRequestV3)
 	c.w.lists++
 	err, ids := c.w.list, slices.Clone(c.w.requests)
 	c.w.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
+	for i, id := range ids {
+		if err != nil && i > 0 {
+			break
+		}
 		if err := fn([]*types.AccessRequestV3{request(id)}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 func (c *conn) AllPluginData(_ context.Context, _, _ string, fn func(string, map[string]string) error) error {
 	c.w.mu.Lock()
 	c.w.bulk++
-	err := c.w.data
+	err, ids := c.w.data, slices.Clone(c.w.records)
 	c.w.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	for id := range c.w.records {
+	for i, id := range ids {
+		if err != nil && i > 0 {
+			break
+		}
 		if err := fn(id, nil); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
+}
+
+func (c *conn) MayListRequests(context.Context) (may, sure bool, err error) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	r := c.w.right
+	return !r.not, !r.unsure, r.err
 }
 
 func request(id string) *types.AccessRequestV3 {
@@ -163,25 +193,29 @@ func (w *world) tell(format string, args ...any) {
 
 func (w *world) Changed(req types.AccessRequest) { w.tell("changed %s", req.GetName()) }
 func (w *world) Deleted(id string)               { w.tell("deleted %s", id) }
-func (w *world) Listed(req types.AccessRequest)  { w.tell("listed %s", req.GetName()) }
+func (w *world) List() watch.List                { return &list{w: w} }
 
-func (w *world) Recorded(id string, _ map[string]string) bool {
-	w.tell("recorded %s", id)
-	return w.records[id]
+type list struct {
+	w       *world
+	records int
 }
 
-func (w *world) Open(f func(string)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, id := range w.open {
-		f(id)
+func (l *list) Record(id string, _ map[string]string) { l.records++; l.w.tell("record %s", id) }
+
+func (l *list) Requests(page []*types.AccessRequestV3) {
+	for _, r := range page {
+		l.w.tell("listed %s with %d records", r.GetName(), l.records)
 	}
 }
+
+func (l *list) End() int { l.w.tell("end"); return 0 }
 
 func (w *world) Set(condition string, ok bool, reason string) {
 	w.with(func() {
 		delete(w.bad, condition)
-		if !ok {
+		if ok {
+			w.good++
+		} else {
 			w.bad[condition] = reason
 		}
 	})
@@ -237,19 +271,17 @@ func (w *world) want(t *testing.T, told ...string) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	got := slices.Sorted(slices.Values(w.told))
-	slices.Sort(told)
-	if !slices.Equal(got, told) {
-		t.Errorf("told %q, want %q", got, told)
+	if !slices.Equal(w.told, told) {
+		t.Errorf("told %q, want %q", w.told, told)
 	}
 	w.told = nil
 }
 
-func TestFirstAllRequestsAreListedThenChangesTold(t *testing.T) {
+func TestFirstAllIsListedThenChangesTold(t *testing.T) {
 	w := newWorld()
-	w.requests = []string{"1", "2"}
+	w.requests, w.records = []string{"1", "2"}, []string{"2", "3"}
 	inTime(t, w, nil, func(t *testing.T) {
-		w.want(t, "listed 1", "listed 2")
+		w.want(t, "record 2", "record 3", "listed 1 with 2 records", "listed 2 with 2 records", "end")
 		w.last().send(types.Event{Type: types.OpPut, Resource: request("3")})
 		w.last().send(types.Event{Type: types.OpDelete, Resource: &types.ResourceHeader{Kind: types.KindAccessRequest, Metadata: types.Metadata{Name: "1"}}})
 		w.last().send(types.Event{Type: types.OpPut})
@@ -270,7 +302,7 @@ func TestAStreamThatEndsIsBegunAnewAndRequestsListed(t *testing.T) {
 					w.with(func() { w.requests = append(w.requests, fmt.Sprint(n)); w.told = nil })
 					end(w.last())
 					settle(100 * time.Millisecond)
-					if !slices.Contains(w.told, fmt.Sprint("listed ", n)) {
+					if !slices.Contains(w.told, fmt.Sprintf("listed %d with 0 records", n)) {
 						t.Fatalf("after loss %d: %q", n, w.told)
 					}
 				}
@@ -292,7 +324,7 @@ func TestAConnectionThatFallsSilentIsReplaced(t *testing.T) {
 		}
 		w.with(func() { w.mute = false; w.requests = []string{"missed"}; w.told = nil })
 		settle(30 * time.Second)
-		w.want(t, "listed missed")
+		w.want(t, "listed missed with 0 records", "end")
 		if len(w.bad) != 0 {
 			t.Errorf("conditions after recovery: %q", w.bad)
 		}
@@ -318,75 +350,6 @@ func TestARefusedStreamIsTriedEverMoreSlowly(t *testing.T) {
 	})
 }
 
-func TestWhatIsGoneIsToldAsDeleted(t *testing.T) {
-	t.Run("by the records, at the start", func(t *testing.T) {
-		w := newWorld()
-		w.requests = []string{"pending"}
-		w.records = map[string]bool{"pending": true, "lapsed": true, "decided": false}
-		inTime(t, w, nil, func(t *testing.T) {
-			w.want(t, "recorded pending", "recorded lapsed", "recorded decided", "listed pending", "deleted lapsed")
-		})
-	})
-	t.Run("by what was known, after a loss", func(t *testing.T) {
-		w := newWorld()
-		inTime(t, w, nil, func(t *testing.T) {
-			w.with(func() { w.open = []string{"1", "2"}; w.requests = []string{"2"} })
-			w.last().end()
-			settle(time.Second)
-			w.want(t, "deleted 1", "listed 2")
-			if w.bulk != 1 {
-				t.Errorf("all records were listed %d times", w.bulk)
-			}
-		})
-	})
-	t.Run("but not by a list that was made while all went well", func(t *testing.T) {
-		w := newWorld()
-		inTime(t, w, nil, func(t *testing.T) {
-			w.with(func() { w.open = []string{"1"} })
-			settle(time.Hour)
-			w.want(t)
-			if w.lists < 5 {
-				t.Errorf("%d lists in an hour", w.lists)
-			}
-		})
-	})
-}
-
-func TestAListThatFailsIsTriedAgain(t *testing.T) {
-	w := newWorld()
-	w.requests = []string{"1"}
-	w.list = errors.New("too busy")
-	inTime(t, w, nil, func(t *testing.T) {
-		settle(10 * time.Second)
-		w.with(func() { w.list = nil })
-		settle(10 * time.Second)
-		w.want(t, "listed 1")
-	})
-}
-
-func TestRecordsThatCannotBeListed(t *testing.T) {
-	t.Run("because they are too many stop nothing", func(t *testing.T) {
-		w := newWorld()
-		w.requests, w.data = []string{"1"}, errors.New("too large")
-		inTime(t, w, nil, func(t *testing.T) { w.want(t, "listed 1") })
-	})
-	t.Run("because a permission is missing are a condition", func(t *testing.T) {
-		w := newWorld()
-		w.requests, w.data = []string{"1"}, errDenied
-		inTime(t, w, nil, func(t *testing.T) {
-			settle(time.Minute)
-			if w.bad[watch.Condition] == "" {
-				t.Error("the refusal is no condition")
-			}
-			w.with(func() { w.data = nil })
-			settle(5 * time.Minute)
-			if len(w.bad) != 0 {
-				t.Errorf("conditions after recovery: %q", w.bad)
-			}
-		})
-	})
-}
-
 func TestANewIdentity(t *testing.T) {
 	t.Run("gets a new connection, in whose place the old one stays till then", func(t *testing.T) {
 		w := newWorld()
@@ -408,6 +371,40 @@ func TestANewIdentity(t *testing.T) {
 			settle(time.Minute)
 			if len(w.conns) != 1 || w.conns[0].closed || len(w.bad) != 0 {
 				t.Errorf("%d connections, conditions %q", len(w.conns), w.bad)
+			}
+		})
+	})
+	t.Run("that is slow to connect keeps no event waiting", func(t *testing.T) {
+		w := newWorld()
+		var redial chan struct{}
+		inTime(t, w, func(o *watch.Options) { redial = make(chan struct{}, 1); o.Redial = redial }, func(t *testing.T) {
+			dialing := make(chan struct{})
+			w.with(func() { w.dialing, w.told = dialing, nil })
+			redial <- struct{}{}
+			settle(time.Second)
+			w.last().send(types.Event{Type: types.OpPut, Resource: request("1")})
+			redial <- struct{}{} // renewed once more: one dial at a time
+			settle(time.Second)
+			w.want(t, "changed 1")
+			close(dialing)
+			settle(time.Second)
+			if n := len(w.conns); n != 3 || !w.conns[0].closed || !w.conns[1].closed || w.conns[2].closed {
+				t.Errorf("%d connections", n)
+			}
+		})
+	})
+	t.Run("is not dialed any more when the stream is lost meanwhile", func(t *testing.T) {
+		w := newWorld()
+		var redial chan struct{}
+		inTime(t, w, func(o *watch.Options) { redial = make(chan struct{}, 1); o.Redial = redial }, func(t *testing.T) {
+			w.with(func() { w.dialing = make(chan struct{}) })
+			redial <- struct{}{}
+			settle(time.Second)
+			w.with(func() { w.dialing = nil })
+			w.last().end()
+			settle(time.Second)
+			if n := len(w.conns); n != 2 || w.conns[1].closed {
+				t.Errorf("%d connections", n)
 			}
 		})
 	})

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/access/e2e/timeline"
 )
 
@@ -47,7 +48,7 @@ func parse(args []string) (o options, err error) {
 	}
 	o.settings.Full = !*quick
 	o.files = flags.Args()
-	o.services = timeline.Services()
+	o.services = harness.Services()
 	if *service != "" {
 		o.services = strings.Split(*service, ",")
 	}

@@ -282,6 +282,16 @@ func (r *Replica) RSS() (bytes int64, err error) { return r.status("VmRSS") }
 // shares them among replicas.
 func (r *Replica) AnonymousRSS() (bytes int64, err error) { return r.status("RssAnon") }
 
+// Descriptors is how many files and connections the process has open. It is known
+// on Linux only.
+func (r *Replica) Descriptors() (int, error) {
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.current().cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the descriptors of the replica: %w", err)
+	}
+	return len(open), nil
+}
+
 // status reads a size of which proc(5) tells under the name.
 func (r *Replica) status(name string) (bytes int64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.current().cmd.Process.Pid))

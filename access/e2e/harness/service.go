@@ -2,11 +2,9 @@ package harness
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
@@ -39,14 +37,40 @@ type farEnd struct {
 	section func(token string) map[string]any
 	// place is the ID of a conversation that is named as in the config.
 	place func(name string) string
-	// posts are the announcements of the wanted requests.
-	posts func(wanted map[string]bool) map[string][]post
+	// annotation is that of a role which names recipients, empty where the config
+	// has a table of them.
+	annotation string
+	// channels are some conversations for everybody, as the config names them.
+	channels []string
+	// person is the recipient that stands for a Teleport user, or empty where
+	// users are not told.
+	person func(user string) string
+	// sights are all announcements that were ever made.
+	sights func() []Sight
 	// threads reports whether reviews are told below an announcement there.
 	threads func(name string) bool
 	// remove removes an announcement as a person would.
 	remove func(place, id string) error
 	// renew replaces the token (or key) by another at once.
 	renew func(token string)
+	// refuse makes the service refuse the present token until accept is called.
+	refuse func() (accept func())
+	// refusals are the service's own codes for a place that is closed to us.
+	refusals []string
+	// put makes an announcement as Teleport's own plugin would and returns its ID.
+	put func(place, request, text string) (id string, err error)
+	// record is what Teleport's own plugin writes for its announcements.
+	record func(place string, ids []string) map[string]string
+}
+
+// Services are those that there are plugins for.
+func Services() []string { return []string{"slack", "discord", "pagerduty"} }
+
+// Channels are three conversations (or services) that are there for everybody, as
+// the config names them; none for a service that is not known.
+func Channels(service string) []string {
+	far, _ := (&World{options: Options{Service: service}}).end()
+	return far.channels
 }
 
 // end makes the service that the options name, which does not serve yet.
@@ -79,7 +103,16 @@ func slackEnd(s *slackapi.Server) farEnd {
 			}
 			return name
 		},
-		posts:   func(wanted map[string]bool) map[string][]post { return slackPosts(s, wanted) },
+		channels: []string{"access-requests", "security", "db-team"},
+		person: func(user string) string {
+			for _, u := range s.Snapshot(1).Users {
+				if strings.EqualFold(u.Email, user) {
+					return u.ID
+				}
+			}
+			return ""
+		},
+		sights:  func() []Sight { return slackSights(s) },
 		threads: func(string) bool { return true },
 		remove: func(place, id string) error {
 			return s.DeleteMessage(place, id)
@@ -89,7 +122,43 @@ func slackEnd(s *slackapi.Server) farEnd {
 			s.RefuseToken(token, "token_revoked")
 			token = next
 		},
+		refuse: func() func() {
+			refused := token
+			s.RefuseToken(refused, "token_revoked")
+			return func() { s.RefuseToken(refused, "") }
+		},
+		refusals: []string{"is_archived", "not_in_channel", "channel_not_found", "restricted_action"},
+		put: func(place, _, text string) (string, error) {
+			return s.PostAs(s.Snapshot(1).BotUser, place, text, "")
+		},
+		record: messagesRecord,
 	}
+}
+
+// Blind takes from the plugin the right to look up what it has posted. It reports
+// false where a service gives that right to everyone.
+func (o *Options) Blind() bool {
+	if o.Service != "slack" {
+		return false
+	}
+	o.Slack.Scopes = slices.DeleteFunc(slackapi.DefaultScopes(), func(scope string) bool {
+		return strings.HasSuffix(scope, ":history")
+	})
+	return true
+}
+
+// KeepNoCalls keeps no log of the calls of the service, which are only counted.
+func (o *Options) KeepNoCalls() {
+	o.Slack.KeepRequests, o.Discord.KeepRequests, o.PagerDuty.KeepRequests = -1, -1, -1
+}
+
+// messagesRecord is how Teleport's own plugins for chats name their messages.
+func messagesRecord(place string, ids []string) map[string]string {
+	items := make([]string, 0, len(ids))
+	for _, id := range ids {
+		items = append(items, place+"/"+id)
+	}
+	return map[string]string{"messages": strings.Join(items, ",")}
 }
 
 // DiscordUsers maps the Teleport users of the cluster to the Discord users that
@@ -116,13 +185,30 @@ func discordEnd(s *discordapi.Server) farEnd {
 			}
 			return name
 		},
-		posts: func(wanted map[string]bool) map[string][]post { return discordPosts(s, wanted) },
+		channels: []string{discordapi.AccessRequestsChannel, discordapi.SecurityChannel, discordapi.DBTeamChannel},
+		person: func(user string) string {
+			if id := DiscordUsers()[user]; id != "" {
+				return "user:" + id
+			}
+			return ""
+		},
+		sights: func() []Sight { return discordSights(s) },
 		// A direct message has no threads; the announcement itself shows reviews.
 		threads: func(name string) bool { return !strings.HasPrefix(name, "user:") },
 		remove: func(place, id string) error {
 			return s.DeleteMessage(place, id)
 		},
 		renew: s.SetToken,
+		refuse: func() func() {
+			token := s.Token()
+			s.SetToken("another")
+			return func() { s.SetToken(token) }
+		},
+		refusals: []string{"50001", "50013", "10003"},
+		put: func(place, _, text string) (string, error) {
+			return s.PostAs(s.Snapshot(1).BotUser, place, text)
+		},
+		record: messagesRecord,
 	}
 }
 
@@ -147,124 +233,39 @@ func pagerdutyEnd(s *pagerdutyapi.Server) farEnd {
 			}
 			return name
 		},
-		posts:   func(wanted map[string]bool) map[string][]post { return incidents(s, wanted) },
-		threads: func(string) bool { return true },
-		remove:  func(_, id string) error { return s.DeleteIncident(id) },
+		annotation: "pagerduty_notify_service",
+		channels:   []string{"Access Approvals", "Payments", "Databases"},
+		person:     func(string) string { return "" },
+		sights:     func() []Sight { return incidentSights(s) },
+		threads:    func(string) bool { return true },
+		remove:     func(_, id string) error { return s.DeleteIncident(id) },
 		renew: func(next string) {
 			s.PutKey(pagerdutyapi.Key{Token: next})
 			s.RevokeKey(key)
 			key = next
 		},
+		refuse: func() func() {
+			refused := key
+			s.RevokeKey(refused)
+			return func() { s.PutKey(pagerdutyapi.Key{Token: refused}) }
+		},
+		refusals: []string{"2010", "5001"},
+		put: func(place, request, text string) (string, error) {
+			in, err := s.OpenWithKey(place, text, requestKey+request)
+			return in.ID, err
+		},
+		record: func(place string, ids []string) map[string]string {
+			return map[string]string{"incident_id": ids[0], "service_id": place}
+		},
 	}
 }
+
+// requestKey is what the deduplication key of an incident begins with.
+const requestKey = "teleport-access-request/"
 
 func or(a, b string) string {
 	if a != "" {
 		return a
 	}
 	return b
-}
-
-func slackPosts(s *slackapi.Server, wanted map[string]bool) map[string][]post {
-	posts := make(map[string][]post)
-	for _, ch := range s.Snapshot(0).Channels {
-		replies := make(map[string]map[int]int) // by the post they stand below
-		for _, m := range ch.Messages {
-			if review, ok := reviewOf(m); ok && !m.Deleted {
-				if replies[m.ThreadTS] == nil {
-					replies[m.ThreadTS] = make(map[int]int)
-				}
-				replies[m.ThreadTS][review]++
-			}
-		}
-		for _, m := range ch.Messages {
-			if m.Deleted || m.ThreadTS != "" {
-				continue
-			}
-			if id, status, ok := announcement(m.Rendered.Text); ok && wanted[id] {
-				posts[id] = append(posts[id], post{ch.ID, m.TS, status, replies[m.TS]})
-			}
-		}
-	}
-	return posts
-}
-
-func discordPosts(s *discordapi.Server, wanted map[string]bool) map[string][]post {
-	posts, threads := make(map[string][]post), make(map[string]map[int]int)
-	channels := s.Snapshot(0).Channels
-	for _, ch := range channels {
-		if ch.ParentID == "" {
-			continue
-		}
-		var told []string
-		for _, m := range ch.Messages {
-			if !m.Deleted && strings.Contains(m.Content, "reviewed the request") {
-				told = append(told, m.Content)
-			}
-		}
-		threads[ch.ID] = tally(told)
-	}
-	for _, ch := range channels {
-		if ch.ParentID != "" {
-			continue
-		}
-		for _, m := range ch.Messages {
-			if id, status, ok := announcement(m.Content); ok && wanted[id] && !m.Deleted {
-				posts[id] = append(posts[id], post{ch.ID, m.ID, status, threads[m.ID]})
-			}
-		}
-	}
-	return posts
-}
-
-// tally counts texts that tell a review, no two of which are the same, by the
-// order of their first appearance.
-func tally(texts []string) map[int]int {
-	var seen []string
-	counts := make(map[int]int)
-	for _, text := range texts {
-		i := slices.Index(seen, text)
-		if i < 0 {
-			i = len(seen)
-			seen = append(seen, text)
-		}
-		counts[i]++
-	}
-	return counts
-}
-
-// requestKey is what the deduplication key of an incident begins with.
-const requestKey = "teleport-access-request/"
-
-// ending finds how a request ended in the note that says it.
-var ending = regexp.MustCompile(`^Access request ([a-z]+)`)
-
-// incidents shows an open incident as pending, and a resolved one in the state
-// that its note tells.
-func incidents(s *pagerdutyapi.Server, wanted map[string]bool) map[string][]post {
-	posts := make(map[string][]post)
-	for _, in := range s.Snapshot(0).Incidents {
-		id, ours := strings.CutPrefix(in.Key, requestKey)
-		if !ours || !wanted[id] {
-			continue
-		}
-		var told []string
-		status, ended := "resolved and not told why", 0
-		for _, n := range in.Notes {
-			if m := ending.FindStringSubmatch(n.Content); m != nil {
-				status = strings.ToUpper(m[1])
-				ended++
-			} else if strings.HasPrefix(n.Content, "Review by ") {
-				told = append(told, n.Content)
-			}
-		}
-		switch {
-		case in.Open():
-			status = string(message.Pending)
-		case ended > 1:
-			status += ", told more than once"
-		}
-		posts[id] = append(posts[id], post{in.Service, in.ID, status, tally(told)})
-	}
-	return posts
 }

@@ -2,17 +2,13 @@ package harness
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // Expected is what must be seen at the service of one request in the end.
@@ -212,41 +208,6 @@ func (w *World) Remove(request, recipient string) (n int, err error) {
 		}
 	}
 	return n, err
-}
-
-// What an announcement says of its request.
-var (
-	idLine     = regexp.MustCompile(`\*ID\*: ([0-9a-zA-Z-]+)`)
-	statusLine = regexp.MustCompile(`\*Status\*: [^A-Z\n]*([A-Z]+)`)
-)
-
-// announcement finds the request and the state in a message that announces one.
-// The message tells them as text; metadata is not relied on, since messages that
-// Teleport's own plugin has posted have none.
-func announcement(text string) (id, status string, ok bool) {
-	request := idLine.FindStringSubmatch(text)
-	state := statusLine.FindStringSubmatch(text)
-	if request == nil || state == nil {
-		return "", "", false
-	}
-	return request[1], state[1], true
-}
-
-// reviewOf finds the index of the review that a reply tells.
-func reviewOf(m slackapi.Message) (review int, ok bool) {
-	if m.ThreadTS == "" || len(m.Metadata) == 0 {
-		return 0, false
-	}
-	var mark struct {
-		Payload struct {
-			Review string `json:"review"`
-		} `json:"event_payload"`
-	}
-	if err := json.Unmarshal(m.Metadata, &mark); err != nil || mark.Payload.Review == "" {
-		return 0, false
-	}
-	review, err := strconv.Atoi(mark.Payload.Review)
-	return review, err == nil
 }
 
 // Of is a copy of e for each of the requests.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +48,10 @@ type Options struct {
 	// it to the default.
 	RefreshIdentity time.Duration
 	// Cluster and the options of the service describe what the plugin is
-	// connected to.
+	// connected to. Shared is a cluster that is there already, which belongs to
+	// the caller.
 	Cluster   cluster.Options
+	Shared    *cluster.Cluster
 	Slack     slackapi.Options
 	Discord   discordapi.Options
 	PagerDuty pagerdutyapi.Options
@@ -97,8 +100,10 @@ func (w *World) start(path string) (err error) {
 	if w.dir, err = os.MkdirTemp("", "teleport-plugins-"); err != nil {
 		return fmt.Errorf("making a directory for the config: %w", err)
 	}
-	if w.Cluster, err = cluster.Start(w.options.Cluster); err != nil {
-		return err
+	if w.Cluster = w.options.Shared; w.Cluster == nil {
+		if w.Cluster, err = cluster.Start(w.options.Cluster); err != nil {
+			return err
+		}
 	}
 	far, err := w.end()
 	if err != nil {
@@ -169,7 +174,7 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 	}
 	text.WriteString("\n")
 	section := w.far.section(w.token)
-	if w.PagerDuty == nil {
+	if w.far.annotation == "" {
 		section["role_to_recipients"] = recipients
 	}
 	enc := toml.NewEncoder(&text)
@@ -196,6 +201,52 @@ func (w *World) Service() Service { return w.far }
 
 // Methods names the calls of the service.
 func (w *World) Methods() Methods { return w.far.methods }
+
+// Person is the recipient that stands for a Teleport user, or empty where the
+// service tells no users.
+func (w *World) Person(user string) string { return w.far.person(user) }
+
+// Threads reports whether reviews are told below the announcements to a
+// recipient.
+func (w *World) Threads(recipient string) bool { return w.far.threads(recipient) }
+
+// Sights are all announcements that were ever made at the service.
+func (w *World) Sights() []Sight { return w.far.sights() }
+
+// RefuseToken makes the service refuse the token, in its own words, until accept
+// is called.
+func (w *World) RefuseToken() (accept func()) { return w.far.refuse() }
+
+// Refusals are the service's own codes for a place that is closed to us, as
+// faults know them.
+func (w *World) Refusals() []string { return w.far.refusals }
+
+// Adopt makes n announcements of a request at a recipient, as Teleport's own
+// plugin would, and returns what that plugin records. A service that joins
+// announcements of one request has one.
+func (w *World) Adopt(request, recipient string, n int) (record map[string]string, err error) {
+	place := w.Place(recipient)
+	var ids []string
+	for range n {
+		id, err := w.far.put(place, request, "You have a new Role Request:\n*ID*: "+request+"\n*Status*: ⏳ PENDING")
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return w.far.record(place, ids), nil
+}
+
+// Annotations are what a role needs for its requests to go to the recipients, at
+// a service that is told so by annotations.
+func (w *World) Annotations(recipients ...string) map[string][]string {
+	if w.far.annotation == "" {
+		return nil
+	}
+	return map[string][]string{w.far.annotation: recipients}
+}
 
 // Replica returns one of the replicas, counted from zero.
 func (w *World) Replica(i int) *Replica { return w.replicas[i] }
@@ -234,7 +285,7 @@ func (w *World) Close() error {
 	if w.far.Service != nil {
 		errs = append(errs, w.far.Close())
 	}
-	if w.Cluster != nil {
+	if w.Cluster != nil && w.options.Shared == nil {
 		errs = append(errs, w.Cluster.Close())
 	}
 	if w.dir != "" {

@@ -34,9 +34,6 @@ type Row struct {
 	Run func(w *World)
 }
 
-// Services are those that there are plugins for.
-func Services() []string { return []string{"slack", "discord", "pagerduty"} }
-
 // Runs reports whether the row makes sense for a service.
 func (r Row) Runs(service string) bool {
 	return r.On == nil || slices.Contains(r.On, service)
@@ -136,7 +133,7 @@ func (r Row) once(ctx context.Context, service string, full bool, seed uint64) (
 	}
 	defer func() { result = w.result() }()
 	o := harness.Options{Service: service, Halted: true, Config: usualTimes}
-	w.places = places(service)[:min(r.places(), len(places(service)))]
+	w.places = harness.Channels(service)[:min(r.places(), len(harness.Channels(service)))]
 	o.Recipients = map[string][]string{"*": w.places}
 	if r.Setup != nil {
 		r.Setup(w, &o)
@@ -218,9 +215,7 @@ func (w *World) close() error {
 // route makes requests for the role go to the places, where annotations of
 // roles say so.
 func (w *World) route(places []string) {
-	spec := cluster.RoleSpec{Logins: []string{"root"}, Approve: 2, Deny: 1}
-	if w.service == "pagerduty" {
-		spec.Annotations = map[string][]string{"pagerduty_notify_service": places}
-	}
-	w.Cluster.AddRole(w.role, spec)
+	w.Cluster.AddRole(w.role, cluster.RoleSpec{
+		Logins: []string{"root"}, Approve: 2, Deny: 1, Annotations: w.Annotations(places...),
+	})
 }

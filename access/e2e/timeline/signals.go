@@ -67,7 +67,7 @@ func reloaded(w *World) {
 	began, process := time.Now(), w.Replica(0).Began()
 	w.burst(of(w, 20, 200), 0)
 	w.settle() // the recipients of a request are chosen when it is first looked at
-	w.places = slices.Clone(places(w.service)[1:])
+	w.places = slices.Clone(harness.Channels(w.service)[1:])
 	w.RenewToken(fresh(w.service))
 	w.must(w.Configure(map[string][]string{"*": w.places}, usualTimes+"\n[log]\nseverity = \"debug\"\n"))
 	w.route(w.places)

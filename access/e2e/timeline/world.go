@@ -48,20 +48,6 @@ type World struct {
 	err error
 }
 
-// places are the conversations (or services) that requests are announced in, as
-// the config names them.
-func places(service string) []string {
-	switch service {
-	case "slack":
-		return []string{"access-requests", "security", "db-team"}
-	case "discord":
-		return []string{discordapi.AccessRequestsChannel, discordapi.SecurityChannel, discordapi.DBTeamChannel}
-	case "pagerduty":
-		return []string{"Access Approvals", "Payments", "Databases"}
-	}
-	panic("timeline: no such service: " + service)
-}
-
 // must notes the first failure.
 func (w *World) must(err error) {
 	w.mu.Lock()

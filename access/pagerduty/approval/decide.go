@@ -40,9 +40,9 @@ type Incident struct {
 // Directory is what is asked of PagerDuty, each time anew: nobody is approved by
 // what was the case some time ago.
 type Directory interface {
-	// People lists the users with exactly this address, whatever its case.
+	// People lists the users with exactly this address, as Same compares.
 	People(ctx context.Context, email string) ([]Person, error)
-	// Service finds a service by its name, whatever its case.
+	// Service finds a service by its name, as Same compares.
 	Service(ctx context.Context, name string) (s Service, found bool, err error)
 	// Shifts lists the person's shifts now, for these policies.
 	Shifts(ctx context.Context, person string, policies []string) ([]Shift, error)
@@ -56,11 +56,16 @@ type Directory interface {
 type Request struct {
 	Email           string
 	Roles, Services []string
+	// Start is when the access begins; the zero time stands for the approval.
+	// Length is how long it lasts; zero says that it is not known.
+	Start  time.Time
+	Length time.Duration
 }
 
-// Decision says whether to approve, with the text of the review, and why.
+// Decision says whether to approve whom, with the text of the review, and why.
 type Decision struct {
 	Approve          bool
+	Person           Person
 	Reason, Evidence string
 }
 
@@ -73,13 +78,8 @@ func refused(format string, args ...any) (Decision, error) {
 
 // Decide looks at a request. An error means that PagerDuty could not be asked.
 func (r Rules) Decide(ctx context.Context, d Directory, req Request) (Decision, error) {
-	for _, role := range req.Roles {
-		if !r.allowsRole(role) {
-			return refused("the role %q is not among the roles that may be approved automatically", role)
-		}
-	}
-	if len(r.Roles) > 0 && len(req.Roles) == 0 {
-		return refused("the request names no role, and only certain roles may be approved automatically")
+	if against := r.againstRequest(req, time.Now()); against != "" {
+		return refused("%s", against)
 	}
 	people, services, err := lookUp(ctx, d, req)
 	switch {
@@ -95,13 +95,49 @@ func (r Rules) Decide(ctx context.Context, d Directory, req Request) (Decision, 
 	return r.decide(ctx, d, people[0], services, req)
 }
 
+// againstRequest says what speaks against a request, whoever makes it, or nothing.
+func (r Rules) againstRequest(req Request, now time.Time) string {
+	for _, role := range req.Roles {
+		if !r.allowsRole(role) {
+			return fmt.Sprintf("the role %q is not among the roles that may be approved automatically", role)
+		}
+	}
+	length, delay := time.Duration(r.MaxDuration), time.Duration(r.MaxStartDelay)
+	switch {
+	case len(req.Services) > MaxServices:
+		return fmt.Sprintf("the request names %d services, and at most %d are looked at", len(req.Services), MaxServices)
+	case len(r.Roles) > 0 && len(req.Roles) == 0:
+		return "the request names no role, and only certain roles may be approved automatically"
+	case r.SingleRole && len(req.Roles) != 1:
+		return fmt.Sprintf("the request is for %d roles, and only requests for a single one may be approved automatically", len(req.Roles))
+	case length > 0 && req.Length <= 0:
+		return "it is not known how long the access lasts"
+	case length > 0 && req.Length > length:
+		return fmt.Sprintf("access for %s is asked for, and at most %s may be approved automatically", message.Duration(req.Length), message.Duration(length))
+	case delay > 0 && req.Start.After(now.Add(delay)):
+		return fmt.Sprintf("the access begins later than %s from now", message.Duration(delay))
+	}
+	return ""
+}
+
 func (r Rules) allowsRole(role string) bool {
 	return len(r.Roles) == 0 || slices.ContainsFunc(r.Roles, func(p string) bool { return glob(p, role) })
 }
 
-// lookUp finds the person and the services, all at the same time.
+// Bounds of the look-ups for one decision. PagerDuty allows 960 calls a minute for
+// all that a key is used for.
+const (
+	// MaxServices is how many services a request may name; one that names more is
+	// left to people.
+	MaxServices = 50
+	// lookUps is how many are under way at the same time.
+	lookUps = 4
+)
+
+// lookUp finds the person and the services. It stops at the first failure.
 func lookUp(ctx context.Context, d Directory, req Request) (people []Person, services []Service, err error) {
 	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(lookUps)
 	g.Go(func() (err error) {
 		people, err = d.People(ctx, req.Email)
 		return err
@@ -109,6 +145,9 @@ func lookUp(ctx context.Context, d Directory, req Request) (people []Person, ser
 	found := make([]Service, len(req.Services))
 	for i, name := range req.Services {
 		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			s, ok, err := d.Service(ctx, name)
 			if ok {
 				found[i] = s
@@ -160,7 +199,7 @@ func (r Rules) decide(ctx context.Context, d Directory, p Person, services []Ser
 	if err != nil {
 		return refused("the text of the review cannot be made: %v", err)
 	}
-	return Decision{true, reason, message.Cut(fmt.Sprintf("%s is on call: %s", p, evidence), evidenceLimit)}, nil
+	return Decision{true, p, reason, message.Cut(fmt.Sprintf("%s is on call: %s", p, evidence), evidenceLimit)}, nil
 }
 
 // onCall names the services that the person is on call for by the rules, with
@@ -213,7 +252,7 @@ func (r Rules) against(s Shift, now time.Time) string {
 
 func (r Rules) allowsSchedule(s Shift) bool {
 	return s.ScheduleID != "" && slices.ContainsFunc(r.Schedules, func(name string) bool {
-		return name == s.ScheduleID || strings.EqualFold(name, s.Schedule)
+		return name == s.ScheduleID || Same(name, s.Schedule)
 	})
 }
 

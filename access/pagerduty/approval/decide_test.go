@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"teleport-plugins/access/pagerduty/approval"
+	"teleport-plugins/lib/config"
 )
 
 // world is what PagerDuty would say.
@@ -241,7 +242,17 @@ func TestRulesOnlyNarrow(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		w, before := anyWorld(rnd), anyRules(rnd)
 		after := before
-		switch rnd.IntN(4) {
+		switch rnd.IntN(7) {
+		case 4:
+			if after.MaxDuration == 0 || after.MaxDuration > config.Duration(time.Hour) {
+				after.MaxDuration = config.Duration(time.Hour)
+			}
+		case 5:
+			if after.MaxStartDelay == 0 || after.MaxStartDelay > config.Duration(time.Minute) {
+				after.MaxStartDelay = config.Duration(time.Minute)
+			}
+		case 6:
+			after.SingleRole = true
 		case 0:
 			after.RequireOpenIncident = true
 		case 1:
@@ -258,6 +269,10 @@ func TestRulesOnlyNarrow(t *testing.T) {
 			}
 		}
 		req := request(someOf(rnd, "a1", "a2", "b"), someOf(rnd, "Payments", "Search", "Bare", "Nowhere"))
+		req.Length = time.Duration(rnd.IntN(3)) * time.Hour
+		if rnd.IntN(2) == 0 {
+			req.Start = time.Now().Add(time.Duration(rnd.IntN(3)) * time.Hour)
+		}
 		without, err1 := before.Decide(context.Background(), w, req)
 		with, err2 := after.Decide(context.Background(), w, req)
 		if without.Approve {
@@ -287,6 +302,13 @@ func anyRules(rnd *rand.Rand) approval.Rules {
 	return rules(func(r *approval.Rules) {
 		r.MaxEscalationLevel = rnd.IntN(4)
 		r.RequireOpenIncident = rnd.IntN(4) == 0
+		r.SingleRole = rnd.IntN(4) == 0
+		if rnd.IntN(3) == 0 {
+			r.MaxDuration = config.Duration(2 * time.Hour)
+		}
+		if rnd.IntN(3) == 0 {
+			r.MaxStartDelay = config.Duration(time.Hour)
+		}
 		if rnd.IntN(3) == 0 {
 			r.Schedules = someOf(rnd, "R1", "R2", "R3")
 		}

@@ -28,12 +28,15 @@ const reasonLimit = 1000
 // Rules is the section [pagerduty.auto_approve]. It may also be written as
 // true or false, which sets Enabled.
 type Rules struct {
-	Enabled             bool     `toml:"enabled" doc:"approve requests of people who are on call for a service that the request's annotation names"`
-	Roles               []string `toml:"roles" doc:"approve only requests for these roles (* stands for any text); a request with any other role is left to people"`
-	MaxEscalationLevel  int      `toml:"max_escalation_level" doc:"approve only people on call up to this escalation level; 0 means every level"`
-	Schedules           []string `toml:"schedules" doc:"approve only people on call through one of these schedules, by name or id"`
-	RequireOpenIncident bool     `toml:"require_open_incident" doc:"approve only people to whom an open incident of the services is assigned, or who acknowledged one; those about access requests do not count"`
-	ReviewerReason      string   `toml:"reviewer_reason" doc:"text of the review, a template with .User, .Email, .Services and .Roles"`
+	Enabled             bool            `toml:"enabled" doc:"approve requests of people who are on call for a service that the request's annotation names"`
+	Roles               []string        `toml:"roles" doc:"approve only requests for these roles (* stands for any text); a request with any other role is left to people"`
+	MaxEscalationLevel  int             `toml:"max_escalation_level" doc:"approve only people on call up to this escalation level; 0 means every level"`
+	Schedules           []string        `toml:"schedules" doc:"approve only people on call through one of these schedules, by name or id"`
+	RequireOpenIncident bool            `toml:"require_open_incident" doc:"approve only people to whom an open incident of the services is assigned, or who acknowledged one; those about access requests do not count"`
+	MaxDuration         config.Duration `toml:"max_duration" doc:"approve only requests for access of at most this length; 0s means any"`
+	MaxStartDelay       config.Duration `toml:"max_start_delay" doc:"approve only requests for access that begins within this time; 0s means at any time"`
+	SingleRole          bool            `toml:"single_role" doc:"approve only requests for one role; the annotation does not say which of several it came with"`
+	ReviewerReason      string          `toml:"reviewer_reason" doc:"text of the review, a template with .User, .Email, .Services and .Roles"`
 }
 
 // Default gives the rules as they are when the config sets none.
@@ -56,6 +59,11 @@ func (*Rules) Exact() {}
 func (r *Rules) Validate(f *config.Faults) {
 	if r.MaxEscalationLevel < 0 {
 		f.Add("max_escalation_level", "the level is negative", "write 1 for the first level, or 0 for every level")
+	}
+	for key, d := range map[string]config.Duration{"max_duration": r.MaxDuration, "max_start_delay": r.MaxStartDelay} {
+		if d < 0 {
+			f.Add(key, "the time is negative", `write a duration, as in "8h", or remove the key`)
+		}
 	}
 	for key, list := range map[string][]string{"roles": r.Roles, "schedules": r.Schedules} {
 		if f.Has(key) && len(list) == 0 {

@@ -2,44 +2,47 @@ package board
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/reconcile"
 )
 
-// service carries requests to the boards of one server.
+// service carries requests to the boards of one server. What was told cannot be
+// looked up there, but the server takes the same key once.
 type service struct{ client }
 
 var _ interface {
-	reconcile.Service
-	reconcile.Replier
+	integration.Service
+	integration.Shower
 } = (*service)(nil)
+
+// Tells says that reviews are told below the note.
+func (s *service) Tells(k integration.Kind) bool {
+	return k == integration.Announce || k == integration.Review
+}
 
 // Resolve takes the name of a board as it is.
 func (s *service) Resolve(_ context.Context, name string) (string, error) { return name, nil }
 
-// Post announces a request.
-func (s *service) Post(ctx context.Context, board string, v message.View) (plugindata.Message, error) {
-	n, err := s.do(ctx, "add note", board, http.MethodPost, "/boards/"+url.PathEscape(board)+"/notes",
-		text{Key: v.ID, Text: announcement(v)})
-	return plugindata.Message{Channel: board, ID: n.ID}, err
+// Tell announces a request, or tells a review below its note.
+func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+	if e.Kind == integration.Review {
+		_, err := s.do(ctx, "add reply", to.Address, http.MethodPost, "/notes/"+url.PathEscape(to.Message.ID)+"/replies",
+			text{Key: e.String(), Text: review(v.Reviews[e.Index])})
+		return plugindata.Message{}, err
+	}
+	n, err := s.do(ctx, "add note", to.Address, http.MethodPost, "/boards/"+url.PathEscape(to.Address)+"/notes",
+		text{Key: v.ID + " " + e.String(), Text: announcement(v)})
+	return plugindata.Message{Channel: to.Address, ID: n.ID}, err
 }
 
-// Edit makes a note show the view.
-func (s *service) Edit(ctx context.Context, m plugindata.Message, v message.View) error {
+// Show makes a note show the request as it is.
+func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
 	_, err := s.do(ctx, "change note", m.Channel, http.MethodPut, "/notes/"+url.PathEscape(m.ID), text{Text: announcement(v)})
-	return gone(err)
-}
-
-// Reply tells a review below the note.
-func (s *service) Reply(ctx context.Context, m plugindata.Message, v message.View, i int) error {
-	_, err := s.do(ctx, "add reply", m.Channel, http.MethodPost, "/notes/"+url.PathEscape(m.ID)+"/replies",
-		text{Key: fmt.Sprint(i), Text: review(v.Reviews[i])})
-	return gone(err)
+	return err
 }
 
 // Check says whether the token is accepted.

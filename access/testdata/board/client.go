@@ -27,25 +27,27 @@ type text struct {
 	Text string `json:"text"`
 }
 
-// note is what the service answers.
+// note is what the service answers: the id of what it made or changed, or a word
+// for why it did not.
 type note struct {
-	ID string `json:"id"`
+	ID    string `json:"id"`
+	Error string `json:"error"`
 }
 
 // do makes one call, once. What a rate limit on op holds for is one target.
 func (c *client) do(ctx context.Context, op, target, method, path string, send any) (note, error) {
 	token, err := c.token.Read() // each time, so that it can be replaced
 	if err != nil {
-		return note{}, &outbound.Error{Kind: outbound.Credentials, Op: op, Err: err}
+		return note{}, &outbound.Error{Kind: outbound.Retry, Op: op, Err: err}
 	}
 	body, err := json.Marshal(send)
 	if err != nil {
-		return note{}, &outbound.Error{Kind: outbound.Permanent, Op: op, Err: err}
+		return note{}, &outbound.Error{Kind: outbound.Refused, Op: op, Err: err}
 	}
 	ctx, call := outbound.Begin(ctx, op, target)
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return note{}, &outbound.Error{Kind: outbound.Permanent, Op: op, Err: err}
+		return note{}, &outbound.Error{Kind: outbound.Refused, Op: op, Err: err}
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := c.http.Do(req)
@@ -53,25 +55,31 @@ func (c *client) do(ctx context.Context, op, target, method, path string, send a
 		return note{}, call.Fail(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
-	if resp.StatusCode >= 300 {
-		// The transport has seen the status and how long to wait. A service with
-		// codes of its own corrects the kind and adds a hint here.
-		return note{}, call.Fail(errors.New(resp.Status))
-	}
 	var n note
-	if err := json.NewDecoder(resp.Body).Decode(&n); err != nil {
+	switch err := json.NewDecoder(resp.Body).Decode(&n); {
+	case err != nil: // a gateway's page, say: it tells nothing of what became of the call
 		return note{}, call.Fail(fmt.Errorf("reading the answer: %w", err))
-	}
-	if n.ID == "" { // never take silence for success
+	case n.Error != "":
+		return note{}, refusal(call.Fail(errors.New(n.Error)), n.Error)
+	case n.ID == "": // never take silence for success
 		return note{}, call.Fail(errors.New("the answer names no note"))
 	}
 	return n, nil
 }
 
-// gone says that a note which is not found was removed.
-func gone(err error) error {
-	if e, ok := errors.AsType[*outbound.Error](err); ok && e.Status == http.StatusNotFound {
+// refusal says what the service's own words mean, and how far they reach.
+func refusal(e *outbound.Error, word string) error {
+	e.Code = word
+	switch word {
+	case "bad token":
+		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, "set board.token to the token that the board's administrator gave you"
+	case "no such board":
+		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.ThePlace, "check the board's name"
+	case "no such note":
 		e.Kind = outbound.Gone
+	case "too fast": // the transport has seen how long to wait
+	default:
+		e.Kind = outbound.Refused
 	}
-	return err
+	return e
 }

@@ -114,32 +114,39 @@ func (f *farEnd) method(name string, do func(*http.Request, text) *pinned) http.
 		hit, faulty := f.faults.Take(name, r.PathValue("id"))
 		if faulty && hit.Effect == fault.RateLimit {
 			w.Header().Set("Retry-After", hit.RetryAfterSeconds())
-			http.Error(w, "too fast", http.StatusTooManyRequests)
+			answer(w, http.StatusTooManyRequests, note{Error: "too fast"})
 			return
 		}
 		if faulty && fault.Before(w, r, hit) {
 			return
 		}
-		id, status := f.work(r, t, do)
+		n, status := f.work(r, t, do)
 		if faulty && hit.Effect == fault.DoneNotAnswered {
 			fault.Drop(w)
 			return
 		}
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(note{ID: id})
+		answer(w, status, n)
 	}
 }
 
-func (f *farEnd) work(r *http.Request, t text, do func(*http.Request, text) *pinned) (id string, status int) {
+func answer(w http.ResponseWriter, status int, n note) {
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(n)
+}
+
+func (f *farEnd) work(r *http.Request, t text, do func(*http.Request, text) *pinned) (n note, status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuses || r.Header.Get("Authorization") != "Bearer "+secret {
-		return "", http.StatusUnauthorized
+		return note{Error: "bad token"}, http.StatusUnauthorized
 	}
 	if p := do(r, t); p != nil {
-		return p.id, http.StatusOK
+		return note{ID: p.id}, http.StatusOK
 	}
-	return "", http.StatusNotFound
+	if strings.HasPrefix(r.URL.Path, "/boards/") {
+		return note{Error: "no such board"}, http.StatusNotFound
+	}
+	return note{Error: "no such note"}, http.StatusNotFound
 }
 
 func (f *farEnd) Config() string {

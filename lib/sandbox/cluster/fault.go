@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"sync"
@@ -90,6 +91,19 @@ func (c *Cluster) AddFailure(failure Failure) {
 	c.faults.change(func(f *Faults) { f.Failures = append(f.Failures, failure) })
 }
 
+// ClearFailures removes every failure and conflict; other faults stay.
+func (c *Cluster) ClearFailures() {
+	c.faults.change(func(f *Faults) { f.Failures, f.ConflictNextWrites = nil, 0 })
+}
+
+// ObserveFailures has the function called with each failure that hits a call, and
+// with the call's message as a text; a conflict counts as a failure. Nil ends it.
+func (c *Cluster) ObserveFailures(f func(failure Failure, content string)) {
+	c.faults.mu.Lock()
+	defer c.faults.mu.Unlock()
+	c.faults.observer = f
+}
+
 // CutStreams ends every open watch stream, with an error as a failing server
 // does, or in good order as a server does that closes. Connections stay open.
 func (c *Cluster) CutStreams(withError bool) {
@@ -116,8 +130,19 @@ func (c *Cluster) Watchers() int {
 
 // faultSet guards the faults that calls ask for.
 type faultSet struct {
-	mu     sync.Mutex
-	faults Faults
+	mu       sync.Mutex
+	faults   Faults
+	observer func(Failure, string)
+}
+
+// observed tells the observer of a failure that hits a call.
+func (s *faultSet) observed(f Failure, message any) {
+	s.mu.Lock()
+	observer := s.observer
+	s.mu.Unlock()
+	if observer != nil {
+		observer(f, fmt.Sprint(message))
+	}
 }
 
 func (s *faultSet) get() Faults {
@@ -170,10 +195,13 @@ func (s *faultSet) takeConflict() bool {
 }
 
 // disturb counts a call and carries the faults out around it.
-func (c *Cluster) disturb(ctx context.Context, fullMethod string, call func() error) error {
+func (c *Cluster) disturb(ctx context.Context, fullMethod string, message any, call func() error) error {
 	method := path.Base(fullMethod)
 	c.calls.add(method)
 	delay, failure, fails := c.faults.take(method)
+	if fails {
+		c.faults.observed(Failure{Method: method, Code: failure.Code, AfterWork: failure.AfterWork}, message)
+	}
 	if err := wait(ctx, delay); err != nil {
 		return err
 	}
@@ -190,7 +218,7 @@ func (c *Cluster) disturb(ctx context.Context, fullMethod string, call func() er
 }
 
 func (c *Cluster) disturbUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	err = c.disturb(ctx, info.FullMethod, func() (err error) {
+	err = c.disturb(ctx, info.FullMethod, req, func() (err error) {
 		resp, err = handler(ctx, req)
 		return err
 	})
@@ -201,7 +229,7 @@ func (c *Cluster) disturbUnary(ctx context.Context, req any, info *grpc.UnarySer
 }
 
 func (c *Cluster) disturbStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return c.disturb(stream.Context(), info.FullMethod, func() error { return handler(srv, stream) })
+	return c.disturb(stream.Context(), info.FullMethod, "", func() error { return handler(srv, stream) })
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -261,4 +262,36 @@ func TestCallsAreCounted(t *testing.T) {
 	same(t, c.Calls(), map[string]int{"Ping": 3, "GetRole": 1})
 	c.ResetCalls()
 	same(t, c.Calls(), map[string]int{})
+}
+
+func TestFailuresAreObservedWithTheCall(t *testing.T) {
+	c := start(t, cluster.Options{})
+	clt := connect(t, c, cluster.PluginUser)
+	id := create(t, c, cluster.CreateParams{Records: map[string]map[string]string{"slack": {"messages": "C1/2.3"}}})
+	same(t, c.PluginData(id, "slack"), data{"messages": "C1/2.3"})
+
+	var hits []string
+	c.ObserveFailures(func(f cluster.Failure, content string) {
+		if strings.Contains(content, id) {
+			hits = append(hits, f.Method+" "+f.Code.String())
+		}
+	})
+	update := func() error {
+		return clt.UpdatePluginData(background(t), types.PluginDataUpdateParams{
+			Kind: types.KindAccessRequest, Resource: id, Plugin: "slack", Set: data{"k": "v"},
+		})
+	}
+	c.FailCalls("", codes.Unavailable, 1)
+	c.ConflictNextWrites(1)
+	for range 2 {
+		if update() == nil {
+			t.Error("a write did not fail")
+		}
+	}
+	must(t, update())
+	c.FailCalls("", codes.Unavailable, 0)
+	c.ConflictNextWrites(9)
+	c.ClearFailures()
+	must(t, update())
+	same(t, hits, []string{"UpdatePluginData Unavailable", "UpdatePluginData Aborted"})
 }

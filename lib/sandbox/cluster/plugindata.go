@@ -72,6 +72,11 @@ func (c *Cluster) BeforeWrite(hook func(resource, plugin string)) {
 func (c *Cluster) writeData(p types.PluginDataUpdateParams) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.writeDataLocked(p)
+}
+
+// writeDataLocked is writeData; c.mu must be held.
+func (c *Cluster) writeDataLocked(p types.PluginDataUpdateParams) error {
 	key := dataKey{p.Kind, p.Resource}
 	old, exists := c.pluginData[key]
 	next, err := c.nextData(key, old)

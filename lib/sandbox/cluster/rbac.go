@@ -175,7 +175,7 @@ func (c *Cluster) require(ctx context.Context, kind string, verbs ...string) err
 }
 
 func lockedError(user string) error {
-	return trace.AccessDenied("user %q is locked", user)
+	return trace.AccessDenied("lock targeting User:%q is in force", user)
 }
 
 type callerKey struct{}

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/trace"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 const (
@@ -24,15 +23,7 @@ const (
 	DefaultMaxDuration = 12 * time.Hour
 )
 
-// requestKindField and longTerm are how clusters newer than the pinned API mark
-// a request for long-term access (spec.request_kind). The pinned types keep the
-// field among their unknown ones.
-const (
-	requestKindField protowire.Number = 23
-	longTerm         uint64           = 2
-)
-
-// CreateParams describe an access request. User, and Roles or Resources, are
+// CreateParams describe an access request. User, and Roles, Resources or Confined, are
 // required.
 type CreateParams struct {
 	User               string
@@ -54,8 +45,13 @@ type CreateParams struct {
 	ID string
 	// Created is the creation time; now when zero.
 	Created time.Time
-	// LongTerm marks a request for long-term access, which the pinned client
-	// sees as an unknown field.
+	// Records are what plugins have recorded of the request before anybody hears
+	// of it, by the plugin's name.
+	Records map[string]map[string]string
+	// Confined are resources beside Resources to which less than full access is
+	// asked for, as on clusters newer than the pinned API.
+	Confined []Confined
+	// LongTerm marks a request for long-term access, as on such clusters.
 	LongTerm bool
 }
 
@@ -132,10 +128,10 @@ func (c *Cluster) CreateRequest(p CreateParams) (id string, err error) {
 	if p.AssumeStart != nil {
 		r.SetAssumeStartTime(*p.AssumeStart)
 	}
-	if p.LongTerm {
-		r.Spec.XXX_unrecognized = protowire.AppendVarint(protowire.AppendTag(nil, requestKindField, protowire.VarintType), longTerm)
+	if err := newerFields(r, p); err != nil {
+		return "", fmt.Errorf("creating a request of %s: %w", p.User, err)
 	}
-	created, err := c.create(r)
+	created, err := c.create(r, p.Records)
 	if err != nil {
 		return "", fmt.Errorf("creating a request of %s: %w", p.User, err)
 	}
@@ -144,7 +140,7 @@ func (c *Cluster) CreateRequest(p CreateParams) (id string, err error) {
 
 // create validates and completes a request, which from then on belongs to the
 // store, and stores it unless it is a dry run.
-func (c *Cluster) create(r *types.AccessRequestV3) (*types.AccessRequestV3, error) {
+func (c *Cluster) create(r *types.AccessRequestV3, records map[string]map[string]string) (*types.AccessRequestV3, error) {
 	if len(r.GetRequestReason()) > MaxReason {
 		return nil, trace.BadParameter("the request reason is too long, the limit is %d bytes", MaxReason)
 	}
@@ -172,6 +168,14 @@ func (c *Cluster) create(r *types.AccessRequestV3) (*types.AccessRequestV3, erro
 	}
 	r.SetRevision(uuid.NewString())
 	c.requests.add(r)
+	for plugin, set := range records {
+		err := c.writeDataLocked(types.PluginDataUpdateParams{
+			Kind: types.KindAccessRequest, Resource: r.GetName(), Plugin: plugin, Set: set,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	c.publish(requestPut(r))
 	c.wakeForExpiry()
 	return r, nil

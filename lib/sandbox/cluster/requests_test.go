@@ -120,7 +120,7 @@ func TestCreateParams(t *testing.T) {
 	same(t, r.GetRequestedResourceIDs(), []types.ResourceID{resource})
 	same(t, r.GetSystemAnnotations(), map[string][]string{"a": {"b"}})
 	number, kind, _ := protowire.ConsumeTag(r.Spec.XXX_unrecognized)
-	same(t, number, 23)
+	same(t, number, 24)
 	same(t, kind, protowire.VarintType)
 }
 

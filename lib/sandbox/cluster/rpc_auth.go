@@ -7,6 +7,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 
 	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
@@ -61,11 +62,61 @@ func (s *authService) GetRole(ctx context.Context, req *proto.GetRoleRequest) (*
 	return r.resource()
 }
 
+// GetCurrentUserRoles sends the roles of the caller, to which everyone has a right.
+func (s *authService) GetCurrentUserRoles(_ *emptyResponse, stream proto.AuthService_GetCurrentUserRolesServer) error {
+	roles, err := s.c.rolesOf(callerOf(stream.Context()))
+	if err != nil {
+		return err
+	}
+	for _, r := range roles {
+		if err := stream.Send(r); err != nil {
+			return trace.Wrap(err)
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) rolesOf(user string) ([]*types.RoleV6, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	u, ok := c.users[user]
+	if !ok {
+		return nil, trace.NotFound("user %s is not found", user)
+	}
+	var roles []*types.RoleV6
+	for _, name := range u.roles {
+		r, ok := c.roles[name]
+		if !ok {
+			continue // it gives no rights
+		}
+		made, err := r.resource()
+		if err != nil {
+			return nil, err
+		}
+		roles = append(roles, made)
+	}
+	return roles, nil
+}
+
+// ruleList writes rights as the rules of a role, without those that are not
+// about a resource.
+func ruleList(rights map[right]bool) []types.Rule {
+	var rules []types.Rule
+	for r := range rights {
+		if r.kind != KindReviewRequests && r.verb != VerbReview {
+			rules = append(rules, types.NewRule(r.kind, []string{r.verb}))
+		}
+	}
+	return rules
+}
+
 func (r *role) resource() (*types.RoleV6, error) {
 	made, err := types.NewRole(r.name, types.RoleSpecV6{})
 	if err != nil {
 		return nil, trace.Wrap(err)
 	}
+	made.SetRules(types.Allow, ruleList(r.allow))
+	made.SetRules(types.Deny, ruleList(r.deny))
 	made.SetLogins(types.Allow, r.spec.Logins)
 	if len(r.spec.Annotations) > 0 {
 		made.SetAccessRequestConditions(types.Allow, types.AccessRequestConditions{Annotations: r.spec.Annotations})
@@ -101,6 +152,7 @@ func (s *authService) UpdatePluginData(ctx context.Context, p *types.PluginDataU
 		hook(p.Resource, p.Plugin)
 	}
 	if s.c.faults.takeConflict() {
+		s.c.faults.observed(Failure{Method: "UpdatePluginData", Code: codes.Aborted}, p)
 		return nil, trace.CompareFailed("simulated conflict with another writer")
 	}
 	if err := s.c.writeData(*p); err != nil {

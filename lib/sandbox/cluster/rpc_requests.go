@@ -36,7 +36,7 @@ func (s *authService) CreateAccessRequestV2(ctx context.Context, r *types.Access
 	r.SetCreationTime(time.Time{})
 	r.SetSystemAnnotations(nil)
 	r.SetReviews(nil)
-	return s.c.create(r)
+	return s.c.create(r, nil)
 }
 
 // SetAccessRequestState decides a request past its thresholds.

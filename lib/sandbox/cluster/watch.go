@@ -160,7 +160,7 @@ func (c *Cluster) subscribe(ctx context.Context, watch *proto.Watch) (*watcher, 
 		}
 	}
 	if len(confirmed) == 0 {
-		return nil, trace.BadParameter("the watch names no kind that can be watched")
+		return nil, trace.BadParameter("none of the requested kinds can be watched")
 	}
 	w, err := newWatcher(callerOf(ctx), confirmed)
 	if err != nil {
@@ -172,12 +172,14 @@ func (c *Cluster) subscribe(ctx context.Context, watch *proto.Watch) (*watcher, 
 	return w, nil
 }
 
+// mayWatch asks for less than list does: someone who may read and not list is
+// told of each change and shown an empty list.
 func (c *Cluster) mayWatch(ctx context.Context, kind string) error {
 	known := kind == types.KindAccessRequest || kind == types.KindAccessMonitoringRule && !c.opts.Old
 	if !known {
 		return trace.BadParameter("resource kind %q cannot be watched", kind)
 	}
-	return c.require(ctx, kind, types.VerbList, types.VerbRead)
+	return c.require(ctx, kind, types.VerbRead)
 }
 
 func (c *Cluster) unsubscribe(w *watcher) {

@@ -51,6 +51,7 @@ func known() map[int]apiError {
 	add(http.StatusForbidden, 50005, "Cannot edit a message authored by another user")
 	add(http.StatusBadRequest, 50006, "Cannot send an empty message")
 	add(http.StatusForbidden, 50007, "Cannot send messages to this user")
+	add(http.StatusBadRequest, 50008, "Cannot send messages in a non-text channel")
 	add(http.StatusForbidden, 50013, "You lack permissions to perform that action")
 	add(http.StatusUnauthorized, 50014, "Invalid authentication token provided")
 	add(http.StatusBadRequest, 50024, "Cannot execute action on this channel type")
@@ -66,6 +67,7 @@ func known() map[int]apiError {
 	add(http.StatusBadRequest, 160005, "Thread is locked")
 	add(http.StatusBadRequest, 160006, "Maximum number of active threads reached")
 	add(http.StatusBadRequest, 200000, "Message was blocked by automatic moderation")
+	add(http.StatusBadRequest, 200001, "Title was blocked by automatic moderation")
 	return table
 }
 

@@ -125,8 +125,11 @@ func (w *world) writable(id string) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ch.Type == CategoryChannel {
+	switch ch.Type {
+	case CategoryChannel:
 		return nil, failure(50024)
+	case ForumChannel:
+		return nil, failure(50008)
 	}
 	if u := w.users[ch.User]; ch.Type == DMChannel && u != nil {
 		switch {
@@ -242,12 +245,16 @@ func deleteMessage(s *Server, c *call) (int, any, error) {
 func getMessage(s *Server, c *call) (int, any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch, m, err := s.state.message(c)
+	ch, err := s.state.visible(c.target)
 	if err != nil {
 		return 0, nil, err
 	}
-	if !s.state.permissions(ch).Has(ReadMessageHistory) {
+	if !s.state.permissions(ch).Has(ReadMessageHistory) { // whether the message exists is not told
 		return 0, nil, failure(50001)
+	}
+	ch, m, err := s.state.message(c)
+	if err != nil {
+		return 0, nil, err
 	}
 	return http.StatusOK, s.state.body(ch, m), nil
 }

@@ -144,7 +144,7 @@ func (s *Server) serve(w http.ResponseWriter, c *call, h handler) {
 
 // instead reports whether an effect takes the place of the work and the answer.
 func instead(e fault.Effect) bool {
-	return e == fault.Status || e == fault.Hang || e == fault.Cut || e == fault.Garbage
+	return e == fault.Status || e == fault.Gateway || e == fault.Hang || e == fault.Cut || e == fault.Garbage
 }
 
 // read takes in the body.
@@ -186,7 +186,8 @@ func (s *Server) takeFault(c *call) (fault.Fault, bool) {
 		_ = json.Unmarshal(c.body, &body)
 		id = body.Recipient
 	}
-	if f, ok := s.faults.Take(c.method, id); ok {
+	content := c.path + "\n" + string(c.body)
+	if f, ok := s.faults.TakeCall(fault.Call{Method: c.method, Target: id, Content: content}); ok {
 		return f, true
 	}
 	s.mu.Lock()
@@ -198,7 +199,7 @@ func (s *Server) takeFault(c *call) (fault.Fault, bool) {
 	if name == "" {
 		return fault.Fault{}, false
 	}
-	return s.faults.Take(c.method, name)
+	return s.faults.TakeCall(fault.Call{Method: c.method, Target: name, Content: content})
 }
 
 // answer checks the sender and the form, and carries the method out.

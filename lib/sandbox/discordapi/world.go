@@ -80,6 +80,7 @@ const (
 	AnnouncementChannel ChannelType = 5
 	AnnouncementThread  ChannelType = 10
 	PublicThread        ChannelType = 11
+	ForumChannel        ChannelType = 15
 )
 
 // Channel is a channel of a guild, a direct message or a thread.

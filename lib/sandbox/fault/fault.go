@@ -5,8 +5,11 @@
 package fault
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,6 +23,9 @@ const (
 	RateLimit Effect = "rate_limit"
 	// Status answers with the given HTTP status without doing the work.
 	Status Effect = "status"
+	// Gateway answers with the given HTTP status and a page in HTML, as a gateway
+	// or firewall before the service does, without doing the work.
+	Gateway Effect = "gateway"
 	// Hang neither does the work nor answers, until the caller goes away.
 	Hang Effect = "hang"
 	// Cut closes the connection without doing the work.
@@ -37,6 +43,16 @@ const (
 	Refuse Effect = "refuse"
 )
 
+// Unclear reports whether a caller who meets the effect cannot know from the
+// service whether the work was done.
+func (e Effect) Unclear() bool {
+	switch e {
+	case RateLimit, Refuse, Slow:
+		return false
+	}
+	return true
+}
+
 // Fault describes one misbehaviour and which calls it hits.
 type Fault struct {
 	// Method limits the fault to one method of the service, for example
@@ -44,9 +60,12 @@ type Fault struct {
 	Method string `json:"method,omitempty"`
 	// Target limits the fault to one channel or service id; empty means all.
 	Target string `json:"target,omitempty"`
+	// Content limits the fault to calls that hold the text, as a firewall does
+	// that dislikes one; empty means all.
+	Content string `json:"content,omitempty"`
 	// Effect is what happens.
 	Effect Effect `json:"effect"`
-	// HTTPStatus is the status for the effect Status; 500 when zero.
+	// HTTPStatus is the status for the effects Status and Gateway; 500 when zero.
 	HTTPStatus int `json:"http_status,omitempty"`
 	// Code is the service's error code for the effect Refuse.
 	Code string `json:"code,omitempty"`
@@ -78,19 +97,48 @@ func (f Fault) StatusCode() int {
 	return f.HTTPStatus
 }
 
+// Call is a call of a service as its faults see it.
+type Call struct {
+	// Method and Target are what Fault calls so. Content is the call as it was
+	// sent, without what proves who calls.
+	Method, Target, Content string
+}
+
+// hits reports whether a fault is about a call.
+func (f *Fault) hits(c Call) bool {
+	return (f.Method == "" || f.Method == c.Method) && (f.Target == "" || f.Target == c.Target) &&
+		strings.Contains(c.Content, f.Content)
+}
+
 // Set is a list of faults that can be changed while the service runs. The zero
 // value holds none and is ready for use.
 type Set struct {
-	mu     sync.Mutex
-	faults []*Fault
+	mu       sync.Mutex
+	faults   []*Fault
+	observer func(Fault, Call)
 }
 
 // Add puts a fault behind those already there; the first that matches a call
-// is the one that hits it.
-func (s *Set) Add(f Fault) {
+// is the one that hits it. The returned function removes it; what is used up or
+// cleared is removed already.
+func (s *Set) Add(f Fault) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
+	added := &f
+	s.faults = append(s.faults, added)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return f == added })
+	}
+}
+
+// Observe has the function called with each fault that hits a call, before it is
+// carried out; nil ends that.
+func (s *Set) Observe(f func(Fault, Call)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observer = f
 }
 
 // Clear removes every fault.
@@ -111,23 +159,35 @@ func (s *Set) List() []Fault {
 	return out
 }
 
-// Take returns the fault that hits this call, if there is one, and counts it.
+// Take is TakeCall for a call whose content is of no interest.
 func (s *Set) Take(method, target string) (Fault, bool) {
+	return s.TakeCall(Call{Method: method, Target: target})
+}
+
+// TakeCall returns the fault that hits this call, if there is one, and counts it.
+func (s *Set) TakeCall(c Call) (Fault, bool) {
+	f, observer, ok := s.take(c)
+	if ok && observer != nil {
+		observer(f, c)
+	}
+	return f, ok
+}
+
+func (s *Set) take(c Call) (hit Fault, observer func(Fault, Call), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, f := range s.faults {
-		if f.Method != "" && f.Method != method || f.Target != "" && f.Target != target {
-			continue
-		}
-		hit := *f
-		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
-				s.faults = append(s.faults[:i], s.faults[i+1:]...)
-			}
-		}
-		return hit, true
+	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.hits(c) })
+	if i < 0 {
+		return Fault{}, nil, false
 	}
-	return Fault{}, false
+	f := s.faults[i]
+	hit = *f
+	if f.Times > 0 {
+		if f.Times--; f.Times == 0 {
+			s.faults = slices.Delete(s.faults, i, i+1)
+		}
+	}
+	return hit, s.observer, true
 }
 
 // Before carries out what a fault does before the work. It reports whether the
@@ -137,6 +197,8 @@ func Before(w http.ResponseWriter, r *http.Request, f Fault) (finished bool) {
 	switch f.Effect {
 	case Status:
 		http.Error(w, "simulated failure", f.StatusCode())
+	case Gateway:
+		gateway(w, f.StatusCode())
 	case Hang:
 		<-r.Context().Done()
 	case Cut:
@@ -156,6 +218,17 @@ func Before(w http.ResponseWriter, r *http.Request, f Fault) (finished bool) {
 		return false
 	}
 	return true
+}
+
+// gateway answers as one does that stands before the service.
+func gateway(w http.ResponseWriter, status int) {
+	if status/100 == 3 {
+		w.Header().Set("Location", "/login?from=gateway")
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "<html><head><title>%[1]d %[2]s</title></head><body><h1>%[2]s</h1><hr>gateway</body></html>\n",
+		status, http.StatusText(status))
 }
 
 // Drop closes the connection under an answer that was not given. Nothing may

@@ -107,11 +107,23 @@ type Incident struct {
 	Acknowledged []string `json:"acknowledged"`
 	// ResolvedBy is the ID of the user who resolved it.
 	ResolvedBy string `json:"resolved_by,omitempty"`
-	Notes      []Note `json:"notes"`
+	// Alerts holds the keys of the alerts that belong to it. An incident that has
+	// any shows no key of its own.
+	Alerts []string `json:"alerts,omitempty"`
+	Notes  []Note   `json:"notes"`
 }
 
 // Open reports whether the incident is not resolved.
 func (i Incident) Open() bool { return i.Status != Resolved }
+
+// hasKey reports whether a search for the key finds the incident: by the keys of
+// its alerts, where it has any.
+func (i Incident) hasKey(key string) bool {
+	if len(i.Alerts) > 0 {
+		return slices.Contains(i.Alerts, key)
+	}
+	return i.Key == key
+}
 
 // Note is a remark below an incident.
 type Note struct {

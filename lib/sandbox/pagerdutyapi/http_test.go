@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PagerDuty/go-pagerduty"
 	"go.uber.org/goleak"
 
 	"teleport-plugins/lib/sandbox/fault"
@@ -192,6 +193,30 @@ func TestPaging(t *testing.T) {
 		if strings.Contains(target, "total") && (a.Total == nil || *a.Total != 60) {
 			t.Errorf("%s: total %v", target, a.Total)
 		}
+	}
+}
+
+func TestAnIncidentWithAlertsShowsNoKey(t *testing.T) {
+	s, c := started(t, pagerdutyapi.Options{}, nil)
+	first, err := c.CreateIncidentWithContext(t.Context(), bot, incidentFor("PSAPPRV", "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddAlertByHand(first.ID, "alert"); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"key", "alert"} {
+		list, err := c.ListIncidentsWithContext(t.Context(), pagerduty.ListIncidentsOptions{IncidentKey: key, SortBy: "created_at:asc"})
+		if err != nil || len(list.Incidents) != map[string]int{"alert": 1}[key] {
+			t.Errorf("by %s: %+v, %v", key, list, err)
+		}
+	}
+	got, err := c.GetIncidentWithContext(t.Context(), first.ID+"?include[]=body")
+	if err != nil || got.IncidentKey != "" || got.Body.Details != "Please decide." {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := c.ListIncidentsWithContext(t.Context(), pagerduty.ListIncidentsOptions{SortBy: "colour"}); codeOf(err) != 2001 {
+		t.Errorf("an unknown order: %v", err)
 	}
 }
 

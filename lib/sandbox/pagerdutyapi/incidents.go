@@ -247,10 +247,26 @@ func (s *Server) listIncidents(c *call) (int, any, error) {
 	list := filter(s.state.incidents, func(in *Incident) bool {
 		return (all || !in.Created.Before(since) && !in.Created.After(until)) &&
 			anyOf(q["service_ids[]"], in.Service) && anyOf(q["statuses[]"], in.Status) &&
-			(q.Get("incident_key") == "" || q.Get("incident_key") == in.Key) &&
+			(q.Get("incident_key") == "" || in.hasKey(q.Get("incident_key"))) &&
 			(len(q["user_ids[]"]) == 0 || slices.ContainsFunc(in.Assigned, func(u string) bool { return anyOf(q["user_ids[]"], u) }))
 	})
+	if err := sortIncidents(list, q.Get("sort_by")); err != nil {
+		return 0, nil, err
+	}
 	return paged(q, "incidents", list, func(in *Incident) any { return s.showIncident(in, q) })
+}
+
+// sortIncidents brings incidents, which are in the order in which they were made,
+// into the order that is asked for. Only that by time is known here.
+func sortIncidents(list []*Incident, by string) error {
+	switch by {
+	case "", "created_at", "created_at:asc":
+	case "created_at:desc":
+		slices.Reverse(list)
+	default:
+		return invalid("sort_by is not known")
+	}
+	return nil
 }
 
 func (s *Server) listNotes(c *call) (int, any, error) {

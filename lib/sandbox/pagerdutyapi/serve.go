@@ -137,9 +137,10 @@ func (s *Server) pause(r *http.Request) bool {
 // takeFault looks for a fault by the service first, then by the incident.
 func (s *Server) takeFault(c *call) (fault.Fault, bool) {
 	service := s.serviceOf(c)
-	f, ok := s.faults.Take(c.method, service)
+	content := c.id + "?" + c.query.Encode() + "\n" + string(c.body)
+	f, ok := s.faults.TakeCall(fault.Call{Method: c.method, Target: service, Content: content})
 	if !ok && c.id != "" && c.id != service {
-		f, ok = s.faults.Take(c.method, c.id)
+		f, ok = s.faults.TakeCall(fault.Call{Method: c.method, Target: c.id, Content: content})
 	}
 	if ok { // lets those look again who wait for a fault to hit
 		s.Wake()

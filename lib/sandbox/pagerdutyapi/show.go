@@ -96,6 +96,9 @@ func (s *Server) showIncident(in *Incident, q url.Values) any {
 	if p, ok := s.state.priority(in.Priority); ok {
 		out["priority"] = showPriority(p)
 	}
+	if len(in.Alerts) > 0 {
+		out["incident_key"] = nil
+	}
 	if slices.Contains(q["include[]"], "body") {
 		out["body"] = map[string]any{"type": "incident_body", "details": in.Details}
 	}

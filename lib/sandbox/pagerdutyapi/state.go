@@ -48,7 +48,7 @@ func copies(list []*Incident) []Incident {
 func (i *Incident) clone() Incident {
 	out := *i
 	out.Assigned, out.Acknowledged = slices.Clone(i.Assigned), slices.Clone(i.Acknowledged)
-	out.Notes = slices.Clone(i.Notes)
+	out.Notes, out.Alerts = slices.Clone(i.Notes), slices.Clone(i.Alerts)
 	return out
 }
 
@@ -96,6 +96,32 @@ func (s *Server) OpenByHand(service, title, by string) (Incident, error) {
 	}
 	u, _ := s.state.user(by)
 	return s.openIncident(&newIncident{Title: title}, v, u).clone(), nil
+}
+
+// AddAlertByHand makes an alert with the key part of an incident, as merging does;
+// from then on the incident shows no key.
+func (s *Server) AddAlertByHand(incident, key string) error {
+	return s.withIncident(incident, func(in *Incident) { in.Alerts = append(in.Alerts, key) })
+}
+
+// RenameByHand gives an incident another title.
+func (s *Server) RenameByHand(incident, title string) error {
+	return s.withIncident(incident, func(in *Incident) { in.Title = title })
+}
+
+// OpenWithKey opens an incident on a service, named by its ID, as another program
+// of ours would, or returns the open one that has the key.
+func (s *Server) OpenWithKey(service, title, key string) (Incident, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.state.service(service)
+	if !ok {
+		return Incident{}, fmt.Errorf("opening an incident: no service %q", service)
+	}
+	if in := s.state.open[[2]string{service, key}]; in != nil {
+		return in.clone(), nil
+	}
+	return s.openIncident(&newIncident{Title: title, IncidentKey: key}, v, s.state.users[0]).clone(), nil
 }
 
 // DeleteIncident makes an incident unknown, as if it had never been.

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +21,15 @@ const maxBody = 1 << 20
 // Args are the arguments of one call. A string argument is kept as it is, any
 // other value of a JSON body is kept as its JSON text; a JSON null is left out.
 type Args map[string]string
+
+// text is all arguments in one text, in the order of their names.
+func (a Args) text() string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		b.WriteString(name + "=" + a[name] + "\n")
+	}
+	return b.String()
+}
 
 // decoded is what the body and query of a request held.
 type decoded struct {

@@ -106,9 +106,10 @@ func (s *Server) takeFault(name string, args Args) (fault.Fault, bool) {
 	s.mu.Lock()
 	id := s.state.faultTarget(sent)
 	s.mu.Unlock()
-	f, ok := s.faults.Take(name, id)
+	content := args.text()
+	f, ok := s.faults.TakeCall(fault.Call{Method: name, Target: id, Content: content})
 	if !ok && id != sent {
-		f, ok = s.faults.Take(name, sent)
+		f, ok = s.faults.TakeCall(fault.Call{Method: name, Target: sent, Content: content})
 	}
 	return f, ok
 }

@@ -18,6 +18,8 @@ func nullable() []string {
 		"components/schemas/Oncall/properties/start",
 		"components/schemas/Oncall/properties/end",
 		"components/schemas/Incident/allOf/1/properties/resolved_at",
+		// "Incidents with child alerts do not have an incident key."
+		"components/schemas/Incident/allOf/1/properties/incident_key",
 		// Entries that name a user directly have no schedule; incidents need no
 		// priority, and PagerDuty's own Go library always sends the key.
 		"components/schemas/Oncall/properties/schedule",
@@ -49,9 +51,16 @@ func supplement(tree map[string]any) error {
 		}
 		holder[key] = map[string]any{"nullable": true, "anyOf": []any{holder[key], map[string]any{"enum": []any{nil}, "nullable": true}}}
 	}
-	// The vendor's own example of POST /incidents sends a text.
-	holder, key, err := locate(tree, "components/schemas/IncidentBody/properties/details")
+	// The text of an incident can be asked for, though only PagerDuty's own tools
+	// say so (PagerDuty/pagerduty-mcp-server, issue 65).
+	holder, key, err := locate(tree, "components/parameters/include_incident/schema/enum")
 	if err != nil {
+		return err
+	}
+	values, _ := holder[key].([]any)
+	holder[key] = append(values, "body")
+	// The vendor's own example of POST /incidents sends a text.
+	if holder, key, err = locate(tree, "components/schemas/IncidentBody/properties/details"); err != nil {
 		return err
 	}
 	holder[key] = map[string]any{"anyOf": []any{holder[key], map[string]any{"type": "string"}}}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/sandbox/cluster"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func texts(p *plan) (all []string) {
+	for _, s := range p.steps {
+		all = append(all, fmt.Sprint(s.at, s.text))
+	}
+	return all
+}
+
+func TestASeedMakesThePlan(t *testing.T) {
+	one, same, other := newPlan(7, time.Minute, harness.Services()), newPlan(7, time.Minute, harness.Services()), newPlan(8, time.Minute, harness.Services())
+	if !slices.Equal(texts(one), texts(same)) {
+		t.Error("one seed, two plans")
+	}
+	if slices.Equal(texts(one), texts(other)) {
+		t.Error("two seeds, one plan")
+	}
+	if n := len(one.steps); n < 60*pace {
+		t.Errorf("%d steps in a minute", n)
+	}
+}
+
+// halted is a world in which nothing but the cluster and the services runs.
+func halted(t *testing.T, p *plan) *world {
+	w, err := prepare(settings{}, p)
+	if errors.Is(err, harness.ErrNotBuilt) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// What the plan takes for the state of a request is the cluster's.
+func TestThePlanIsWhatTheClusterMakesOfIt(t *testing.T) {
+	p := newPlan(3, 40*time.Second, harness.Services())
+	p.steps = slices.DeleteFunc(p.steps, func(s step) bool { // faults
+		return strings.Contains(strings.SplitN(s.text, " ", 2)[0], ":") || strings.Contains(s.text, "/0: ") || strings.Contains(s.text, "/1: ")
+	})
+	for _, r := range p.requests {
+		r.ttl *= 1000 // none expires while the test runs
+	}
+	w := halted(t, p)
+	for _, s := range p.steps {
+		if err := s.do(w); err != nil {
+			t.Errorf("%s: %v", s.text, err)
+		}
+	}
+	for _, r := range p.requests {
+		got, exists := w.cluster.Request(r.id)
+		if exists == r.gone || exists && got.GetState().String() != r.state {
+			t.Errorf("%s: exists %v, state %v, want %s, gone %v", r.id, exists, got.GetState(), r.state, r.gone)
+		}
+	}
+}
+
+func TestJudgement(t *testing.T) {
+	const id = "0c0f9d5e-1111-7222-8333-444455556677"
+	for name, tc := range map[string]struct {
+		adopted int
+		happens func(w *world, r *request, s *side) error
+		want    []kind
+	}{
+		"all is well": {1, func(*world, *request, *side) error { return nil }, nil},
+		"nobody was told": {0, func(*world, *request, *side) error {
+			return nil
+		}, []kind{lost}},
+		"told twice": {1, func(_ *world, r *request, s *side) error {
+			_, err := s.Adopt(r.id, s.channels[0], 1)
+			return err
+		}, []kind{doubled}},
+		"two messages of Teleport's own plugin": {2, func(*world, *request, *side) error { return nil }, nil},
+		"at another place": {1, func(_ *world, r *request, s *side) error {
+			_, err := s.Adopt(r.id, s.channels[1], 1)
+			return err
+		}, []kind{stray}},
+		"a review is not told": {1, func(w *world, r *request, _ *side) error {
+			r.role.approve = 2
+			return w.review(r, cluster.Bob, approved, r.review(cluster.Bob, approved))
+		}, []kind{missing}},
+		"decided and not shown": {1, func(w *world, r *request, _ *side) error {
+			r.state = denied
+			return w.decide(r, denied)
+		}, []kind{stale}},
+		"gone and not shown": {1, func(w *world, r *request, _ *side) error {
+			r.gone = true
+			return w.delete(r)
+		}, []kind{stale}},
+		"gone before anybody was told": {0, func(w *world, r *request, _ *side) error {
+			r.gone = true
+			return w.delete(r)
+		}, nil},
+		"removed by hand": {1, func(w *world, r *request, s *side) error {
+			return w.remove(r, s.name, 0)
+		}, nil},
+		"removed by hand, then decided": {1, func(w *world, r *request, s *side) error {
+			r.state = denied
+			return errors.Join(w.remove(r, s.name, 0), w.decide(r, denied))
+		}, []kind{lost}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlan(2, time.Second, harness.Services())
+			r := &request{
+				id: id, user: robot, role: roles()[0], state: pending, adopted: tc.adopted,
+				removed: make(map[spot][]time.Time), garbled: make(map[string]int),
+			}
+			p.requests = []*request{r}
+			w := halted(t, p)
+			s := w.sides[0]
+			if err := errors.Join(w.create(r), tc.happens(w, r, s)); err != nil {
+				t.Fatal(err)
+			}
+			report := w.judge()
+			var got []kind
+			for _, o := range report.offences {
+				if o.side == s {
+					got = append(got, o.kind)
+				}
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("judged %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// Lines are explained by a fault that touched what they name, and by no other.
+func TestLinesAreExplainedByFaults(t *testing.T) {
+	const one, other = "0c0f9d5e-1111-7222-8333-444455556677", "0c0f9d5e-1111-7222-8333-444455556688"
+	call := mark{class: ofCall, request: one, place: "C1"}
+	for name, tc := range map[string]struct {
+		mark mark
+		line string
+		want bool
+	}{
+		"a request that was touched":          {call, "WARN  Not told request_id:" + one, true},
+		"another request":                     {call, "WARN  Not told request_id:" + other, false},
+		"a request, while the cluster failed": {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
+		"its place":                           {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
+		"another place":                       {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
+		"a right that was denied":             {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
+		"another right":                       {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
+		"a right that nobody denied":          {call, "ERROR Not readable; add the rule access_request: list", false},
+		"a right at the service":              {call, "WARN  Not in channel:C1; give the bot the permission", true},
+		"a panic":                             {mark{class: ofCluster}, "panic: index out of range", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			tc.mark.from, tc.mark.to = now, now
+			l := &listener{side: &side{}, marks: []mark{tc.mark}, places: map[string][]string{"C1": {"C1"}, "C2": {"C2"}}}
+			if got := l.explained(now.Add(time.Second), tc.line); got != tc.want {
+				t.Errorf("explained: %v", got)
+			}
+			if l.explained(now.Add(grace+time.Second), tc.line) {
+				t.Error("explained after more than a minute")
+			}
+		})
+	}
+}

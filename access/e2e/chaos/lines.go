@@ -1,0 +1,158 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// complaint is a kind of line in the logs that no fault explains.
+type complaint struct {
+	process *process
+	count   int
+	first   time.Time
+	text    string
+}
+
+// grace is for how long after a fault a line may be about it.
+const grace = time.Minute
+
+var (
+	serious = regexp.MustCompile(`^(WARN|ERROR|DPANIC|PANIC|FATAL|panic:|fatal error:)`)
+	// ofRights are lines about what the cluster does not permit.
+	ofRights = regexp.MustCompile(`(?i)not readable|add the rule|access denied to|role of the plugin|plugin.s role`)
+	varying  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d+`)
+)
+
+// unexplained are the warnings and errors of all replicas whose scope no fault has
+// touched in the time before.
+func (w *world) unexplained() (all []complaint) {
+	for _, s := range w.sides {
+		l := newListener(s, w.journal.history(s).all)
+		for _, p := range s.processes {
+			all = append(all, l.complaints(p)...)
+		}
+	}
+	return all
+}
+
+// listener judges the log lines of one service.
+type listener struct {
+	side   *side
+	marks  []mark
+	places map[string][]string // what a line may call a place, to its recipients
+}
+
+func newListener(s *side, marks []mark) *listener {
+	l := &listener{side: s, marks: marks, places: make(map[string][]string)}
+	recipients := slices.Clone(s.channels)
+	for _, user := range people() {
+		recipients = append(recipients, user)
+		if p := s.Person(user); p != "" {
+			recipients = append(recipients, p)
+			l.places[user] = append(l.places[user], s.Place(p))
+		}
+	}
+	for _, r := range recipients {
+		l.places[r] = append(l.places[r], s.Place(r))
+		l.places[s.Place(r)] = append(l.places[s.Place(r)], s.Place(r))
+	}
+	return l
+}
+
+// complaints folds the unexplained lines of a replica that differ in numbers only.
+func (l *listener) complaints(p *process) (all []complaint) {
+	index := make(map[string]int)
+	for _, line := range p.Logs() {
+		if !serious.MatchString(line.Text) || l.explained(line.Time, line.Text) {
+			continue
+		}
+		key := varying.ReplaceAllString(line.Text, "#")
+		i, known := index[key]
+		if !known {
+			i = len(all)
+			index[key] = i
+			all = append(all, complaint{process: p, first: line.Time, text: line.Text})
+		}
+		all[i].count++
+	}
+	return all
+}
+
+// explained reports whether a fault touched what a line names.
+func (l *listener) explained(at time.Time, text string) bool {
+	if strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:") || strings.HasPrefix(text, "PANIC") {
+		return false
+	}
+	if strings.Contains(text, stranger) || strings.Contains(text, robot) || l.side.blind && strings.Contains(text, "history") {
+		return true
+	}
+	n := l.named(text)
+	return slices.ContainsFunc(l.marks, func(m mark) bool {
+		return m.overlaps(at.Add(-grace), at) && n.by(m)
+	})
+}
+
+// scope is what a line names.
+type scope struct {
+	requests, places []string
+	// right says that it is about what the cluster does not permit; kinds are those
+	// that it names.
+	right bool
+	kinds []string
+}
+
+func (l *listener) named(text string) (n scope) {
+	n.requests = uuid.FindAllString(text, -1)
+	for name, ids := range l.places {
+		if strings.Contains(text, name) {
+			n.places = append(n.places, ids...)
+		}
+	}
+	n.right = ofRights.MatchString(text) && !strings.Contains(text, "HTTP")
+	for _, r := range rights {
+		if strings.Contains(strings.ReplaceAll(text, " ", "_"), r.kind) {
+			n.kinds = append(n.kinds, r.kind)
+		}
+	}
+	return n
+}
+
+// by reports whether a fault touched what a line names.
+func (n scope) by(m mark) bool {
+	wide := m.class == ofCluster || m.class == ofProcess || m.class == ofToken || m.class == ofService
+	here := len(n.places) == 0 || m.place == "" || slices.Contains(n.places, m.place)
+	switch {
+	case n.right:
+		return m.class == ofRight && (len(n.kinds) == 0 || slices.Contains(n.kinds, m.text))
+	case wide, m.class == ofRight:
+		return true
+	case len(n.requests) > 0:
+		return slices.Contains(n.requests, m.request) || m.class == ofPlace && here
+	}
+	return here
+}
+
+// writeLogs writes the logs of all replicas where the settings say.
+func (w *world) writeLogs() error {
+	if w.logs == "" {
+		return nil
+	}
+	if err := os.MkdirAll(w.logs, 0o755); err != nil {
+		return err
+	}
+	for _, p := range w.processes() {
+		var b strings.Builder
+		for _, line := range p.Logs() {
+			b.WriteString(clock(line.Time) + " " + line.Text + "\n")
+		}
+		name := strings.ReplaceAll(p.String(), "/", "-") + ".log"
+		if err := os.WriteFile(filepath.Join(w.logs, name), []byte(b.String()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,4 +1,0 @@
-// Package slack carries access requests to Slack: an announcement in each
-// channel or direct message, a reply in its thread for each review, an edit for
-// each change, and a word to the requester about the decision.
-package slack

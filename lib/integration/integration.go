@@ -1,0 +1,166 @@
+// Package integration is the contract between the engine and a service: what a
+// service must be able to do, what it may be able to do, and in which words
+// both speak of it. It is a leaf: the engine and every service import it, and it
+// imports neither.
+package integration
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/plugindata"
+)
+
+// Kind is a kind of effect.
+type Kind string
+
+// The kinds of effect. Each happens at most once for each index.
+const (
+	// Announce makes the message that tells of a request. Index is the
+	// generation: 0, or 1 after the message was removed at the service.
+	Announce Kind = "announce"
+	// Review tells one review below the message. Index is that of the review.
+	Review Kind = "review"
+	// End tells below the message how the request ended, where the message
+	// itself cannot be changed or does not say enough. Index is that of the
+	// status, see Outcome.
+	End Kind = "end"
+	// Notice tells the requester how the request ended. Index is as for End.
+	Notice Kind = "notice"
+)
+
+// Effect is something that people see and that must happen at most once. It is
+// comparable.
+type Effect struct {
+	Kind  Kind
+	Index int
+}
+
+// String is the effect as it stands in records and in the marks of messages,
+// such as "review.2".
+func (e Effect) String() string { return fmt.Sprintf("%s.%d", e.Kind, e.Index) }
+
+// Outcome is the effect of a kind (End or Notice) that tells of a status.
+func Outcome(k Kind, s message.Status) Effect { return Effect{k, s.Index()} }
+
+// Place is where an effect happens.
+type Place struct {
+	// Address is what the service calls the recipient.
+	Address string
+	// Message is the message below which a Review or an End is told; it is empty
+	// for the other kinds.
+	Message plugindata.Message
+}
+
+// Service is what every service can do. Errors are *outbound.Error, whose kind
+// and scope say what can be done about them and what else they concern; any
+// other error is tried again. Each call has a deadline in its context and makes
+// each HTTP request once: the engine alone repeats calls. A call with more than
+// one visible result is more than one effect.
+type Service interface {
+	// Tells reports whether the service tells effects of a kind. Every service
+	// announces.
+	Tells(k Kind) bool
+	// Resolve turns a recipient, as it stands in the config or in the request,
+	// into the address that the service knows it by. The engine remembers the
+	// answer, and asks once for all who wait for it.
+	Resolve(ctx context.Context, recipient string) (address string, err error)
+	// Tell makes an effect happen. It returns the message that Announce made; the
+	// message of any other kind is not looked at. A service that knows repeated
+	// calls uses the place, the effect and the request as their key.
+	Tell(ctx context.Context, to Place, e Effect, v message.View) (plugindata.Message, error)
+	// Check says whether the service accepts our credentials.
+	Check(ctx context.Context) error
+}
+
+// Shower is a Service whose messages can be changed.
+type Shower interface {
+	// Show makes a message show the request as it is; to do so twice does no
+	// harm. An error of the kind outbound.Fixed says that this message cannot be
+	// changed any more; its end is then told as an effect.
+	Show(ctx context.Context, m plugindata.Message, v message.View) error
+}
+
+// Finder is a Service that can look for what an earlier call, whose outcome is
+// not known, may have left.
+type Finder interface {
+	// CanFind reports whether effects at an address can be looked up.
+	CanFind(address string) bool
+	// Find looks for an effect, in a state of the place that is not older than
+	// the call, and reads to the end of what may hold it. It returns the messages
+	// that it finds, for every kind, oldest first; none and no error says that
+	// the effect has not happened. An error of the kind outbound.Refused says
+	// that it cannot be looked up.
+	Find(ctx context.Context, to Place, e Effect, v message.View) ([]plugindata.Message, error)
+}
+
+// Requester is a Service that can speak to the person who made a request.
+type Requester interface {
+	// Requester returns the recipient under which the requester is to be
+	// reached, or an empty text.
+	Requester(v message.View) string
+}
+
+// Router chooses the recipients of a request, by the names in the config.
+type Router interface {
+	Recipients(ctx context.Context, v message.View) []string
+}
+
+// Decider decides about pending requests beside the people.
+type Decider interface {
+	// Name names the decider in records and logs; it does not change.
+	Name() string
+	// Decide looks at a pending request. The posts are its messages so far. What
+	// is decided is not kept: an attempt that fails later on decides anew.
+	Decide(ctx context.Context, v message.View, posts []plugindata.Message) (Verdict, error)
+}
+
+// Reporter is a Decider that tells at the service what came of its verdict.
+type Reporter interface {
+	// Report is called once the cluster has accepted the review, or after an
+	// abstention that has evidence. The view is the request as it is after that.
+	// What goes wrong is the Reporter's to log.
+	Report(ctx context.Context, v message.View, posts []plugindata.Message, d Verdict)
+}
+
+// Verdict is what a Decider says of a request. The zero value abstains: the
+// request is left to others.
+type Verdict struct {
+	// Propose is message.Approved or message.Denied, or empty to abstain.
+	Propose message.Status
+	// Reason is the text of the review.
+	Reason string
+	// Evidence says, for the log, what the verdict rests on. An abstention
+	// without evidence says that the decider has nothing to do with the request.
+	Evidence string
+	// Again asks to be asked again after this time, while the request is
+	// pending; zero says that the decider has finished with the request.
+	Again time.Duration
+}
+
+// Step is a kind of call to a service or of work on a request, as metrics count
+// them.
+type Step string
+
+// The steps. Those that tell are named as their effects are.
+const (
+	StepAnnounce = Step(Announce)
+	StepReview   = Step(Review)
+	StepEnd      = Step(End)
+	StepNotice   = Step(Notice)
+	StepShow     = Step("show")
+	StepFind     = Step("find")
+	StepResolve  = Step("resolve")
+	StepCheck    = Step("check")
+	StepRemind   = Step("remind")
+	StepDecide   = Step("decide")
+)
+
+// Steps lists every step.
+func Steps() []Step {
+	return []Step{
+		StepAnnounce, StepReview, StepEnd, StepNotice, StepShow, StepFind, StepResolve, StepCheck, StepRemind, StepDecide,
+	}
+}

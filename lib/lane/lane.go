@@ -1,0 +1,520 @@
+// Package lane lets calls to places through, and keeps those in line who have to
+// wait.
+package lane
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options tell Lanes how to work.
+type Options struct {
+	// Wake is called for a request whose turn it is; it must not block.
+	Wake func(id string)
+	// Width is how many calls at a time are under way in a lane that is well.
+	Width int
+	// Probes are the pauses before a refused lane is tried again; the last one
+	// stays.
+	Probes [3]time.Duration
+	// Pause is that after so many failures in a row.
+	Pause func(failed int) time.Duration
+}
+
+// Lanes let calls to one place through, as many at a time as is good there, and
+// keep the requests that have to wait in line. A request in line holds no claim
+// and no worker: it is woken when it is its turn. Make them with New; they may be
+// used by several goroutines.
+type Lanes struct {
+	Options
+
+	mu      sync.Mutex
+	closed  bool
+	all     map[string]*lane
+	rounds  map[string]chan struct{}   // requests whose rounds have looked for lanes, and how those hear that they are called
+	lines   map[string]map[*lane]state // the lanes in which a request waits
+	unheard int                        // calls in a row that the service did not answer
+}
+
+// state is that of a request in the line of a lane.
+type state int
+
+const (
+	waiting state = iota
+	called        // was woken, and is to come
+	joining       // was called while its round was under way
+)
+
+// lane is the way to one place.
+type lane struct {
+	key     string
+	width   int
+	one     bool // never more than one call at a time
+	busy    int
+	line    []string  // requests that wait, in order
+	called  int       // requests that were woken and are to come
+	blind   time.Time // until when it is believed that nothing can be looked up
+	failed  int       // calls in a row that failed in a way that passes
+	unread  int       // look-ups in a row that were refused
+	refused int       // probes in a row that were refused
+	closed  time.Time // when it was closed last
+	until   time.Time // no call before this time
+	timer   *time.Timer
+	due     time.Time // when the timer fires
+}
+
+// The lanes that are no places.
+const (
+	// Token is closed while the service refuses the token.
+	Token = "token"
+	// Service is narrow while the service answers nothing.
+	Service = "service"
+)
+
+// Address and Name are the lanes of an address, and of a recipient whose
+// address is not known yet.
+func Address(address string) string { return "address " + address }
+func Name(recipient string) string  { return "name " + recipient }
+
+// unheardMost is how many calls in a row may be left without an answer before
+// one call at a time is made.
+const unheardMost = 5
+
+// New returns Lanes.
+func New(o Options) *Lanes {
+	return &Lanes{
+		Options: o, all: make(map[string]*lane), rounds: make(map[string]chan struct{}), lines: make(map[string]map[*lane]state),
+	}
+}
+
+func (l *Lanes) lane(key string) *lane {
+	a := l.all[key]
+	if a == nil {
+		a = &lane{key: key, width: l.Width}
+		l.all[key] = a
+	}
+	return a
+}
+
+// free is how many more calls may begin in a lane now.
+func (l *Lanes) free(a *lane) int {
+	width := a.width
+	if a.one {
+		width = 1
+	}
+	switch {
+	case l.closed, a.key == Token && a.refused > 0, time.Now().Before(a.until):
+		width = 0
+	case a.refused > 0:
+		width = 1 // a probe
+	case a.key == Service && l.unheard >= unheardMost:
+		width = 1
+	case a.key == Service:
+		width = l.Width
+	}
+	return width - a.busy - a.called
+}
+
+// Enter lets a call of a request begin in a lane, or puts the request in line
+// there. One that begins must leave. one limits the lane to a single call at a
+// time.
+func (l *Lanes) Enter(key, id string, one bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rounds[id] == nil {
+		l.rounds[id] = make(chan struct{}, 1)
+	}
+	a := l.lane(key)
+	a.one = one
+	if l.lines[id][a] == waiting && (l.free(a) <= 0 || len(a.line) > 0 && a.line[0] != id) {
+		l.queue(a, id)
+		return false
+	}
+	l.unqueue(a, id)
+	a.busy++
+	return true
+}
+
+// Await puts a request in line in a lane.
+func (l *Lanes) Await(key, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue(l.lane(key), id)
+}
+
+func (l *Lanes) queue(a *lane, id string) {
+	if _, waits := l.lines[id][a]; !waits {
+		l.note(a, id, waiting)
+		a.line = append(a.line, id)
+	}
+	l.alarm(a)
+}
+
+func (l *Lanes) note(a *lane, id string, s state) {
+	if l.lines[id] == nil {
+		l.lines[id] = make(map[*lane]state)
+	}
+	l.lines[id][a] = s
+}
+
+// alarm sees to it that a lane is looked at when it may be used again, or forgotten.
+func (l *Lanes) alarm(a *lane) {
+	at := a.until
+	if len(a.line) == 0 {
+		at = a.old(l.Probes[len(l.Probes)-1])
+	}
+	wait := time.Until(at)
+	if wait <= 0 || l.closed || a.timer != nil && !at.Before(a.due) {
+		return
+	}
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if a.timer == timer {
+			a.timer = nil
+		}
+		l.dispatch(a)
+	})
+	a.timer, a.due = timer, at
+}
+
+// unqueue takes a request out of a lane's line, or off those who were called.
+func (l *Lanes) unqueue(a *lane, id string) {
+	was, waits := l.lines[id][a]
+	if !waits {
+		return
+	}
+	delete(l.lines[id], a)
+	if len(l.lines[id]) == 0 {
+		delete(l.lines, id)
+	}
+	if was != waiting {
+		a.called--
+	} else if i := slices.Index(a.line, id); i == 0 {
+		a.line = a.line[1:]
+	} else {
+		a.line = slices.Delete(a.line, i, i+1)
+	}
+}
+
+// dispatch wakes as many of those in line as may begin. One whose round is under
+// way hears of it there.
+func (l *Lanes) dispatch(a *lane) {
+	for len(a.line) > 0 && l.free(a) > 0 {
+		id := a.line[0]
+		l.unqueue(a, id)
+		a.called++
+		round := l.rounds[id]
+		if round == nil {
+			l.note(a, id, called)
+			l.Wake(id)
+			continue
+		}
+		l.note(a, id, joining)
+		select {
+		case round <- struct{}{}:
+		default: // is to look already
+		}
+	}
+	l.alarm(a)
+	if a.busy == 0 && len(a.line) == 0 && a.called == 0 && !time.Now().Before(a.old(l.Probes[len(l.Probes)-1])) {
+		delete(l.all, a.key)
+	}
+}
+
+// old is when what is known of a lane is of no more use: a while after it could
+// have been tried again.
+func (a *lane) old(while time.Duration) time.Time {
+	at := a.until
+	if a.blind.After(at) {
+		at = a.blind
+	}
+	if at.IsZero() {
+		return at
+	}
+	return at.Add(while)
+}
+
+// Leave ends a call's stay in a lane.
+func (l *Lanes) Leave(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.lane(key)
+	a.busy--
+	l.dispatch(a)
+}
+
+// Passed says that a request's round has ended. Lanes that it was called to and
+// has not entered go to the next; it is woken again if it was called too late.
+func (l *Lanes) Passed(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.rounds, id)
+	for _, a := range slices.Collect(maps.Keys(l.lines[id])) {
+		switch l.lines[id][a] {
+		case joining:
+			l.Wake(id)
+			l.unqueue(a, id)
+		case called:
+			l.unqueue(a, id)
+		}
+		l.dispatch(a)
+	}
+}
+
+// Withdraw takes a request that needs nothing more out of all lines.
+func (l *Lanes) Withdraw(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range slices.Collect(maps.Keys(l.lines[id])) {
+		l.unqueue(a, id)
+		l.dispatch(a)
+	}
+}
+
+// Waits reports whether a request waits in a lane, or was called there and has not
+// come yet.
+func (l *Lanes) Waits(key, id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.all[key]
+	if a == nil {
+		return false
+	}
+	_, waits := l.lines[id][a]
+	return waits
+}
+
+// Open says whether calls may be made in a lane at all; a lane that is only busy
+// is open.
+func (l *Lanes) Open(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.all[key]
+	return a == nil || a.refused == 0
+}
+
+// Refuse closes a lane until the next probe. It reports whether that is news.
+func (l *Lanes) Refuse(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.lane(key)
+	if a.refused > 0 && time.Now().Before(a.until) {
+		return false // a call that was under way by then says no more
+	}
+	a.closed = time.Now()
+	a.until = a.closed.Add(l.Probes[min(a.refused, len(l.Probes)-1)])
+	a.refused++
+	l.rest(a)
+	return a.refused == 1
+}
+
+// Hold closes a lane for a while, after which calls begin one by one. Zero stands
+// for a pause that grows with each failure.
+func (l *Lanes) Hold(key string, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.lane(key)
+	if !time.Now().Before(a.until) {
+		a.closed = time.Now()
+		a.failed++
+	}
+	if wait == 0 {
+		wait = l.Pause(a.failed)
+	}
+	if until := time.Now().Add(wait); until.After(a.until) {
+		a.until = until
+	}
+	l.rest(a)
+}
+
+func (l *Lanes) rest(a *lane) {
+	a.width = 1
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	l.alarm(a)
+}
+
+// Accept opens a lane in which a call was taken: twice as many as before may begin
+// at a time, or as many as is good anywhere. A call that had begun before the lane
+// was closed says nothing. It reports whether the lane had been closed by a refusal.
+func (l *Lanes) Accept(key string, begun time.Time, wide bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.lane(key)
+	if begun.Before(a.closed) && time.Now().Before(a.until) {
+		return false
+	}
+	before := a.refused
+	a.refused, a.failed, a.until, a.width = 0, 0, time.Time{}, min(2*a.width, l.Width)
+	if wide {
+		a.one, a.width = false, l.Width
+	}
+	l.dispatch(a)
+	return before > 0
+}
+
+// Skip says that a request needs no lane any more that it may have waited for.
+func (l *Lanes) Skip(key, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.all[key]; a != nil {
+		l.unqueue(a, id)
+		l.dispatch(a)
+	}
+}
+
+// Slow says that a call in a lane takes long: one at a time is made there until
+// one is answered.
+func (l *Lanes) Slow(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lane(key).width = 1
+}
+
+// Heard counts the calls in a row that the service has not answered.
+func (l *Lanes) Heard(answered bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !answered {
+		l.unheard++
+		return
+	}
+	unwell := l.unheard >= unheardMost
+	l.unheard = 0
+	if a := l.all[Service]; unwell && a != nil {
+		l.dispatch(a)
+	}
+}
+
+// Gate is the lane that every request must go through first, if there is one now:
+// while the service refuses the token, or answers nothing.
+func (l *Lanes) Gate() (key string, closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.all[Token]; a != nil && a.refused > 0 {
+		return Token, true
+	}
+	return Service, l.unheard >= unheardMost
+}
+
+// Blind returns how long it is believed that nothing can be looked up in a lane.
+func (l *Lanes) Blind(key string) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.all[key]; a != nil {
+		return max(time.Until(a.blind), 0)
+	}
+	return 0
+}
+
+// Blindfold notes that nothing can be looked up in a lane until the next probe. It
+// reports whether that is news.
+func (l *Lanes) Blindfold(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.lane(key)
+	if time.Now().Before(a.blind) {
+		return false // a look-up that was under way by then says no more
+	}
+	a.blind = time.Now().Add(l.Probes[min(a.unread, len(l.Probes)-1)])
+	a.unread++
+	l.alarm(a)
+	return a.unread == 1
+}
+
+// Sees notes that something could be looked up in a lane.
+func (l *Lanes) Sees(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.all[key]; a != nil {
+		a.blind, a.unread = time.Time{}, 0
+	}
+}
+
+// Len is how many requests wait in line, were called, or have a round under way.
+func (l *Lanes) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.lines)
+	for id := range l.rounds {
+		if l.lines[id] == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Close ends the waiting: nobody is woken any more.
+func (l *Lanes) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, a := range l.all {
+		if a.timer != nil {
+			a.timer.Stop()
+		}
+	}
+}
+
+// Passes are the lanes that a round has entered.
+type Passes struct {
+	lanes *Lanes
+	id    string
+
+	mu   sync.Mutex
+	held map[string]int
+}
+
+// Passes returns the passes of a round on a request, which has none yet.
+func (l *Lanes) Passes(id string) *Passes { return &Passes{lanes: l, id: id} }
+
+// Enter is as that of Lanes.
+func (p *Passes) Enter(key string, one bool) bool {
+	if !p.lanes.Enter(key, p.id, one) {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = make(map[string]int)
+	}
+	p.held[key]++
+	return true
+}
+
+// Leave gives back the pass to one lane, if there is one.
+func (p *Passes) Leave(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held[key] > 0 {
+		p.held[key]--
+		p.lanes.Leave(key)
+	}
+}
+
+// Called is sent to when the round may enter a lane in which it waits.
+func (p *Passes) Called() <-chan struct{} {
+	p.lanes.mu.Lock()
+	defer p.lanes.mu.Unlock()
+	return p.lanes.rounds[p.id]
+}
+
+// LeaveAll gives back all passes.
+func (p *Passes) LeaveAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, n := range p.held {
+		for range n {
+			p.lanes.Leave(key)
+		}
+	}
+	p.held = nil
+}

@@ -1,0 +1,357 @@
+package lane_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"teleport-plugins/lib/lane"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rig is lanes three calls wide, and who was woken.
+type rig struct {
+	*lane.Lanes
+	t     *testing.T
+	mu    sync.Mutex
+	woken []string
+}
+
+func inTime(t *testing.T, f func(r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t}
+		r.Lanes = lane.New(lane.Options{
+			Wake: func(id string) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.woken = append(r.woken, id)
+			},
+			Width:  3,
+			Probes: [3]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute},
+			Pause:  func(n int) time.Duration { return time.Duration(n) * time.Second },
+		})
+		f(r)
+		r.Close()
+	})
+}
+
+// enter says which of the requests may begin.
+func (r *rig) enter(key string, one bool, ids ...string) (in []string) {
+	for _, id := range ids {
+		if r.Enter(key, id, one) {
+			in = append(in, id)
+		} else {
+			r.Passed(id) // the round ends; it waits in line
+		}
+	}
+	return in
+}
+
+func (r *rig) wantWoken(ids ...string) {
+	r.t.Helper()
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.woken, ids) {
+		r.t.Errorf("woken %q, want %q", r.woken, ids)
+	}
+	r.woken = nil
+}
+
+func TestAsManyBeginAsALaneIsWideAndTheOthersComeInOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		one bool
+		in  []string
+	}{"several at a time": {false, []string{"a", "b", "c"}}, "one at a time": {true, []string{"a"}}} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				all := []string{"a", "b", "c", "d", "e"}
+				if got := r.enter("x", c.one, all...); !slices.Equal(got, c.in) {
+					t.Fatalf("%q may begin, want %q", got, c.in)
+				}
+				next := all[len(c.in)]
+				r.Leave("x")
+				r.wantWoken(next)
+				if r.Enter("x", "z", c.one) {
+					t.Error("a newcomer goes before those in line")
+				}
+				if !r.Enter("x", next, c.one) {
+					t.Error("who was called may not begin")
+				}
+				if got := r.enter("y", c.one, "a"); len(got) != 1 {
+					t.Error("another lane is closed too")
+				}
+			})
+		})
+	}
+}
+
+func TestWhoIsCalledAndDoesNotComeLetsTheNextGo(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.enter("x", true, "a", "b", "c")
+		r.Leave("x")
+		r.wantWoken("b")
+		r.Passed("b")
+		r.wantWoken("c")
+		r.Skip("x", "c")
+		r.Passed("a")
+		if r.Len() != 0 {
+			t.Errorf("%d are remembered", r.Len())
+		}
+	})
+}
+
+func TestARequestAtWorkHearsThatItIsCalled(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.enter("x", true, "other")
+		p := r.Passes("a")
+		if !p.Enter("y", true) || p.Enter("x", true) {
+			t.Fatal("y is free and x is taken")
+		}
+		r.enter("x", true, "b")
+		r.Leave("x")
+		r.wantWoken()
+		select {
+		case <-p.Called():
+		default:
+			t.Fatal("the round does not hear of it")
+		}
+		if !r.Waits("x", "a") || !r.Waits("x", "b") || r.Waits("none", "a") {
+			t.Error("who waits where")
+		}
+		if !p.Enter("x", true) {
+			t.Fatal("who was called may not begin")
+		}
+		p.LeaveAll()
+		r.Passed("a")
+		r.wantWoken("b")
+	})
+}
+
+func TestARequestThatIsCalledAtTheEndOfItsRoundIsWokenAgain(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.enter("x", true, "other")
+		r.Enter("x", "a", true)
+		r.enter("x", true, "b")
+		r.Leave("x") // calls a, whose round does not look any more
+		r.Passed("a")
+		r.wantWoken("a", "b")
+		if r.Waits("x", "a") {
+			t.Error("still in line")
+		}
+	})
+}
+
+// Calls that were under way when a lane was closed say no more.
+func TestWhatWasUnderWayNeitherEscalatesNorOpens(t *testing.T) {
+	inTime(t, func(r *rig) {
+		begun := time.Now()
+		r.Enter("x", "a", false)
+		r.Enter("x", "b", false)
+		r.Enter("x", "c", false)
+		time.Sleep(time.Second)
+		r.Refuse("x")
+		r.Refuse("x")
+		r.Blindfold("x")
+		r.Blindfold("x")
+		if r.Accept("x", begun, false) || r.Open("x") {
+			t.Error("a call from before opens the lane")
+		}
+		if r.Blind("x") != time.Minute {
+			t.Errorf("blind for %v", r.Blind("x"))
+		}
+		for _, id := range []string{"a", "b", "c"} {
+			r.Leave("x")
+			r.Passed(id)
+		}
+		r.enter("x", false, "d")
+		time.Sleep(time.Minute)
+		r.wantWoken("d")
+	})
+}
+
+func TestALaneThatNobodyWaitsForIsForgotten(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Enter("x", "a", false)
+		r.Refuse("x")
+		r.Leave("x")
+		r.Await("x", "a")
+		r.Withdraw("a")
+		r.Passed("a")
+		time.Sleep(time.Hour)
+		if !r.Open("x") || r.Len() != 0 {
+			t.Error("the lane is remembered")
+		}
+	})
+}
+
+func TestARefusedLaneIsProbedByOneAtGrowingPauses(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Enter("x", "a", false)
+		if !r.Refuse("x") {
+			t.Error("the first refusal is news")
+		}
+		r.Leave("x")
+		r.Passed("a")
+		r.enter("x", false, "b", "c", "d", "e")
+		if r.Open("x") || !r.Open("y") {
+			t.Error("which lanes are open")
+		}
+		for _, pause := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+			time.Sleep(pause - time.Millisecond)
+			r.wantWoken()
+			time.Sleep(time.Millisecond)
+			r.wantWoken("b")
+			if !r.Enter("x", "b", false) {
+				t.Fatal("the probe may not begin")
+			}
+			if pause == 15*time.Minute {
+				break
+			}
+			if r.Refuse("x") {
+				t.Error("a further refusal is no news")
+			}
+			r.Leave("x")
+			r.Await("x", "b")
+			r.Passed("b")
+			r.wantWoken()
+			// b is the last in line now; put it first again.
+			for _, id := range []string{"c", "d", "e"} {
+				r.Skip("x", id)
+				r.Await("x", id)
+			}
+		}
+		if !r.Accept("x", time.Now(), false) {
+			t.Error("that it is open again is news")
+		}
+		r.wantWoken("c") // twice as many as before, of which one is under way
+		if r.Accept("x", time.Now(), true) {
+			t.Error("that it stays open is no news")
+		}
+		r.wantWoken("d")
+	})
+}
+
+func TestALaneThatIsHeldOpensByItself(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Hold("x", 10*time.Second)
+		r.enter("x", false, "a", "b")
+		time.Sleep(9 * time.Second)
+		r.wantWoken()
+		time.Sleep(time.Second)
+		r.wantWoken("a") // one by one
+		if !r.Open("x") {
+			t.Error("a lane that is held is not refused")
+		}
+		r.Enter("x", "a", false)
+		r.Hold("x", 0) // the second failure in a row
+		r.Leave("x")
+		r.Passed("a")
+		time.Sleep(2*time.Second - time.Millisecond)
+		r.wantWoken()
+		time.Sleep(time.Millisecond)
+		r.wantWoken("b")
+	})
+}
+
+func TestALaneInWhichACallTakesLongIsNarrowUntilOneIsAnswered(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Enter("x", "a", false)
+		r.Slow("x")
+		if got := r.enter("x", false, "b", "c", "d"); len(got) != 0 {
+			t.Fatalf("%q began beside a call that takes long", got)
+		}
+		r.Accept("x", time.Now(), false)
+		r.Leave("x")
+		r.wantWoken("b", "c")
+	})
+}
+
+func TestOneCallAtATimeIsMadeOfAServiceThatAnswersNothing(t *testing.T) {
+	inTime(t, func(r *rig) {
+		for range 4 {
+			r.Heard(false)
+		}
+		if _, closed := r.Gate(); closed {
+			t.Error("closed after four")
+		}
+		r.Heard(false)
+		key, closed := r.Gate()
+		if !closed || key != lane.Service {
+			t.Fatalf("the gate is %q, %v", key, closed)
+		}
+		if got := r.enter(key, false, "a", "b", "c"); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("%q began", got)
+		}
+		r.Heard(true)
+		r.wantWoken("b", "c")
+		if _, closed := r.Gate(); closed {
+			t.Error("still closed")
+		}
+	})
+}
+
+func TestARefusedTokenLetsNobodyThroughUntilItIsAccepted(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Refuse(lane.Token)
+		key, closed := r.Gate()
+		if !closed || key != lane.Token {
+			t.Fatalf("the gate is %q, %v", key, closed)
+		}
+		if got := r.enter(key, false, "a", "b"); len(got) > 0 {
+			t.Errorf("%q began", got)
+		}
+		time.Sleep(time.Hour)
+		r.wantWoken()
+		r.Accept(lane.Token, time.Now(), true)
+		r.wantWoken("a", "b")
+	})
+}
+
+func TestALaneIsBlindForGrowingTimes(t *testing.T) {
+	inTime(t, func(r *rig) {
+		if r.Blind("x") != 0 || !r.Blindfold("x") || r.Blind("x") != time.Minute {
+			t.Error("the first time")
+		}
+		time.Sleep(time.Minute)
+		if r.Blind("x") != 0 || r.Blindfold("x") || r.Blind("x") != 5*time.Minute {
+			t.Error("the second time")
+		}
+		r.Sees("x")
+		if r.Blind("x") != 0 || !r.Blindfold("x") || r.Blind("x") != time.Minute {
+			t.Error("after it could be looked up")
+		}
+	})
+}
+
+func TestARoundGivesBackItsPasses(t *testing.T) {
+	inTime(t, func(r *rig) {
+		p := r.Passes("a")
+		if !p.Enter("x", true) || !p.Enter("y", true) {
+			t.Fatal("the lanes are free")
+		}
+		r.enter("x", true, "b")
+		r.enter("y", true, "c")
+		p.Leave("x")
+		p.Leave("x") // holds it no more
+		r.wantWoken("b")
+		p.LeaveAll()
+		r.wantWoken("c")
+	})
+}
+
+func TestNobodyIsWokenAfterTheEnd(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Hold("x", time.Second)
+		r.enter("x", false, "a")
+		r.Close()
+		time.Sleep(time.Minute)
+		r.wantWoken()
+	})
+}
