@@ -1242,3 +1242,22 @@ func TestWhatCouldNotBeRecordedIsRecordedBeforeAnythingElse(t *testing.T) {
 		})
 	}
 }
+
+func TestADeciderThatIsToldToWaitIsNotAskedBefore(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		d := &decider{err: &outbound.Error{Kind: outbound.Wait, Op: "ask", Status: 429, After: 5 * time.Minute}}
+		r.deciders = []integration.Decider{d}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(4 * time.Minute)
+		if d.asked != 1 {
+			t.Errorf("asked %d times before the told time", d.asked)
+		}
+		r.settle(2 * time.Minute)
+		if d.asked != 2 {
+			t.Errorf("asked %d times after it", d.asked)
+		}
+	})
+}

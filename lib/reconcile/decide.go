@@ -72,7 +72,7 @@ func (x *round) decideBy(ctx context.Context, d integration.Decider) {
 	case err != nil:
 		p := x.pauseOf(key)
 		p.failures++
-		p.set(x.backoff(p.failures), false)
+		p.set(max(x.backoff(p.failures), outbound.AfterOf(err)), false)
 		if outbound.KindOf(err) == outbound.Refused {
 			p.set(x.probe(p.failures), true)
 		}
