@@ -98,7 +98,7 @@ func denied(w *World, kind, rule string) {
 	if w.failed() == nil {
 		lines := 0
 		for _, l := range w.Replica(0).Logs() {
-			if !l.Time.Before(began) && !strings.Contains(l.Text, "Announced an access request") {
+			if !l.Time.Before(began) && !strings.Contains(l.Text, "request_state:") {
 				lines++ // beside the one for each message
 			}
 		}
