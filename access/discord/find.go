@@ -24,7 +24,7 @@ const (
 	searchPage  = 100
 )
 
-// CanFind says yes wherever there can be messages. Whether the bot may read them
+// CanFind is true wherever there can be messages. Whether the bot may read them
 // is only known once it tries.
 func (s *service) CanFind(address string) bool { return isID(address) }
 
@@ -139,7 +139,7 @@ func keys(m *discordgo.Message) (keys []string) {
 	return keys
 }
 
-// readHistory tells of the messages in a channel or thread, newest first.
+// readHistory passes on the messages in a channel or thread, newest first.
 func (s *service) readHistory(ctx context.Context, channel string, since, until time.Time, each func(history.Message)) (complete bool, err error) {
 	self, err := s.me(ctx)
 	if err != nil {

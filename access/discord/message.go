@@ -73,7 +73,7 @@ const (
 	bare
 )
 
-// announcement tells of a request and its state.
+// announcement is the message about a request and its state.
 func announcement(v message.View, f form, mention string) content {
 	c := content{text: text(v, f), buttons: []discordgo.MessageComponent{}, embeds: []*discordgo.MessageEmbed{}}
 	if f == bare {

@@ -41,7 +41,7 @@ var likes = map[rune]string{'*': "\u2217", '~': "\u223C", '`': "\u02CB"}
 func escape(r rune) string       { return escapes[r] }
 func escapeMarkup(r rune) string { return escapes[r] + likes[r] }
 
-// announcement is the message that tells of a request and its state.
+// announcement is the message about a request and its state.
 func announcement(v message.View) content {
 	title, status := v.Title(), statusText(v)
 	room := blocksLimit - utf8.RuneCountInString(title) - utf8.RuneCountInString(status)

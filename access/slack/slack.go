@@ -42,7 +42,7 @@ var _ interface {
 	plugin.Inspector
 } = (*service)(nil)
 
-// Tells says yes to every kind but the end: the message itself shows that, and it is
+// Tells accepts every kind but the end: the message itself shows that, and it is
 // told below one that cannot be changed any more.
 func (s *service) Tells(k integration.Kind) bool { return k != integration.End }
 

@@ -18,7 +18,7 @@ type Kind string
 
 // The kinds of effect. Each happens at most once for each index.
 const (
-	// Announce makes the message that tells of a request. Index is the
+	// Announce makes the message that announces a request. Index is the
 	// generation: 0, or 1 after the message was removed at the service.
 	Announce Kind = "announce"
 	// Review tells one review below the message. Index is that of the review.
@@ -42,7 +42,7 @@ type Effect struct {
 // such as "review.2".
 func (e Effect) String() string { return fmt.Sprintf("%s.%d", e.Kind, e.Index) }
 
-// Outcome is the effect of a kind (End or Notice) that tells of a status.
+// Outcome is the effect of a kind (End or Notice) that reports a status.
 func Outcome(k Kind, s message.Status) Effect { return Effect{k, s.Index()} }
 
 // Place is where an effect happens.

@@ -51,7 +51,7 @@ type LedgerOptions struct {
 	// IsConflict says of an error of the Store that a compare-and-swap was
 	// refused.
 	IsConflict func(error) bool
-	// Written is told of each write; conflict says that it was refused.
+	// Written is called for each write; conflict says that it was refused.
 	Written func(conflict bool)
 }
 

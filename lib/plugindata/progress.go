@@ -45,10 +45,10 @@ type Delivery struct {
 	Reviews int `json:"reviews,omitempty"`
 	// Ended is the end that was told below the message.
 	Ended message.Status `json:"ended,omitempty"`
-	// Requester marks the requester's own copy, and the one to be told of the
+	// Requester marks the requester's own copy, and whom to notify of the
 	// decision.
 	Requester bool `json:"requester,omitempty"`
-	// Noticed is the decision that the requester was told of.
+	// Noticed is the decision of which the requester was notified.
 	Noticed message.Status `json:"noticed,omitempty"`
 	// Doubt holds the effects whose outcome is not known, by their names.
 	Doubt map[string]Doubt `json:"doubt,omitempty"`

@@ -13,7 +13,7 @@ import (
 	"teleport-plugins/lib/plugindata"
 )
 
-// choose decides who is to be told of a request, once. It reports whether there
+// choose decides who hears of a request, once. It reports whether there
 // is anything to do about the request at all.
 func (x *round) choose(ctx context.Context) bool {
 	p := &x.rec.Progress

@@ -214,7 +214,7 @@ func (r *Reconciler) Changed(req types.AccessRequest) {
 	r.queue.Add(id, queue.Live)
 }
 
-// Deleted says that the cluster told of the end of a request: it was deleted,
+// Deleted says that the cluster reported the end of a request: it was deleted,
 // or it expired.
 func (r *Reconciler) Deleted(id string) {
 	defer r.survive(id, "an event")

@@ -414,7 +414,7 @@ func (x *round) reused() bool {
 	return p.Request != 0 && x.req != nil && p.Request != x.wants.Created.Unix()
 }
 
-// conclude corrects what was told of an earlier request with the same id, and
+// conclude corrects the messages about an earlier request with the same id, and
 // begins a new record. It reports whether it is done with the earlier one. The new
 // one does not wait long for that.
 func (x *round) conclude(ctx context.Context) (again time.Duration, done bool, err error) {
