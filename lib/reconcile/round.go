@@ -145,7 +145,7 @@ func (x *round) work(ctx context.Context) (again time.Duration, err error) {
 	}
 	key, closed := x.lanes.Gate()
 	if closed && !x.passes.Enter(key, false) {
-		return x.later()
+		return x.later(), nil
 	}
 	if !closed {
 		x.lanes.Skip(lane.Token, x.id)
@@ -154,7 +154,7 @@ func (x *round) work(ctx context.Context) (again time.Duration, err error) {
 	x.resolve(ctx)
 	x.enter()
 	if len(x.places) == 0 && len(x.deciders()) == 0 {
-		return x.later()
+		return x.later(), nil
 	}
 	err = x.claim(ctx)
 	switch {
@@ -209,8 +209,7 @@ func (x *round) after(before int) time.Duration {
 	} else if x.more {
 		return time.Millisecond
 	}
-	again, _ := x.later()
-	return again
+	return x.later()
 }
 
 // await notes when the pauses end that keep back what is due, and whether all of
@@ -290,10 +289,10 @@ const endure = 24 * time.Hour
 
 // later returns when to look again at what is due later. What waits in line is
 // woken by its lane.
-func (x *round) later() (time.Duration, error) {
+func (x *round) later() time.Duration {
 	if !x.wants.Status.Ended() {
 		x.t.ended = time.Time{}
-		return x.wait, nil
+		return x.wait
 	}
 	if x.t.ended.IsZero() {
 		x.t.ended = time.Now()
@@ -301,12 +300,12 @@ func (x *round) later() (time.Duration, error) {
 	left := endure - time.Since(x.t.ended)
 	if left <= 0 {
 		x.giveUp()
-		return 0, nil
+		return 0
 	}
 	if x.wait == 0 {
-		return left, nil
+		return left
 	}
-	return min(x.wait, left), nil
+	return min(x.wait, left)
 }
 
 // giveUp ends the work on a request a day after its end, and names who was left.
