@@ -988,6 +988,19 @@ func (d *decider) Decide(context.Context, message.View, []plugindata.Message) (i
 	return d.verdict, d.err
 }
 
+// times is how often it was asked.
+func (d *decider) times() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.asked
+}
+
+func (d *decider) reported() []message.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.reports)
+}
+
 func (d *decider) Report(_ context.Context, v message.View, _ []plugindata.Message, _ integration.Verdict) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -1037,11 +1050,11 @@ func TestDecisions(t *testing.T) {
 				if n := len(r.memory.request("1").GetReviews()); n != c.reviews {
 					t.Errorf("%d reviews, want %d", n, c.reviews)
 				}
-				if !slices.Equal(d.reports, c.reports) {
-					t.Errorf("reported %v, want %v", d.reports, c.reports)
+				if reports := d.reported(); !slices.Equal(reports, c.reports) {
+					t.Errorf("reported %v, want %v", reports, c.reports)
 				}
-				if d.asked != c.asked {
-					t.Errorf("asked %d times, want %d", d.asked, c.asked)
+				if n := d.times(); n != c.asked {
+					t.Errorf("asked %d times, want %d", n, c.asked)
 				}
 			})
 		})
@@ -1060,8 +1073,8 @@ func TestADenialIsADenialAndAFailureNeverApproves(t *testing.T) {
 		if n := len(r.memory.request("1").GetReviews()); n != 0 {
 			t.Errorf("%d reviews after failures", n)
 		}
-		if failing.asked < 5 {
-			t.Errorf("asked %d times in ten minutes", failing.asked)
+		if n := failing.times(); n < 5 {
+			t.Errorf("asked %d times in ten minutes", n)
 		}
 		failing.mu.Lock()
 		failing.err, failing.verdict.Propose = nil, message.Denied
@@ -1252,12 +1265,12 @@ func TestADeciderThatIsToldToWaitIsNotAskedBefore(t *testing.T) {
 		defer x.stop()
 		r.memory.put("1", nil)
 		r.settle(4 * time.Minute)
-		if d.asked != 1 {
-			t.Errorf("asked %d times before the told time", d.asked)
+		if n := d.times(); n != 1 {
+			t.Errorf("asked %d times before the told time", n)
 		}
 		r.settle(2 * time.Minute)
-		if d.asked != 2 {
-			t.Errorf("asked %d times after it", d.asked)
+		if n := d.times(); n != 2 {
+			t.Errorf("asked %d times after it", n)
 		}
 	})
 }
