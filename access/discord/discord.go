@@ -206,12 +206,19 @@ func (s *service) fit(ctx context.Context, channel string, v message.View, put f
 		case f == full && hasCode(err, missingRight):
 			denied = true
 		case f < bare && refusesContent(err):
+		case err == nil && denied:
+			s.learn(ctx, channel)
+			return nil
 		default:
-			if err == nil && denied && s.withholds(ctx, channel, discordgo.PermissionEmbedLinks) {
-				s.lack(embeds, channel)
-			}
 			return err
 		}
+	}
+}
+
+// learn remembers a channel in which we may not embed.
+func (s *service) learn(ctx context.Context, channel string) {
+	if s.withholds(ctx, channel, discordgo.PermissionEmbedLinks) {
+		s.lack(embeds, channel)
 	}
 }
 

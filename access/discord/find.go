@@ -158,12 +158,9 @@ func (s *service) readHistory(ctx context.Context, channel string, since, until 
 			return true, s.mayRead(ctx, channel)
 		}
 		for _, m := range page {
-			found := history.Message{ID: m.ID, At: timeOf(m.ID)}
+			found := entry(m, self)
 			if found.At.Before(since) {
 				return true, nil
-			}
-			if m.Author != nil && m.Author.ID == self {
-				found.Keys = keys(m)
 			}
 			each(found)
 			before = m.ID
@@ -173,6 +170,15 @@ func (s *service) readHistory(ctx context.Context, channel string, since, until 
 		}
 	}
 	return false, nil
+}
+
+// entry is a message as the history keeps it: only our own have keys.
+func entry(m *discordgo.Message, self string) history.Message {
+	found := history.Message{ID: m.ID, At: timeOf(m.ID)}
+	if m.Author != nil && m.Author.ID == self {
+		found.Keys = keys(m)
+	}
+	return found
 }
 
 func (s *service) list(ctx context.Context, channel, before string) (page []*discordgo.Message, err error) {

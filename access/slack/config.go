@@ -67,23 +67,29 @@ func (c *Config) Validate(f *config.Faults) {
 
 // Validate checks the token's kind and the API's address.
 func (s *Section) Validate(f *config.Faults) {
-	token, err := s.Token.Read()
-	switch {
-	case !s.Token.IsSet():
-		f.Add("token", "there is no token", "set the bot token that Slack shows under OAuth & Permissions")
-	case err == nil && strings.HasPrefix(token, "xapp-"):
-		f.Add("token", "this is an app-level token", "set the bot token, which begins with xoxb-")
-	case err == nil && strings.HasPrefix(token, "xoxp-"):
-		f.Warn("token", "this is a user token; messages are sent in that user's name", "set the bot token, which begins with xoxb-")
-	case err == nil && !strings.HasPrefix(token, "xox"):
-		f.Warn("token", "this does not look like a bot token", "set the bot token, which begins with xoxb-")
-	}
+	s.validateToken(f)
 	u, err := url.Parse(s.APIURL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		f.Add("api_url", "this is not a web address", "write for example "+defaultAPI)
 	}
 	if !strings.HasSuffix(s.APIURL, "/") {
 		s.APIURL += "/"
+	}
+}
+
+func (s *Section) validateToken(f *config.Faults) {
+	const bot = "set the bot token, which begins with xoxb-"
+	token, err := s.Token.Read()
+	switch {
+	case !s.Token.IsSet():
+		f.Add("token", "there is no token", "set the bot token that Slack shows under OAuth & Permissions")
+	case err != nil: // the config says so
+	case strings.HasPrefix(token, "xapp-"):
+		f.Add("token", "this is an app-level token", bot)
+	case strings.HasPrefix(token, "xoxp-"):
+		f.Warn("token", "this is a user token; messages are sent in that user's name", bot)
+	case !strings.HasPrefix(token, "xox"):
+		f.Warn("token", "this does not look like a bot token", bot)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"teleport-plugins/access/pagerduty"
 	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
@@ -107,7 +108,7 @@ func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 			Logins: map[string][]string{"r": {"l"}}, Annotations: map[string][]string{"a": {"v"}}, SuggestedReviewers: []string{"s"},
 			ReviewsCount: 1, Resolution: message.Approved, ResolveReason: "r", Messages: []plugindata.Message{{Channel: "c", ID: "i"}},
 		}
-		record.Claim, record.Progress.Request = plugindata.Claim{Owner: "o", Generation: 1}, 1
+		record.Claim, record.Progress.Request = ledger.Claim{Owner: "o", Generation: 1}, 1
 		set, _, err := record.Changes()
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"teleport-plugins/lib/pace"
 )
 
 // Options tell Lanes how to work.
@@ -15,11 +17,8 @@ type Options struct {
 	Wake func(id string)
 	// Width is how many calls at a time are under way in a lane that is well.
 	Width int
-	// Probes are the pauses before a refused lane is tried again; the last one
-	// stays.
-	Probes [3]time.Duration
-	// Pause is that after so many failures in a row.
-	Pause func(failed int) time.Duration
+	// Pace is that in which a lane is tried again that was closed.
+	Pace pace.Pace
 }
 
 // Lanes let calls to one place through, as many at a time as is good there, and
@@ -162,7 +161,7 @@ func (l *Lanes) note(a *lane, id string, s state) {
 func (l *Lanes) alarm(a *lane) {
 	at := a.until
 	if len(a.line) == 0 {
-		at = a.old(l.Probes[len(l.Probes)-1])
+		at = a.old(l.Pace.LongestProbe())
 	}
 	wait := time.Until(at)
 	if wait <= 0 || l.closed || a.timer != nil && !at.Before(a.due) {
@@ -222,7 +221,7 @@ func (l *Lanes) dispatch(a *lane) {
 		}
 	}
 	l.alarm(a)
-	if a.busy == 0 && len(a.line) == 0 && a.called == 0 && !time.Now().Before(a.old(l.Probes[len(l.Probes)-1])) {
+	if a.busy == 0 && len(a.line) == 0 && a.called == 0 && !time.Now().Before(a.old(l.Pace.LongestProbe())) {
 		delete(l.all, a.key)
 	}
 }
@@ -290,77 +289,6 @@ func (l *Lanes) Waits(key, id string) bool {
 	return waits
 }
 
-// Open says whether calls may be made in a lane at all; a lane that is only busy
-// is open.
-func (l *Lanes) Open(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.all[key]
-	return a == nil || a.refused == 0
-}
-
-// Refuse closes a lane until the next probe. It reports whether that is news.
-func (l *Lanes) Refuse(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.lane(key)
-	if a.refused > 0 && time.Now().Before(a.until) {
-		return false // a call that was under way by then says no more
-	}
-	a.closed = time.Now()
-	a.until = a.closed.Add(l.Probes[min(a.refused, len(l.Probes)-1)])
-	a.refused++
-	l.rest(a)
-	return a.refused == 1
-}
-
-// Hold closes a lane for a while, after which calls begin one by one. Zero stands
-// for a pause that grows with each failure.
-func (l *Lanes) Hold(key string, wait time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.lane(key)
-	if !time.Now().Before(a.until) {
-		a.closed = time.Now()
-		a.failed++
-	}
-	if wait == 0 {
-		wait = l.Pause(a.failed)
-	}
-	if until := time.Now().Add(wait); until.After(a.until) {
-		a.until = until
-	}
-	l.rest(a)
-}
-
-func (l *Lanes) rest(a *lane) {
-	a.width = 1
-	if a.timer != nil {
-		a.timer.Stop()
-		a.timer = nil
-	}
-	l.alarm(a)
-}
-
-// Accept opens a lane in which a call was taken: twice as many as before may begin
-// at a time, or as many as is good anywhere. A call that had begun before the lane
-// was closed says nothing. It reports whether the lane had been closed by a refusal.
-func (l *Lanes) Accept(key string, begun time.Time, wide bool) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.lane(key)
-	if begun.Before(a.closed) && time.Now().Before(a.until) {
-		return false
-	}
-	before := a.refused
-	a.refused, a.failed, a.until, a.width = 0, 0, time.Time{}, min(2*a.width, l.Width)
-	if wide {
-		a.one, a.width = false, l.Width
-	}
-	l.dispatch(a)
-	return before > 0
-}
-
 // Skip says that a request needs no lane any more that it may have waited for.
 func (l *Lanes) Skip(key, id string) {
 	l.mu.Lock()
@@ -368,74 +296,6 @@ func (l *Lanes) Skip(key, id string) {
 	if a := l.all[key]; a != nil {
 		l.unqueue(a, id)
 		l.dispatch(a)
-	}
-}
-
-// Slow says that a call in a lane takes long: one at a time is made there until
-// one is answered.
-func (l *Lanes) Slow(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lane(key).width = 1
-}
-
-// Heard counts the calls in a row that the service has not answered.
-func (l *Lanes) Heard(answered bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !answered {
-		l.unheard++
-		return
-	}
-	unwell := l.unheard >= unheardMost
-	l.unheard = 0
-	if a := l.all[Service]; unwell && a != nil {
-		l.dispatch(a)
-	}
-}
-
-// Gate is the lane that every request must go through first, if there is one now:
-// while the service refuses the token, or answers nothing.
-func (l *Lanes) Gate() (key string, closed bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.all[Token]; a != nil && a.refused > 0 {
-		return Token, true
-	}
-	return Service, l.unheard >= unheardMost
-}
-
-// Blind returns how long it is believed that nothing can be looked up in a lane.
-func (l *Lanes) Blind(key string) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.all[key]; a != nil {
-		return max(time.Until(a.blind), 0)
-	}
-	return 0
-}
-
-// Blindfold notes that nothing can be looked up in a lane until the next probe. It
-// reports whether that is news.
-func (l *Lanes) Blindfold(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.lane(key)
-	if time.Now().Before(a.blind) {
-		return false // a look-up that was under way by then says no more
-	}
-	a.blind = time.Now().Add(l.Probes[min(a.unread, len(l.Probes)-1)])
-	a.unread++
-	l.alarm(a)
-	return a.unread == 1
-}
-
-// Sees notes that something could be looked up in a lane.
-func (l *Lanes) Sees(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.all[key]; a != nil {
-		a.blind, a.unread = time.Time{}, 0
 	}
 }
 
@@ -462,59 +322,4 @@ func (l *Lanes) Close() {
 			a.timer.Stop()
 		}
 	}
-}
-
-// Passes are the lanes that a round has entered.
-type Passes struct {
-	lanes *Lanes
-	id    string
-
-	mu   sync.Mutex
-	held map[string]int
-}
-
-// Passes returns the passes of a round on a request, which has none yet.
-func (l *Lanes) Passes(id string) *Passes { return &Passes{lanes: l, id: id} }
-
-// Enter is as that of Lanes.
-func (p *Passes) Enter(key string, one bool) bool {
-	if !p.lanes.Enter(key, p.id, one) {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.held == nil {
-		p.held = make(map[string]int)
-	}
-	p.held[key]++
-	return true
-}
-
-// Leave gives back the pass to one lane, if there is one.
-func (p *Passes) Leave(key string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.held[key] > 0 {
-		p.held[key]--
-		p.lanes.Leave(key)
-	}
-}
-
-// Called is sent to when the round may enter a lane in which it waits.
-func (p *Passes) Called() <-chan struct{} {
-	p.lanes.mu.Lock()
-	defer p.lanes.mu.Unlock()
-	return p.lanes.rounds[p.id]
-}
-
-// LeaveAll gives back all passes.
-func (p *Passes) LeaveAll() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key, n := range p.held {
-		for range n {
-			p.lanes.Leave(key)
-		}
-	}
-	p.held = nil
 }

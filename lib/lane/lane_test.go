@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"teleport-plugins/lib/lane"
+	"teleport-plugins/lib/pace"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -32,9 +33,8 @@ func inTime(t *testing.T, f func(r *rig)) {
 				defer r.mu.Unlock()
 				r.woken = append(r.woken, id)
 			},
-			Width:  3,
-			Probes: [3]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute},
-			Pause:  func(n int) time.Duration { return time.Duration(n) * time.Second },
+			Width: 3,
+			Pace:  pace.Pace{Min: time.Second, Max: 30 * time.Second},
 		})
 		f(r)
 		r.Close()
@@ -253,9 +253,9 @@ func TestALaneThatIsHeldOpensByItself(t *testing.T) {
 		r.Hold("x", 0) // the second failure in a row
 		r.Leave("x")
 		r.Passed("a")
-		time.Sleep(2*time.Second - time.Millisecond)
+		time.Sleep(1500 * time.Millisecond)
 		r.wantWoken()
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Second)
 		r.wantWoken("b")
 	})
 }

@@ -117,6 +117,15 @@ func AfterOf(err error) time.Duration {
 	return 0
 }
 
+// ScopeOf returns how far an error reaches: one call, if it does not say.
+func ScopeOf(err error) Scope {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Scope
+	}
+	return OneCall
+}
+
 // RefusesToken reports whether a service says that our token itself is no good.
 func RefusesToken(err error) bool {
 	var e *Error

@@ -131,62 +131,93 @@ func (d *daemon) first(ctx context.Context, settings Settings, signals <-chan os
 
 // hold runs a session until it ends or is to be replaced by the next.
 func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal) (next *session, err error) {
-	working, stop := context.WithCancel(ctx)
-	rounds, abort := context.WithCancel(context.WithoutCancel(ctx))
-	defer abort()
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- s.run(working, rounds) }()
-	d.tellSystemd(d.systemd.Ready())
-	prepared := make(chan *session, 1)
-	reloading := false
-	reload := func() {
-		reloading, d.again = true, false
-		go func() { prepared <- d.reload(working) }()
-	}
-	defer func() {
-		if reloading {
-			stop()
-			<-prepared
-		}
-	}()
-	if d.again {
-		reload()
-	}
+	t := d.begin(ctx, s)
+	defer t.end()
 	for {
 		select {
-		case err := <-ended:
+		case err := <-t.ended:
 			return nil, err
-		case next := <-prepared:
-			reloading = false
-			switch {
-			case next != nil:
-				stop()
-				asked, err := d.drain(ended, abort, signals, false)
-				if err != nil || asked {
-					return nil, err
-				}
-				d.log.Info("The config was reloaded")
-				return next, nil
-			case d.again:
-				reload()
-			default:
-				d.tellSystemd(d.systemd.Ready())
+		case next := <-t.prepared:
+			t.reloading = false
+			if next != nil {
+				return t.handOver(next, signals)
 			}
+			t.keep()
 		case sig := <-signals:
-			switch {
-			case sig == syscall.SIGHUP && reloading:
-				d.again = true // the file may have been read before it was changed
-			case sig == syscall.SIGHUP:
-				reload()
-			case sig == syscall.SIGTERM || sig == syscall.SIGINT:
+			switch sig {
+			case syscall.SIGHUP:
+				t.reload()
+			case syscall.SIGTERM, syscall.SIGINT:
 				d.stopping(sig)
-				stop()
-				_, err := d.drain(ended, abort, signals, true)
+				t.stop()
+				_, err := d.drain(t.ended, t.abort, signals, true)
 				return nil, err
 			}
 		}
 	}
+}
+
+// tenure is the time for which a session is at work.
+type tenure struct {
+	*daemon
+	stop, abort func()
+	load        func() *session // makes the next session
+	ended       chan error
+	prepared    chan *session // what came of that
+	reloading   bool
+}
+
+func (d *daemon) begin(ctx context.Context, s *session) *tenure {
+	t := &tenure{daemon: d, ended: make(chan error, 1), prepared: make(chan *session, 1)}
+	working, stop := context.WithCancel(ctx)
+	rounds, abort := context.WithCancel(context.WithoutCancel(ctx))
+	t.stop, t.abort = stop, abort
+	t.load = func() *session { return d.reload(working) }
+	go func() { t.ended <- s.run(working, rounds) }()
+	d.tellSystemd(d.systemd.Ready())
+	if d.again {
+		t.reload()
+	}
+	return t
+}
+
+func (t *tenure) end() {
+	t.stop()
+	if t.reloading {
+		<-t.prepared
+	}
+	t.abort()
+}
+
+// reload begins to make the next session, or notes that one is to be made again:
+// the file may have been read before it was changed.
+func (t *tenure) reload() {
+	if t.again = t.reloading; t.reloading {
+		return
+	}
+	t.reloading = true
+	go func() { t.prepared <- t.load() }()
+}
+
+// keep goes on with the session, since the next one could not be made.
+func (t *tenure) keep() {
+	if t.again {
+		t.reload()
+		return
+	}
+	t.tellSystemd(t.systemd.Ready())
+}
+
+// handOver ends the session in favour of the next, unless the process is asked to
+// end meanwhile.
+func (t *tenure) handOver(next *session, signals <-chan os.Signal) (*session, error) {
+	t.stop()
+	asked, err := t.drain(t.ended, t.abort, signals, false)
+	if err != nil || asked {
+		return nil, err
+	}
+	t.log.Info("The config was reloaded")
+	return next, nil
 }
 
 // stopping says that the process was asked to end.

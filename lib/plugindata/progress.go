@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
 )
 
@@ -69,7 +70,7 @@ type Doubt struct {
 
 // Doubted notes that an effect was begun under a claim and that its outcome is not
 // known.
-func (d *Delivery) Doubted(effect string, claim Claim) {
+func (d *Delivery) Doubted(effect string, claim ledger.Claim) {
 	if d.Doubt == nil {
 		d.Doubt = make(map[string]Doubt)
 	}
@@ -193,7 +194,7 @@ func (d *Delivery) heal() {
 		d.Doubt = nil
 	}
 	for effect, doubt := range d.Doubt {
-		d.Doubt[effect] = Doubt{max(count(doubt.Tries, maxTries), 1), count(doubt.Claim, maxGeneration)}
+		d.Doubt[effect] = Doubt{max(count(doubt.Tries, maxTries), 1), count(doubt.Claim, ledger.MaxGeneration)}
 	}
 }
 
@@ -230,16 +231,10 @@ func (d *Delivery) Join(other Delivery, under int) {
 	}
 	for _, p := range other.Posts {
 		i := slices.IndexFunc(d.Posts, func(q Post) bool { return q.Message() == p.Message() })
-		switch {
-		case i < 0 && other.Generation == d.Generation:
-			d.Posts = append(d.Posts, p)
-		case i >= 0 && d.Posts[i].Shown != p.Shown:
-			d.Posts[i].Shown, d.Posts[i].Unsure = message.Version{}, true // whoever was last
-		case i >= 0:
-			d.Posts[i].Unsure = d.Posts[i].Unsure || p.Unsure
-		}
 		if i >= 0 {
-			d.Posts[i].Fixed = d.Posts[i].Fixed || p.Fixed
+			d.Posts[i].join(p)
+		} else if other.Generation == d.Generation {
+			d.Posts = append(d.Posts, p)
 		}
 	}
 	d.Address = cmp.Or(d.Address, other.Address)
@@ -251,5 +246,13 @@ func (d *Delivery) Join(other Delivery, under int) {
 			d.Doubt = make(map[string]Doubt)
 		}
 		d.Doubt[effect] = Doubt{max(d.Doubt[effect].Tries, doubt.Tries), max(d.Doubt[effect].Claim, doubt.Claim)}
+	}
+}
+
+// join takes over what calls of ours have made of a message.
+func (p *Post) join(other Post) {
+	p.Unsure, p.Fixed = p.Unsure || other.Unsure, p.Fixed || other.Fixed
+	if p.Shown != other.Shown {
+		p.Shown, p.Unsure = message.Version{}, true // whoever was last
 	}
 }

@@ -3,7 +3,7 @@
 // each request and plugin, changed by compare-and-swap. It has two parts: the
 // keys of Teleport's own plugins, which a Codec reads and writes so that either
 // can continue what the other began, and two keys of ours that the others leave
-// alone: who is at work (Claim), and how far each recipient has come (Progress).
+// alone: who is at work (a ledger.Claim), and how far each recipient has come (Progress).
 package plugindata
 
 import (
@@ -13,16 +13,13 @@ import (
 	"strings"
 	"time"
 
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
 )
 
-// The keys of our own part of a record.
-const (
-	// ClaimKey holds the claim, as Claim.String writes it.
-	ClaimKey = "claim"
-	// ProgressKey holds a Progress as JSON.
-	ProgressKey = "deliveries"
-)
+// ProgressKey is the key of a record that holds a Progress as JSON; the claim has
+// ledger.Key.
+const ProgressKey = "deliveries"
 
 // Message names a post at a service: the channel (or service) that holds it
 // and its id there.
@@ -65,7 +62,7 @@ type Codec interface {
 // with Changes.
 type Record struct {
 	Known
-	Claim    Claim
+	Claim    ledger.Claim
 	Progress Progress
 	// Garbled says that the Progress could not be read.
 	Garbled bool
@@ -77,8 +74,8 @@ type Record struct {
 // New is the record of a request that has none yet.
 func New(c Codec) *Record { return &Record{codec: c} }
 
-// Claimed implements Entry.
-func (r *Record) Claimed() *Claim { return &r.Claim }
+// Claimed implements ledger.Entry.
+func (r *Record) Claimed() *ledger.Claim { return &r.Claim }
 
 // Exists reports whether the record was found in the store.
 func (r *Record) Exists() bool { return len(r.raw) > 0 }
@@ -108,7 +105,7 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	var err error
 	r.Known, err = c.Decode(data)
 	note(err)
-	r.Claim, err = ParseClaim(data[ClaimKey])
+	r.Claim, err = ledger.ParseClaim(data[ledger.Key])
 	note(err)
 	r.Progress, err = decodeProgress(data[ProgressKey])
 	r.Garbled = err != nil
@@ -124,7 +121,7 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 // be accepted.
 func (r *Record) Changes() (set, expect map[string]string, err error) {
 	next := r.codec.Encode(r.Known)
-	next[ClaimKey] = r.Claim.String()
+	next[ledger.Key] = r.Claim.String()
 	if next[ProgressKey], err = r.Progress.encode(); err != nil {
 		return nil, nil, err
 	}

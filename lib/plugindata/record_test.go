@@ -9,6 +9,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 )
@@ -82,13 +83,13 @@ func TestARecordIsCreatedChangedAndReadBack(t *testing.T) {
 	if r.Exists() || r.Ours() {
 		t.Error("a record is there before it was written")
 	}
-	r.User, r.Claim = "mia", plugindata.Claim{Owner: "abc", Generation: 1}
+	r.User, r.Claim = "mia", ledger.Claim{Owner: "abc", Generation: 1}
 	r.Progress.Deliveries = []plugindata.Delivery{{Recipient: "general", Doubt: map[string]plugindata.Doubt{"announce.0": {Tries: 1}}}}
 	s.mustWrite(r)
 	if !r.Exists() || !r.Ours() || s.content()["claim"] != "abc.1" {
 		t.Errorf("after the write the record is %+v", r)
 	}
-	r.Claim, r.Messages = plugindata.Claim{}, []plugindata.Message{{Channel: "C1", ID: "1.1"}}
+	r.Claim, r.Messages = ledger.Claim{}, []plugindata.Message{{Channel: "C1", ID: "1.1"}}
 	r.Progress.Deliveries[0] = plugindata.Delivery{Recipient: "general", Posts: []plugindata.Post{
 		{Channel: "C1", ID: "1.1", Shown: message.Version{Status: message.Pending}},
 	}}
@@ -150,7 +151,7 @@ func TestAWriteOfAnybodyElseIsRefused(t *testing.T) {
 			if err := s.update(other, nil); err != nil {
 				t.Fatal(err)
 			}
-			r.Claim = plugindata.Claim{Owner: "abc", Generation: 1}
+			r.Claim = ledger.Claim{Owner: "abc", Generation: 1}
 			if err := s.write(r); err == nil {
 				t.Error("the write was accepted")
 			}
@@ -161,7 +162,7 @@ func TestAWriteOfAnybodyElseIsRefused(t *testing.T) {
 func TestOfTwoReplicasThatClaimOneWins(t *testing.T) {
 	s := newStore(t, nil)
 	a, b := s.record(), s.record()
-	a.Claim, b.Claim = plugindata.Claim{Owner: "a", Generation: 1}, plugindata.Claim{Owner: "b", Generation: 1}
+	a.Claim, b.Claim = ledger.Claim{Owner: "a", Generation: 1}, ledger.Claim{Owner: "b", Generation: 1}
 	s.mustWrite(a)
 	if err := s.write(b); err == nil {
 		t.Error("both claims were accepted")
@@ -184,7 +185,7 @@ func TestAGarbledClaimIsReplacedOnlyIfItIsStillThere(t *testing.T) {
 	if err == nil || !r.Claim.Free() || r.Ours() {
 		t.Fatalf("got %+v and %v", r, err)
 	}
-	r.Claim = plugindata.Claim{Owner: "abc", Generation: 1}
+	r.Claim = ledger.Claim{Owner: "abc", Generation: 1}
 	s.mustWrite(r)
 	if s.content()["claim"] != "abc.1" {
 		t.Errorf("stored is %q", s.content())
@@ -192,7 +193,7 @@ func TestAGarbledClaimIsReplacedOnlyIfItIsStillThere(t *testing.T) {
 }
 
 func TestClaims(t *testing.T) {
-	for text, want := range map[string]plugindata.Claim{
+	for text, want := range map[string]ledger.Claim{
 		"": {}, "abc.1": {Owner: "abc", Generation: 1}, "x.123456": {Owner: "x", Generation: 123456}, ".7": {Generation: 7},
 	} {
 		r, err := plugindata.Decode(plugindata.Messages{}, map[string]string{"claim": text})
@@ -208,7 +209,7 @@ func TestClaims(t *testing.T) {
 }
 
 func TestAGenerationOutlivesItsClaim(t *testing.T) {
-	first := plugindata.Claim{}.Next("abc")
+	first := ledger.Claim{}.Next("abc")
 	free := first.Released()
 	if second := free.Next("abc"); first.Free() || !free.Free() || second == first || second.Generation != 2 {
 		t.Errorf("%q, %q, %q", first, free, second)

@@ -4,11 +4,13 @@
 // the messages show what the cluster holds. A crash, a restart, a second replica, a
 // failed call and a changed config are then all the same case.
 //
-// The files follow a request on its way: inbox (what was heard), round (the flow),
-// choose (the recipients, once), plan (what is missing, a pure function of record
-// and request), enter (the ways to the places), act (the calls), ledger (claim and
-// record), decide (reviews by rule). Beside them are lanes (who may call where, and
-// who waits) and pace (how long).
+// The files follow a request on its way: round (the flow), read (the request and its
+// record), choose (the recipients, once), enter (the ways to the places), act (the
+// claim, and the visits), record (what was achieved). What a round uses has packages
+// of its own: inbox (what was heard), plan (what is missing, a pure function of
+// record and request), lane (who may call where, and who waits), visit (the steps at
+// one place), calls (to the service), decide (reviews by rule), ledger (claims) and
+// pace (how long to wait).
 //
 // What people see and what must happen once is an effect. A claim in the record is
 // the intent to bring about effects, what a call has achieved is recorded

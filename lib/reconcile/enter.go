@@ -2,151 +2,42 @@ package reconcile
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
 
-	"go.uber.org/zap"
-
-	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/lane"
-	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/visit"
 )
 
-// patience is how long others wait for a call. One that takes longer goes on alone.
-const patience = time.Second
-
-// addressAge is how long it is believed that a recipient has an address, and
-// maxAddresses how many are remembered.
-const (
-	addressAge   = 10 * time.Minute
-	maxAddresses = 10_000
-)
-
-// address is what the service called a recipient, and until when that is believed.
-type address struct {
-	text  string
-	until time.Time
-}
-
-func (r *Reconciler) addressOf(recipient string) string {
-	r.addressing.Lock()
-	defer r.addressing.Unlock()
-	if a := r.addresses[recipient]; time.Now().Before(a.until) {
-		return a.text
-	}
-	return ""
-}
-
-func (r *Reconciler) learnAddress(recipient, text string) {
-	r.addressing.Lock()
-	defer r.addressing.Unlock()
-	if len(r.addresses) >= maxAddresses {
-		clear(r.addresses)
-	}
-	r.addresses[recipient] = address{text, time.Now().Add(addressAge)}
-}
-
-// resolve finds the addresses of the recipients for whom something is due. Each is
-// asked for once, whoever waits for it; one that takes long is left for later.
+// resolve finds the addresses of the recipients for whom something is due. The
+// second recipient with the same address is not told: the first is.
 func (x *round) resolve(ctx context.Context) {
-	asked, found := 0, make(chan struct{}, len(x.rec.Progress.Deliveries))
+	var names []string
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
-		if d.Address != "" || x.wants.left(d) == 0 || x.paused(d.Recipient) {
-			continue
-		}
-		key := lane.Name(d.Recipient)
-		if d.Address = x.addressOf(d.Recipient); d.Address != "" {
-			x.lanes.Skip(key, x.id)
-			continue
-		}
-		if !x.lanes.Enter(key, x.id, true) {
-			continue
-		}
-		asked++
-		name := d.Recipient
-		x.background.Go(func() {
-			defer func() { found <- struct{}{} }()
-			x.ask(ctx, key, name)
-		})
-	}
-	late := time.NewTimer(patience)
-	defer late.Stop()
-	for range asked {
-		select {
-		case <-found:
-		case <-late.C:
-			x.mu.Lock()
-			x.impatient = true
-			x.mu.Unlock()
-			x.resolved()
-			return // whoever is found later wakes us
+		if left, _ := x.t.pauses.Left(d.Recipient); d.Address == "" && left == 0 && x.wants.Left(d) > 0 {
+			names = append(names, d.Recipient)
 		}
 	}
+	x.calls.Resolve(ctx, x.id, names)
 	x.resolved()
 }
 
-// ask asks the service for an address. Whoever waits for it in the lane is woken.
-func (x *round) ask(ctx context.Context, key, name string) {
-	defer x.lanes.Leave(key)
-	defer x.survive(x.id, "a recipient")
-	var text string
-	begun := time.Now()
-	err := x.serve(ctx, integration.StepResolve, key, func(ctx context.Context) (err error) {
-		text, err = x.Service.Resolve(ctx, name)
-		return err
-	})
-	if err == nil && text == "" {
-		err = errors.New("the service gave no address")
-	}
-	if err != nil {
-		x.lanes.Await(key, x.id)
-		x.unresolved(key, name, err)
-		return
-	}
-	x.learnAddress(name, text)
-	x.mu.Lock()
-	if x.impatient { // the round goes on without it
-		x.lanes.Await(key, x.id)
-	}
-	x.mu.Unlock()
-	if x.lanes.Accept(key, begun, true) {
-		x.digest.Info("A recipient can be reached again", name)
-	}
-}
-
-// unresolved closes the lane of a recipient whose address was not found, until it
-// is asked for again.
-func (r *Reconciler) unresolved(key, name string, err error) {
-	switch {
-	case outbound.RefusesToken(err):
-	case outbound.KindOf(err) == outbound.Refused:
-		if r.lanes.Refuse(key) {
-			r.digest.Warn("A recipient cannot be reached; it is tried again now and then", name, zap.String("recipient", name), zap.Error(err))
-		}
-	default:
-		r.lanes.Hold(key, outbound.AfterOf(err))
-		r.digest.Warn("A recipient could not be looked up; it is tried again", name, zap.String("recipient", name), zap.Error(err))
-	}
-}
-
-// resolved takes over the addresses that were found. The second recipient with the
-// same address is not told: the first is.
+// resolved takes over the addresses that were found.
 func (x *round) resolved() {
 	taken := make(map[string]bool)
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		fresh := d.Address == "" || !d.Posted() && !d.Skipped && len(d.Doubt) == 0
 		if d.Address == "" {
-			d.Address = x.addressOf(d.Recipient)
+			d.Address = x.calls.Address(d.Recipient)
 		}
 		if d.Address == "" || d.Skipped {
 			continue
 		}
-		if fresh && taken[d.Address] {
-			d.Skipped = true
-		}
+		d.Skipped = fresh && taken[d.Address]
 		taken[d.Address] = true
 	}
 }
@@ -167,20 +58,22 @@ func (x *round) enter() {
 }
 
 // pass takes the lane to a recipient for whom a step is due, if it is free.
-func (x *round) pass(d *plugindata.Delivery) *place {
+func (x *round) pass(d *plugindata.Delivery) *visit.Visit {
 	if due, _, _ := x.due(d); !due || d.Address == "" {
 		return nil
 	}
 	key := lane.Address(d.Address)
-	p := &place{Delivery: d.Clone(), lane: key, blind: x.sightless(d.Address) || x.lanes.Blind(key) > 0}
-	if !x.passes.Enter(key, p.blind) {
+	blind := x.visitor.Sightless(d.Address) || x.lanes.Blind(key) > 0
+	if !x.passes.Enter(key, blind) {
 		return nil
 	}
-	return p
+	return &visit.Visit{
+		Request: x.id, Fenced: x.fenced, Doubts: &x.t.doubts, Delivery: d.Clone(), Lane: key, Blind: blind,
+	}
 }
 
 // called returns the places to which the request was called while it was at work.
-func (x *round) called() (places []*place) {
+func (x *round) called() (places []*visit.Visit) {
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		if d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.id) {
@@ -193,76 +86,96 @@ func (x *round) called() (places []*place) {
 	return places
 }
 
+// due reports whether a step is to be taken for a recipient now, or how long it
+// must wait, and whether the service refuses it as far as is known.
+func (x *round) due(d *plugindata.Delivery) (due bool, wait time.Duration, refused bool) {
+	s, wanted := x.wants.Next(d)
+	if !wanted {
+		return false, 0, false
+	}
+	if left, refused := x.t.pauses.Left(d.Recipient); left > 0 {
+		return false, left, refused
+	}
+	if s.Verb == plan.Settle && !s.Wanted && !x.visitor.Sightless(d.Address) {
+		// What may not be looked up for now, and is wanted no more, need not hurry.
+		if wait := x.lanes.Blind(lane.Address(d.Address)); wait > 0 {
+			return false, wait, true
+		}
+	}
+	return true, 0, !x.lanes.Open(lane.Name(d.Recipient)) || d.Address != "" && !x.lanes.Open(lane.Address(d.Address))
+}
+
+// dueNow reports whether a step is due that nothing keeps back: neither a pause,
+// which may be over by now, nor a line.
+func (x *round) dueNow() bool {
+	return slices.ContainsFunc(x.rec.Progress.Deliveries, func(d plugindata.Delivery) bool {
+		due, _, _ := x.due(&d)
+		return due && !x.lanes.Waits(lane.Name(d.Recipient), x.id) &&
+			(d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.id))
+	})
+}
+
+// await notes when the pauses end that keep back what is due, and whether all of
+// it waits for somebody to change something at the service. Who waits in line is
+// woken by the lane.
+func (x *round) await() {
+	x.ripen()
+	deciders, wait := x.panel.Due(x.decision())
+	x.sooner(wait)
+	parked := !x.more && len(deciders) == 0
+	for i := range x.rec.Progress.Deliveries {
+		due, wait, refused := x.due(&x.rec.Progress.Deliveries[i])
+		x.sooner(wait)
+		parked = parked && (refused || !due && wait == 0)
+	}
+	x.Park(x.Turn, parked)
+}
+
 // ripen looks whether messages are to be shown once more: a lease after a call
 // whose end nobody saw, nothing of it can come any more.
 func (x *round) ripen() {
-	unsure := false
-	for _, d := range x.rec.Progress.Deliveries {
-		for _, p := range d.Posts {
-			unsure = unsure || p.Unsure
-		}
-	}
-	switch {
-	case !unsure:
+	unsure := slices.ContainsFunc(x.rec.Progress.Deliveries, func(d plugindata.Delivery) bool {
+		return slices.ContainsFunc(d.Posts, func(p plugindata.Post) bool { return p.Unsure })
+	})
+	if !unsure {
 		x.t.unsure = time.Time{}
-	case x.t.unsure.IsZero():
-		x.t.unsure = time.Now()
-		fallthrough
-	default:
-		left := x.Timing.Lease - time.Since(x.t.unsure)
-		if x.wants.again = left <= 0; !x.wants.again {
-			x.sooner(left)
-		}
+		return
 	}
+	if x.t.unsure.IsZero() {
+		x.t.unsure = time.Now()
+	}
+	left := x.Timing.Lease - time.Since(x.t.unsure)
+	x.wants.Again = left <= 0
+	x.sooner(left)
 }
 
-// sooner notes when something is due that is not due now.
+// sooner notes when something is due that is not due now. A time that has come
+// counts for nothing.
 func (x *round) sooner(wait time.Duration) {
-	if wait = max(wait, time.Millisecond); x.wait == 0 || wait < x.wait {
+	if wait > 0 && (x.wait == 0 || wait < x.wait) {
 		x.wait = wait
 	}
-}
-
-// sightless reports whether nothing can ever be looked up at an address.
-func (x *round) sightless(address string) bool {
-	finder, ok := x.Service.(integration.Finder)
-	return !ok || !finder.CanFind(address)
 }
 
 // suspect puts in doubt what the replica that died, or a round of ours that broke
 // off, may have begun. That is recorded with our own claim, in case we die as well.
 func (x *round) suspect() {
-	aim := x.rec.Progress.Aim
+	died := x.abilities.At(x.rec.Progress.Aim)
 	if x.rec.Garbled {
-		aim = x.wants.Version()
+		died = x.abilities.At(x.wants.Version())
 	}
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		if d.Address == "" && !x.foreign && !x.rec.Garbled {
 			continue // had not been called yet
 		}
-		x.abilities.suspect(d, x.rec.Claim, aim)
-		for name := range d.Doubt {
-			if x.dead { // a lease has passed since any call of theirs
-				x.doubtedSince(&place{Delivery: *d}, name, time.Time{})
-			}
+		died.Suspect(d, x.rec.Claim)
+		if !x.dead {
+			continue
+		}
+		for name := range d.Doubt { // a lease has passed since any call of theirs
+			x.t.doubts.Since(d, name, time.Time{})
 		}
 	}
 	x.t.crashed = false
-}
-
-// doubtedSince returns since when an effect is in doubt: the given time, unless it is
-// known from before.
-func (x *round) doubtedSince(p *place, effect string, at time.Time) time.Time {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	key := doubt{p.Recipient, effect, p.Doubt[effect]}
-	if known, ok := x.t.doubts[key]; ok {
-		return known
-	}
-	if x.t.doubts == nil {
-		x.t.doubts = make(map[doubt]time.Time)
-	}
-	x.t.doubts[key] = at
-	return at
 }

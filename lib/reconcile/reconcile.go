@@ -7,15 +7,20 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
-	"golang.org/x/sync/semaphore"
 
+	"teleport-plugins/lib/calls"
+	"teleport-plugins/lib/decide"
 	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/inbox"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/lane"
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/pace"
+	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/queue"
+	"teleport-plugins/lib/teleport"
+	"teleport-plugins/lib/visit"
 )
 
 // Timing holds the time budgets of the work. The zero value of each field
@@ -94,12 +99,8 @@ type Options struct {
 
 // Cluster is what the reconciler asks of the Teleport cluster.
 type Cluster interface {
-	plugindata.Store
-	// GetRequest reads a request from the cluster's store; it returns nil and
-	// no error when the cluster shows none.
-	GetRequest(ctx context.Context, id string) (types.AccessRequest, error)
-	// SubmitReview reviews a request, and returns it as it is after that.
-	SubmitReview(ctx context.Context, id string, r types.AccessReview) (types.AccessRequest, error)
+	ledger.Store
+	decide.Cluster
 }
 
 // Faults sorts the errors of a Cluster.
@@ -149,20 +150,19 @@ const (
 	ConditionService = "service credentials accepted"
 )
 
-// Reconciler brings messages and access requests into line. Make one with New.
+// Reconciler brings messages and access requests into line. What it hears of them
+// goes to its Inbox. Make one with New.
 type Reconciler struct {
 	Options
-	abilities  abilities
-	queue      *queue.Queue[string]
-	inbox      inbox
-	ledger     *plugindata.Ledger
-	lanes      *lane.Lanes
-	calls      *semaphore.Weighted
-	digest     *diag.Digest
-	background sync.WaitGroup // calls that their rounds may not have waited for
-
-	addressing sync.Mutex
-	addresses  map[string]address // by recipient
+	*inbox.Inbox[memory]
+	abilities plan.Abilities
+	ledger    *ledger.Ledger
+	lanes     *lane.Lanes
+	calls     *calls.Caller
+	visitor   *visit.Visitor
+	panel     *decide.Panel
+	digest    *diag.Digest
+	pace      pace.Pace
 }
 
 // New returns a Reconciler; Run makes it work.
@@ -178,13 +178,26 @@ func New(o Options) *Reconciler {
 		o.Unshown = func() {}
 	}
 	r := &Reconciler{
-		Options: o, abilities: abilitiesOf(o.Service), queue: queue.New[string](), inbox: newInbox(),
-		calls: semaphore.NewWeighted(int64(o.Calls)), digest: diag.NewDigest(o.Log), addresses: make(map[string]address),
+		Options: o, abilities: plan.AbilitiesOf(o.Service), digest: diag.NewDigest(o.Log),
+		pace: pace.Pace{Min: o.Timing.RetryMin, Max: o.Timing.RetryMax},
 	}
-	r.lanes = lane.New(lane.Options{
-		Wake: func(id string) { r.queue.Add(id, queue.Live) }, Width: o.Calls, Probes: o.Timing.probes(), Pause: r.backoff,
+	crashes := diag.Crashes{Log: o.Log, Count: o.Observer.Panicked}
+	r.Inbox = inbox.New[memory](crashes, r.shown)
+	r.lanes = lane.New(lane.Options{Wake: r.Wake, Width: o.Calls, Pace: r.pace})
+	r.calls = calls.New(calls.Options{
+		Resolve: o.Service.Resolve, Lanes: r.lanes, Most: o.Calls, Time: o.Timing.Call,
+		Accepted: func(ok bool, reason string) { o.Health.Set(ConditionService, ok, reason) },
+		Stepped:  o.Observer.Stepped, Digest: r.digest, Crashes: crashes,
 	})
-	r.ledger = plugindata.NewLedger(plugindata.LedgerOptions{
+	r.visitor = &visit.Visitor{Options: visit.Options{
+		Service: o.Service, Calls: r.calls, Lanes: r.lanes, Digest: r.digest, Crashes: crashes, Log: o.Log,
+	}}
+	r.panel = &decide.Panel{Options: decide.Options{
+		Deciders: o.Deciders, Cluster: o.Cluster, Author: o.Author, IsDenied: o.Faults.IsDenied, Stepped: o.Observer.Stepped,
+		View: func(req types.AccessRequest) message.View { return r.want(teleport.View(req), false).View },
+		Time: o.Timing.Call, Pace: r.pace, Digest: r.digest, Crashes: crashes, Log: o.Log,
+	}}
+	r.ledger = ledger.New(ledger.Options{
 		Store: o.Cluster, Kind: types.KindAccessRequest, Plugin: o.Plugin, Owner: o.Owner,
 		Lease: o.Timing.Lease, Time: o.Timing.Record, IsConflict: o.Faults.IsConflict, Written: o.Observer.Recorded,
 	})
@@ -199,47 +212,32 @@ func (r *Reconciler) Run(ctx, rounds context.Context) {
 	for range r.Workers {
 		workers.Go(func() {
 			for {
-				id, ok := r.queue.Get(ctx)
+				id, ok := r.Next(ctx)
 				if !ok {
 					return
 				}
-				r.handle(rounds, id)
+				again := r.guarded(rounds, id)
+				r.lanes.Passed(id)
+				r.Done(id, again)
 			}
 		})
 	}
 	workers.Go(func() { r.digest.Run(ctx) })
 	<-ctx.Done()
-	r.queue.Close()
+	r.Close()
 	r.lanes.Close()
 	workers.Wait()
-	r.background.Wait()
+	r.calls.Wait()
 	r.flush(rounds)
 }
 
-// Waiting is how many requests wait for a worker.
-func (r *Reconciler) Waiting() int { return r.queue.Len() }
-
-// Checked says what came of asking the service whether it accepts us. Requests that
-// wait since it refused the token go on as soon as it accepts it again.
-func (r *Reconciler) Checked(err error) {
-	r.lanes.Heard(outbound.Answered(err))
-	switch {
-	case err == nil:
-		r.lanes.Accept(lane.Token, time.Now(), true)
-		r.Health.Set(ConditionService, true, "")
-	case outbound.RefusesToken(err):
-		r.refuseToken(err)
-	}
-}
+// Checked takes in what came of asking the service whether it accepts us. Requests
+// that wait since it refused the token go on as soon as it accepts it again.
+func (r *Reconciler) Checked(err error) { r.calls.Checked(err) }
 
 // Unwell reports whether the service refuses our token or answers nothing, as far
 // as is known: then requests wait, and Checked lets them go on.
 func (r *Reconciler) Unwell() bool {
 	_, closed := r.lanes.Gate()
 	return closed
-}
-
-func (r *Reconciler) refuseToken(err error) {
-	r.lanes.Refuse(lane.Token)
-	r.Health.Set(ConditionService, false, err.Error())
 }

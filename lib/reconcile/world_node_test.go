@@ -194,7 +194,7 @@ func (g gateway) GetRequest(_ context.Context, id string) (types.AccessRequest, 
 	return nil, nil
 }
 
-// GetPluginData implements plugindata.Store.
+// GetPluginData implements ledger.Store.
 func (g gateway) GetPluginData(_ context.Context, _, id, _ string) (map[string]string, error) {
 	time.Sleep(2 * time.Millisecond)
 	g.n.w.mu.Lock()
@@ -209,7 +209,7 @@ func (g gateway) SubmitReview(context.Context, string, types.AccessReview) (type
 
 var errUnknown = errors.New("the connection was lost")
 
-// UpdatePluginData implements plugindata.Store.
+// UpdatePluginData implements ledger.Store.
 func (g gateway) UpdatePluginData(ctx context.Context, kind, id, plugin string, set, expect map[string]string) error {
 	n, w := g.n, g.n.w
 	time.Sleep(5 * time.Millisecond)

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"time"
 
-	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/ledger"
 )
 
 // NotifiedKey is where records of Teleport's own plugin hold when each owner was
@@ -16,7 +16,7 @@ const NotifiedKey = "user_notifications"
 // record is what is remembered of a list.
 type record struct {
 	notified map[string]time.Time
-	claim    plugindata.Claim
+	claim    ledger.Claim
 
 	raw map[string]string // as it stands in the cluster
 }
@@ -34,20 +34,20 @@ func decode(raw map[string]string) (*record, error) {
 	if rec.notified == nil {
 		rec.notified = make(map[string]time.Time)
 	}
-	claim, claimErr := plugindata.ParseClaim(raw[plugindata.ClaimKey])
+	claim, claimErr := ledger.ParseClaim(raw[ledger.Key])
 	if rec.claim = claim; err == nil {
 		err = claimErr
 	}
 	return rec, err
 }
 
-// Claimed implements plugindata.Entry.
-func (rec *record) Claimed() *plugindata.Claim { return &rec.claim }
+// Claimed implements ledger.Entry.
+func (rec *record) Claimed() *ledger.Claim { return &rec.claim }
 
-// Changes implements plugindata.Entry.
+// Changes implements ledger.Entry.
 func (rec *record) Changes() (set, expect map[string]string, err error) {
 	set, expect = make(map[string]string), make(map[string]string)
-	next := map[string]string{plugindata.ClaimKey: rec.claim.String(), NotifiedKey: ""}
+	next := map[string]string{ledger.Key: rec.claim.String(), NotifiedKey: ""}
 	if len(rec.notified) > 0 {
 		text, err := json.Marshal(rec.notified)
 		if err != nil {
@@ -64,7 +64,7 @@ func (rec *record) Changes() (set, expect map[string]string, err error) {
 	return set, expect, nil
 }
 
-// Stored implements plugindata.Entry.
+// Stored implements ledger.Entry.
 func (rec *record) Stored(set map[string]string) {
 	raw := maps.Clone(rec.raw)
 	if raw == nil {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/ledger"
 )
 
 // Whatever stands in a record, owners can be added to it, and it can be read again.
@@ -16,7 +16,7 @@ func FuzzAnyRecordIsUsable(f *testing.F) {
 	f.Add(`[]`, "")
 	f.Add(`{"alice":"9999-12-31T23:59:59.999999999+23:59"}`, "a.99999999999999999999")
 	f.Fuzz(func(t *testing.T, notified, claim string) {
-		rec, _ := decode(map[string]string{NotifiedKey: notified, plugindata.ClaimKey: claim})
+		rec, _ := decode(map[string]string{NotifiedKey: notified, ledger.Key: claim})
 		now := time.Now().UTC()
 		rec.tell("owner", now)
 		rec.claim = rec.claim.Next("one")
@@ -24,7 +24,7 @@ func FuzzAnyRecordIsUsable(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if expect[NotifiedKey] != notified || expect[plugindata.ClaimKey] != claim {
+		if expect[NotifiedKey] != notified || expect[ledger.Key] != claim {
 			t.Errorf("expects %q", expect)
 		}
 		stored := maps.Clone(expect)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -13,8 +12,8 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/plugindata"
 )
 
 // Service is what an integration must be able to do. Errors are as those of an
@@ -35,7 +34,7 @@ type Cluster interface {
 	AccessLists(ctx context.Context, fn func(List) error) error
 	// AccessListOwners returns all owners of a list, inherited ones too.
 	AccessListOwners(ctx context.Context, list string) ([]string, error)
-	plugindata.Store
+	ledger.Store
 }
 
 // Faults sorts the errors of a Cluster.
@@ -77,7 +76,7 @@ type Options struct {
 // Runner reminds owners. Make one with New.
 type Runner struct {
 	Options
-	ledger *plugindata.Ledger
+	ledger *ledger.Ledger
 	// unrecorded holds who was told of a list, where that could not be recorded.
 	unrecorded map[string]map[string]time.Time
 	said       map[string]bool // what was logged once
@@ -87,7 +86,7 @@ type Runner struct {
 func New(o Options) *Runner {
 	return &Runner{
 		Options: o, unrecorded: make(map[string]map[string]time.Time), said: make(map[string]bool),
-		ledger: plugindata.NewLedger(plugindata.LedgerOptions{
+		ledger: ledger.New(ledger.Options{
 			Store: o.Cluster, Kind: types.KindAccessList, Plugin: o.Plugin, Owner: o.Replica,
 			Lease: o.Lease, Time: o.Record, IsConflict: o.Faults.IsConflict, Written: o.Recorded,
 		}),
@@ -124,17 +123,6 @@ func vary(d time.Duration) time.Duration {
 	return d - d/7 + time.Duration(rand.Int64N(int64(d/7)*2+1))
 }
 
-// job is a list of which owners are to be told, and its record.
-type job struct {
-	list   List
-	began  time.Time // of the period in which each owner is to be told once
-	record *record
-	owners []string
-}
-
-// wants reports whether an owner is still to be told.
-func (j *job) wants(owner string) bool { return j.record.notified[owner].Before(j.began) }
-
 // round reminds everybody who is to be reminded now. It returns when to look again
 // before the usual time, or zero.
 func (r *Runner) round(ctx, calls context.Context) (again time.Duration) {
@@ -142,25 +130,12 @@ func (r *Runner) round(ctx, calls context.Context) (again time.Duration) {
 	switch {
 	case ctx.Err() != nil:
 		return 0
-	case err == nil:
-		r.Note(note, "")
-		delete(r.said, "denied")
-		delete(r.said, "unread")
-	case r.Faults.IsUnimplemented(err):
-		r.Note(note, "off: the cluster has no access lists")
-		return 0
-	case r.Faults.IsDenied(err):
-		r.Note(note, "off: the plugin's role may not read access lists; add the rule access_list: list, read")
-		if r.once("denied") {
-			r.Log.Info("Owners of access lists are not reminded of reviews; to remind them add the rule access_list: list, read to the plugin's role", zap.Error(err))
-		}
-		return 0
-	default:
-		if r.once("unread") {
-			r.Log.Warn("Access lists could not be read; reminders are tried again", zap.Duration("retry_in", r.Retry), zap.Error(err))
-		}
-		return r.Retry
+	case err != nil:
+		return r.unread(err)
 	}
+	r.Note(note, "")
+	delete(r.said, "denied")
+	delete(r.said, "unread")
 	byOwner := make(map[string][]*job)
 	for _, j := range jobs {
 		for _, owner := range j.owners {
@@ -178,107 +153,31 @@ func (r *Runner) round(ctx, calls context.Context) (again time.Duration) {
 	return again
 }
 
+// unread says why the access lists cannot be read, and returns when to try again.
+func (r *Runner) unread(err error) (again time.Duration) {
+	switch {
+	case r.Faults.IsUnimplemented(err):
+		r.Note(note, "off: the cluster has no access lists")
+		return 0
+	case r.Faults.IsDenied(err):
+		r.Note(note, "off: the plugin's role may not read access lists; add the rule access_list: list, read")
+		if r.once("denied") {
+			r.Log.Info("Owners of access lists are not reminded of reviews; to remind them add the rule access_list: list, read to the plugin's role", zap.Error(err))
+		}
+		return 0
+	}
+	if r.once("unread") {
+		r.Log.Warn("Access lists could not be read; reminders are tried again", zap.Duration("retry_in", r.Retry), zap.Error(err))
+	}
+	return r.Retry
+}
+
 func (r *Runner) once(what string) bool {
 	if r.said[what] {
 		return false
 	}
 	r.said[what] = true
 	return true
-}
-
-// due finds the lists of which owners are to be told, the most urgent first.
-func (r *Runner) due(ctx context.Context) (jobs []*job, again time.Duration, err error) {
-	all, err := r.started(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, j := range all {
-		if j.record, err = r.read(ctx, j.list.Name); err != nil {
-			return nil, 0, err
-		}
-		owners, err := r.owners(ctx, j.list)
-		if err != nil {
-			return nil, 0, err
-		}
-		j.owners = slices.DeleteFunc(owners, func(owner string) bool { return !j.wants(owner) })
-		switch {
-		case len(j.owners) == 0:
-		case r.blocked(j):
-			again = r.Lease
-		default:
-			jobs = append(jobs, j)
-		}
-	}
-	slices.SortFunc(jobs, func(a, b *job) int {
-		return cmp.Or(a.list.Audit.Compare(b.list.Audit), cmp.Compare(a.list.Name, b.list.Name))
-	})
-	return jobs, again, nil
-}
-
-// started finds the lists of which owners are to be told in these days, and forgets
-// what is known of lists that are not there any more.
-func (r *Runner) started(ctx context.Context) (jobs []*job, err error) {
-	ctx, cancel := context.WithTimeout(ctx, listTime)
-	defer cancel()
-	now := time.Now()
-	lists := make(map[string]bool)
-	err = r.Cluster.AccessLists(ctx, func(l List) error {
-		lists[l.Name] = true
-		if began, ok := l.period(now); ok {
-			jobs = append(jobs, &job{list: l, began: began})
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	r.ledger.Keep(func(name string) bool { return lists[name] })
-	maps.DeleteFunc(r.unrecorded, func(name string, _ map[string]time.Time) bool { return !lists[name] })
-	return jobs, nil
-}
-
-// read reads the record of a list, with what could not be recorded before.
-func (r *Runner) read(ctx context.Context, list string) (*record, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.Record)
-	defer cancel()
-	raw, err := r.ledger.Read(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := decode(raw)
-	if err != nil && r.once("garbled "+list) {
-		r.Log.Warn("A stored record cannot be read; what is readable of it is used", zap.String("access_list", list), zap.Error(err))
-	}
-	for owner, at := range r.unrecorded[list] {
-		rec.tell(owner, at)
-	}
-	return rec, nil
-}
-
-// owners returns the owners of a list. A cluster that does not know of inherited
-// ones has those that the list names.
-func (r *Runner) owners(ctx context.Context, l List) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.Record)
-	defer cancel()
-	owners, err := r.Cluster.AccessListOwners(ctx, l.Name)
-	if r.Faults.IsUnimplemented(err) || r.Faults.IsDenied(err) {
-		owners, err = l.Owners, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the owners of an access list: %w", err)
-	}
-	slices.Sort(owners)
-	return slices.Compact(owners), nil
-}
-
-// blocked reports whether another replica is at work on a list.
-func (r *Runner) blocked(j *job) bool {
-	held := ""
-	if c := j.record.claim; !c.Free() && c.Owner != r.Replica {
-		held = c.String()
-	}
-	wait, _ := r.ledger.Blocked(j.list.Name, held)
-	return wait > 0
 }
 
 // tell reminds one owner of the lists. It returns when to try again what failed.
@@ -303,7 +202,7 @@ func (r *Runner) tell(ctx context.Context, owner string, jobs []*job) (again tim
 		switch {
 		case err == nil:
 			return false
-		case errors.Is(err, plugindata.ErrConflict):
+		case errors.Is(err, ledger.ErrConflict):
 			again = r.Lease // another replica was first; look how far it comes
 		default:
 			again = r.Retry
@@ -383,7 +282,7 @@ func (r *Runner) claim(ctx context.Context, j *job) error {
 // cannot be written is kept for the next round.
 func (r *Runner) record(ctx context.Context, j *job, owner string) {
 	told := j.record.notified[owner]
-	rec, err := plugindata.Settle(ctx, r.ledger, j.list.Name, j.record, false, func(ctx context.Context) (*record, error) {
+	rec, err := ledger.Settle(ctx, r.ledger, j.list.Name, j.record, false, func(ctx context.Context) (*record, error) {
 		fresh, err := r.read(ctx, j.list.Name)
 		if err == nil {
 			fresh.tell(owner, told)

@@ -102,7 +102,6 @@ func (r Rules) againstRequest(req Request, now time.Time) string {
 			return fmt.Sprintf("the role %q is not among the roles that may be approved automatically", role)
 		}
 	}
-	length, delay := time.Duration(r.MaxDuration), time.Duration(r.MaxStartDelay)
 	switch {
 	case len(req.Services) > MaxServices:
 		return fmt.Sprintf("the request names %d services, and at most %d are looked at", len(req.Services), MaxServices)
@@ -110,6 +109,14 @@ func (r Rules) againstRequest(req Request, now time.Time) string {
 		return "the request names no role, and only certain roles may be approved automatically"
 	case r.SingleRole && len(req.Roles) != 1:
 		return fmt.Sprintf("the request is for %d roles, and only requests for a single one may be approved automatically", len(req.Roles))
+	}
+	return r.againstTime(req, now)
+}
+
+// againstTime says what speaks against the time of the access.
+func (r Rules) againstTime(req Request, now time.Time) string {
+	length, delay := time.Duration(r.MaxDuration), time.Duration(r.MaxStartDelay)
+	switch {
 	case length > 0 && req.Length <= 0:
 		return "it is not known how long the access lasts"
 	case length > 0 && req.Length > length:

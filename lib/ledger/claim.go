@@ -1,4 +1,4 @@
-package plugindata
+package ledger
 
 import (
 	"fmt"
@@ -8,9 +8,12 @@ import (
 	"teleport-plugins/lib/message"
 )
 
+// Key is the key of a record that holds the claim, as Claim.String writes it.
+const Key = "claim"
+
 // Bounds of a claim. A stored one beyond them is garbled, and counts as none.
 const (
-	maxGeneration = 1 << 40
+	MaxGeneration = 1 << 40
 	maxOwner      = 100
 )
 
@@ -49,8 +52,8 @@ func ParseClaim(s string) (Claim, error) {
 	}
 	owner, gen, ok := strings.Cut(s, ".")
 	n, err := strconv.Atoi(gen)
-	if !ok || err != nil || n < 1 || n > maxGeneration || len(owner) > maxOwner {
-		return Claim{}, fmt.Errorf("key %q: %q is not a claim", ClaimKey, message.Cut(s, 40))
+	if !ok || err != nil || n < 1 || n > MaxGeneration || len(owner) > maxOwner {
+		return Claim{}, fmt.Errorf("key %q: %q is not a claim", Key, message.Cut(s, 40))
 	}
 	return Claim{Owner: owner, Generation: n}, nil
 }

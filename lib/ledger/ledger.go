@@ -1,4 +1,7 @@
-package plugindata
+// Package ledger is the protocol by which replicas share their work: who is at work
+// on a resource is written into its record, a map of strings in the cluster's plugin
+// data that is changed by compare-and-swap.
+package ledger
 
 import (
 	"context"
@@ -31,16 +34,16 @@ type Entry interface {
 // replicas one at a time works on a resource. Who holds a claim is decided by
 // compare-and-swap, and that the holder is dead by our own clock alone: its claim
 // has stood unchanged for the lease, since we first saw it. Make one with
-// NewLedger; it is safe for use by several goroutines.
+// New; it is safe for use by several goroutines.
 type Ledger struct {
-	LedgerOptions
+	Options
 
 	mu   sync.Mutex
 	seen map[string]sight // what others hold, by resource
 }
 
-// LedgerOptions tell a Ledger what to work with.
-type LedgerOptions struct {
+// Options tell a Ledger what to work with.
+type Options struct {
 	Store Store
 	// Kind is that of the resources, Plugin the name under which records are
 	// kept, Owner that of this replica, which must be unique.
@@ -61,9 +64,9 @@ type sight struct {
 	since time.Time
 }
 
-// NewLedger returns a Ledger.
-func NewLedger(o LedgerOptions) *Ledger {
-	return &Ledger{LedgerOptions: o, seen: make(map[string]sight)}
+// New returns a Ledger.
+func New(o Options) *Ledger {
+	return &Ledger{Options: o, seen: make(map[string]sight)}
 }
 
 // ErrConflict says that somebody else changed the record first.

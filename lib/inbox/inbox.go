@@ -1,0 +1,182 @@
+// Package inbox holds what was heard of access requests and not yet dealt with, in
+// the order in which they are to be worked on, and what is known of those that need
+// nothing more.
+package inbox
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/queue"
+)
+
+// Inbox is an inbox whose worker keeps a memory M of each request that is worked
+// on. Make one with New; it may be used by several goroutines.
+type Inbox[M any] struct {
+	diag.Crashes
+	queue *queue.Queue[string]
+	// shown says what a record says is shown of its request; finished says that
+	// nothing is missing in that state.
+	shown func(data map[string]string) (v message.Version, finished bool)
+
+	mu     sync.Mutex
+	open   map[string]*Item[M]        // requests that are to be worked on
+	done   map[string]message.Version // requests that need nothing more: the state that is shown
+	gone   map[string]bool            // requests that the cluster deleted, or does not list any more
+	fresh  map[string]types.AccessRequest
+	bytes  int  // size of what is in fresh
+	listed bool // a list has ended
+}
+
+// Item is a request that is to be worked on.
+type Item[M any] struct {
+	// Memory is what the worker keeps of the request, beyond its record. Only the
+	// worker that took the item may use it.
+	Memory M
+
+	since  time.Time // since when there is something to do about it
+	parked bool      // all that is missing waits for somebody to change something at the service
+	heard  int       // how often something was heard of it
+}
+
+// Turn is a request whose turn it is.
+type Turn[M any] struct {
+	*Item[M]
+	ID string
+	// Fresh is the request as it was shown, if it seems to be new.
+	Fresh types.AccessRequest
+	heard int // of the item, when the turn began
+}
+
+// Bounds of what is held of requests that nobody seems to have worked on yet. Any
+// beyond are read when it is their turn.
+const (
+	maxFresh      = 16_384
+	maxFreshBytes = 24 << 20
+)
+
+// New returns an empty inbox. shown says what a stored record says is shown of its
+// request, and whether nothing is missing in that state.
+func New[M any](c diag.Crashes, shown func(data map[string]string) (v message.Version, finished bool)) *Inbox[M] {
+	return &Inbox[M]{
+		Crashes: c, shown: shown, queue: queue.New[string](),
+		open: make(map[string]*Item[M]), done: make(map[string]message.Version),
+		gone: make(map[string]bool), fresh: make(map[string]types.AccessRequest),
+	}
+}
+
+// Next waits for a request whose turn it is. ok is false when the context or the
+// inbox has ended. The caller must call Done with each request that it gets.
+func (b *Inbox[M]) Next(ctx context.Context) (id string, ok bool) { return b.queue.Get(ctx) }
+
+// Done ends the turn of a request. It comes again after a while, unless that is
+// zero.
+func (b *Inbox[M]) Done(id string, again time.Duration) {
+	b.queue.Done(id)
+	if again > 0 {
+		b.queue.AddAfter(id, again)
+	}
+}
+
+// Wake gives a request its turn soon.
+func (b *Inbox[M]) Wake(id string) { b.queue.Add(id, queue.Live) }
+
+// Close ends the turns.
+func (b *Inbox[M]) Close() { b.queue.Close() }
+
+// Waiting is how many requests wait for their turn.
+func (b *Inbox[M]) Waiting() int { return b.queue.Len() }
+
+// Take begins a turn. ok is false for a request that needs nothing more.
+func (b *Inbox[M]) Take(id string) (t Turn[M], ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	item := b.open[id]
+	if item == nil {
+		return t, false
+	}
+	return Turn[M]{Item: item, ID: id, Fresh: b.drop(id), heard: item.heard}, true
+}
+
+// GiveBack keeps a request that seems to be new for its next turn, unless more was
+// heard of it.
+func (b *Inbox[M]) GiveBack(t Turn[M]) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := b.open[t.ID]; now == t.Item && now.heard == t.heard {
+		b.keep(t.ID, t.Fresh)
+	}
+}
+
+// Finish ends the work on a request, and all memory of one that is over, unless
+// more was heard of it since its turn began.
+func (b *Inbox[M]) Finish(t Turn[M], shown message.Version, over bool) {
+	b.queue.Forget(t.ID)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open[t.ID] != t.Item || t.Item.heard != t.heard {
+		return
+	}
+	delete(b.open, t.ID)
+	delete(b.done, t.ID)
+	if over {
+		delete(b.gone, t.ID)
+		return
+	}
+	b.done[t.ID] = shown
+}
+
+// Park notes whether all that is missing of a request waits for somebody to change
+// something at the service.
+func (b *Inbox[M]) Park(t Turn[M], parked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.parked && !parked {
+		t.since = time.Now() // there is something to do again since now
+	}
+	t.parked = parked
+}
+
+// Gone reports whether the cluster has said that a request is gone.
+func (b *Inbox[M]) Gone(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.gone[id]
+}
+
+// Items are the requests that are to be worked on. Their memory may be looked at
+// when no turn is under way.
+func (b *Inbox[M]) Items() map[string]*Item[M] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	items := make(map[string]*Item[M], len(b.open))
+	for id, item := range b.open {
+		items[id] = item
+	}
+	return items
+}
+
+// Undelivered returns since when the oldest request is waiting that this plugin
+// could do something about; the zero time means that there is none.
+func (b *Inbox[M]) Undelivered() (oldest time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, item := range b.open {
+		if !item.parked && (oldest.IsZero() || item.since.Before(oldest)) {
+			oldest = item.since
+		}
+	}
+	return oldest
+}
+
+// Len counts what is held of requests.
+func (b *Inbox[M]) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.open) + len(b.done) + len(b.gone) + len(b.fresh)
+}

@@ -1,0 +1,161 @@
+// Package plan says what is missing of an access request for each recipient: the
+// next step, how many are left, and what a step changes in the record. It is a pure
+// function of the request and the record, and calls nobody.
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/plugindata"
+)
+
+// Abilities are what a service can do.
+type Abilities struct {
+	Reviews, Ends, Notices bool // which effects it tells beside the announcement
+	Shows                  bool // its messages can be changed
+}
+
+// AbilitiesOf returns the abilities of a service.
+func AbilitiesOf(s integration.Service) Abilities {
+	_, shows := s.(integration.Shower)
+	_, requester := s.(integration.Requester)
+	return Abilities{
+		Reviews: s.Tells(integration.Review), Ends: s.Tells(integration.End),
+		Notices: requester && s.Tells(integration.Notice), Shows: shows,
+	}
+}
+
+// Verb is what a step does.
+type Verb int
+
+// The verbs of steps.
+const (
+	Tell   Verb = iota // make an effect happen
+	Settle             // find out whether an effect has happened
+	Show               // make a message show the request as it is
+)
+
+// Step is one thing to be done for a recipient.
+type Step struct {
+	Verb
+	Effect integration.Effect // of Tell and Settle; zero for one that no service has
+	Wanted bool               // of Settle: the effect is to happen, if it has not
+	Post   int                // of Show: the index of the message
+}
+
+// MaxReviews is how many reviews are told one by one below a message. The message
+// itself shows how many there are.
+const MaxReviews = 50
+
+// Wants says what is to be shown of a request, and what it takes for that.
+type Wants struct {
+	message.View
+	// Can is what the service can do.
+	Can Abilities
+	// Announced says that a request in this state is told to those who have not
+	// heard of it.
+	Announced bool
+	// Gone says that the cluster does not have the request any more: nothing is
+	// announced, but what was is kept true.
+	Gone bool
+	// Again says that the time has come to show messages once more that a late
+	// call may have changed back.
+	Again bool
+}
+
+// Next is the first step that is due for a recipient. What people must know first
+// comes first: that there is a request, how it stands, and then the rest.
+func (w Wants) Next(d *plugindata.Delivery) (s Step, due bool) {
+	if s, due = w.effect(d, announcement(d), w.WantsAnnouncement(d)); due && !d.Posted() {
+		return s, true
+	}
+	if i := slices.IndexFunc(d.Posts, w.stale); i >= 0 {
+		return Step{Verb: Show, Post: i}, true
+	}
+	for _, e := range []struct {
+		effect integration.Effect
+		wanted bool
+	}{
+		{integration.Effect{Kind: integration.Review, Index: d.Reviews}, w.wantsReview(d)},
+		{integration.Outcome(integration.End, w.Status), w.WantsEnd(d)},
+		{integration.Outcome(integration.Notice, w.Status), w.wantsNotice(d)},
+	} {
+		if s, due = w.effect(d, e.effect, e.wanted); due {
+			return s, true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Doubt)) { // not wanted any more
+		return Step{Verb: Settle, Effect: effectNamed(name)}, true
+	}
+	return Step{}, false
+}
+
+// announcement is the effect that announces a request to a recipient.
+func announcement(d *plugindata.Delivery) integration.Effect {
+	return integration.Effect{Kind: integration.Announce, Index: min(d.Generation, 1)}
+}
+
+// effect is the step for an effect, if there is one to take.
+func (w Wants) effect(d *plugindata.Delivery, e integration.Effect, wanted bool) (Step, bool) {
+	if d.Doubt[e.String()].Tries > 0 {
+		return Step{Verb: Settle, Effect: e, Wanted: wanted}, true
+	}
+	return Step{Verb: Tell, Effect: e}, wanted
+}
+
+// effectNamed is the effect with a name; of no effect it is the zero value, which
+// no service has.
+func effectNamed(name string) integration.Effect {
+	for _, k := range []integration.Kind{integration.Announce, integration.Review, integration.End, integration.Notice} {
+		for i := range MaxReviews {
+			if e := (integration.Effect{Kind: k, Index: i}); e.String() == name {
+				return e
+			}
+		}
+	}
+	return integration.Effect{}
+}
+
+// WantsAnnouncement reports whether a recipient is to get a message. One that was
+// removed is made again in the state that the request has by then.
+func (w Wants) WantsAnnouncement(d *plugindata.Delivery) bool {
+	switch {
+	case d.Skipped || d.Posted() || w.Gone:
+		return false
+	case d.Generation == 0:
+		return w.Announced
+	}
+	return d.Generation == 1
+}
+
+func (w Wants) stale(p plugindata.Post) bool {
+	return w.Can.Shows && !p.Fixed && (p.Shown != w.Version() || p.Unsure && w.Again)
+}
+
+// wantsReview: a review that is known only by its number is not told.
+func (w Wants) wantsReview(d *plugindata.Delivery) bool {
+	return w.Can.Reviews && d.Posted() && d.Reviews < w.reviews() && w.Reviews[d.Reviews].Author != ""
+}
+
+// reviews is how many reviews are told one by one.
+func (w Wants) reviews() int { return min(len(w.Reviews), MaxReviews) }
+
+// WantsEnd reports whether the end of the request is to be told below a message.
+func (w Wants) WantsEnd(d *plugindata.Delivery) bool {
+	return d.Posted() && w.Status.Ended() && d.Ended != w.Status && (w.Can.Ends || w.Can.Shows && d.Posts[0].Fixed)
+}
+
+// wantsNotice: a requester whose own copy was made after the decision knows it
+// from there.
+func (w Wants) wantsNotice(d *plugindata.Delivery) bool {
+	return w.Can.Notices && d.Requester && (d.Posted() || d.Skipped) && w.Status.Ended() && d.Noticed != w.Status
+}
+
+// Budget is how many effects may be begun for a recipient at most: what can be
+// wanted, and as much again for what is in doubt.
+func (w Wants) Budget(d *plugindata.Delivery) int {
+	return 2*(1+d.Generation+w.reviews()+2) + 8
+}

@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/ledger"
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/plugindata"
+)
+
+// Done notes that an effect has happened. The messages are those that an
+// announcement made; known says that they show the request as it is.
+func (w Wants) Done(d *plugindata.Delivery, e integration.Effect, made []plugindata.Message, known bool) {
+	delete(d.Doubt, e.String())
+	now := integration.Outcome(e.Kind, w.Status) == e
+	switch {
+	case e.Kind == integration.Announce:
+		w.announced(d, made, known)
+	case e.Kind == integration.Review:
+		d.Reviews = max(d.Reviews, e.Index+1)
+	case e.Kind == integration.End && now:
+		d.Ended = w.Status
+	case e.Kind == integration.Notice && now:
+		d.Noticed = w.Status
+	}
+}
+
+func (w Wants) announced(d *plugindata.Delivery, made []plugindata.Message, known bool) {
+	for _, m := range made {
+		if d.Has(m) {
+			continue
+		}
+		p := plugindata.Post{Channel: m.Channel, ID: m.ID}
+		// Where the end is told below the message, the message does not show it.
+		if !w.Can.Shows || known && !(w.Can.Ends && w.Status.Ended()) {
+			p.Shown = w.Version()
+		}
+		d.Posts = append(d.Posts, p)
+	}
+	if known && w.Status.Ended() && d.Requester {
+		d.Noticed = w.Status // the copy itself says it
+	}
+}
+
+// Shown notes that a message shows the request as it is.
+func (w Wants) Shown(p *plugindata.Post) {
+	p.Shown = w.Version()
+	p.Unsure = p.Unsure && !w.Again
+}
+
+// Removed notes that a message does not exist any more. The last one is made once
+// more, and what was told below it is not told again.
+func (w Wants) Removed(d *plugindata.Delivery, m plugindata.Message) {
+	d.Posts = slices.DeleteFunc(d.Posts, func(p plugindata.Post) bool { return p.Message() == m })
+	if len(d.Posts) > 0 {
+		return
+	}
+	d.Generation++
+	d.Reviews, d.Ended = len(w.Reviews), ""
+	maps.DeleteFunc(d.Doubt, func(name string, _ plugindata.Doubt) bool { return effectNamed(name).Kind != integration.Notice })
+}
+
+// steps takes all steps for a recipient, now or later, in thought, and calls fn
+// before each.
+func (w Wants) steps(d *plugindata.Delivery, fn func(s Step)) {
+	w.Again = true
+	s, due := w.Next(d)
+	if !due {
+		return
+	}
+	c := d.Clone()
+	for ; due; s, due = w.Next(&c) {
+		fn(s)
+		switch s.Verb {
+		case Tell:
+			w.Done(&c, s.Effect, []plugindata.Message{{ID: "new"}}, true)
+		case Show:
+			w.Shown(&c.Posts[s.Post])
+		case Settle:
+			delete(c.Doubt, s.Effect.String())
+			if s.Effect.Kind == "" {
+				c.Doubt = nil // names nothing that this service has
+			}
+		}
+	}
+}
+
+// Left counts the steps that are missing for a recipient, now or later, if each
+// succeeds and what is in doubt has not happened. It falls with each step that is
+// taken.
+func (w Wants) Left(d *plugindata.Delivery) (n int) {
+	w.steps(d, func(Step) { n++ })
+	return n
+}
+
+// LeftAll counts them for all recipients.
+func (w Wants) LeftAll(p *plugindata.Progress) (n int) {
+	for i := range p.Deliveries {
+		n += w.Left(&p.Deliveries[i])
+	}
+	return n
+}
+
+// Unfinished names the recipients for whom something is missing.
+func (w Wants) Unfinished(p *plugindata.Progress) (names []string) {
+	for i := range p.Deliveries {
+		if w.Left(&p.Deliveries[i]) > 0 {
+			names = append(names, p.Deliveries[i].Recipient)
+		}
+	}
+	return names
+}
+
+// At is what is wanted of a request in the given state, of which nothing else is
+// known.
+func (a Abilities) At(aim message.Version) Wants {
+	w := Wants{Can: a, Announced: true}
+	w.Status = cmp.Or(aim.Status, message.Pending)
+	w.Reviews = slices.Repeat([]message.Review{{Author: "unknown"}}, aim.Reviews)
+	return w
+}
+
+// Suspect puts in doubt what a replica may have begun that died after it had
+// claimed the request for this: the steps that it would have taken.
+func (w Wants) Suspect(d *plugindata.Delivery, claim ledger.Claim) {
+	w.steps(d, func(s Step) {
+		switch {
+		case s.Verb == Tell:
+			d.Doubted(s.Effect.String(), claim)
+		case s.Verb == Show && s.Post < len(d.Posts): // not one that it made itself
+			d.Posts[s.Post].Unsure = true
+		}
+	})
+}
