@@ -172,10 +172,10 @@ func (s *service) ask(ctx context.Context) error {
 		if err = whole(who != nil && who.UserID != "", err); err != nil {
 			return err
 		}
-		scopes := strings.ReplaceAll(who.Header.Get("X-OAuth-Scopes"), " ", "")
+		scopes := strings.FieldsFunc(who.Header.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.self = identity{who.BotID, who.UserID, strings.Split(scopes, ",")}
+		s.self = identity{who.BotID, who.UserID, scopes}
 		return nil
 	})
 }

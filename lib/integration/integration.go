@@ -86,7 +86,8 @@ type Shower interface {
 // Finder is a Service that can look for what an earlier call, whose outcome is
 // not known, may have left.
 type Finder interface {
-	// CanFind reports whether effects at an address can be looked up.
+	// CanFind reports whether effects at an address can be looked up, as far as is
+	// known without a call. Find is asked all the same, and refuses what it cannot.
 	CanFind(address string) bool
 	// Find looks for an effect, in a state of the place that is not older than
 	// the call, and reads to the end of what may hold it. It returns the messages

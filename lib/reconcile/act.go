@@ -65,7 +65,7 @@ func (x *round) step(ctx context.Context, p *place, s step) error {
 	case s.effect.Kind == "":
 		p.Doubt = nil // names nothing that this service has
 		return nil
-	case !p.blind:
+	case !p.blind, x.seeks(p.lane):
 		return x.find(ctx, p, s.effect)
 	case s.wanted:
 		return x.tell(ctx, p, s.effect)
@@ -148,7 +148,7 @@ func (x *round) find(ctx context.Context, p *place, e integration.Effect) error 
 		return x.removed(p, p.Message(), err)
 	case err != nil && kind == outbound.Refused && !outbound.RefusesToken(err):
 		p.blind = true
-		if x.lanes.Blindfold(p.lane) {
+		if x.lanes.Blindfold(p.lane) && !x.sightless(p.Address) {
 			x.digest.Warn("What was posted cannot be looked up at a recipient; a crash or a lost answer may double one message there",
 				p.Recipient, append(x.fields(p), zap.Error(err))...)
 		}

@@ -240,6 +240,44 @@ func TestALostAnswerDoublesNoEffect(t *testing.T) {
 	}
 }
 
+// A service that has not learned yet what it may read learns it from the look-up,
+// which comes before anything is told again or given up.
+func TestWhatMayBeReadIsFoundOutByALookUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		may     bool
+		ends    bool // while the announcement is in doubt
+		posts   int
+		lookups int
+	}{
+		"it may":                           {true, false, 1, 1},
+		"it may, and the request ends":     {true, true, 1, 1},
+		"it may not":                       {false, false, 2, 1},
+		"it may not, and the request ends": {false, true, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.service = &unaware{finder: finder{r.desk}, may: c.may}
+				r.desk.lost = once("post", fail(outbound.Unclear))
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				r.settle(10 * time.Millisecond)
+				if c.ends {
+					r.memory.remove("1")
+				}
+				r.settle(time.Hour)
+				r.wantPosts(map[string]int{"ops": c.posts})
+				if n := r.desk.count("find ops"); n != c.lookups {
+					t.Errorf("looked up %d times, want %d: %q", n, c.lookups, r.desk.steps)
+				}
+				if c.may && c.ends {
+					r.wantShown(version(message.Expired, 0))
+				}
+			})
+		})
+	}
+}
+
 // A late answer to an edit must not have the last word.
 func TestAShowWhoseAnswerWasLostIsShownAgainALeaseLater(t *testing.T) {
 	inTime(t, func(r *rig) {

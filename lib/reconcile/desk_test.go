@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"teleport-plugins/lib/integration"
@@ -213,6 +214,24 @@ func (d finder) Find(ctx context.Context, to integration.Place, e integration.Ef
 		}
 		return nil
 	})
+	return list, err
+}
+
+// unaware is a finder that knows what it may read from its first look-up on.
+type unaware struct {
+	finder
+	may   bool
+	known atomic.Bool
+}
+
+func (d *unaware) CanFind(string) bool { return d.may && d.known.Load() }
+
+func (d *unaware) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) ([]plugindata.Message, error) {
+	list, err := d.finder.Find(ctx, to, e, v)
+	d.known.Store(true)
+	if !d.may {
+		return nil, failWith(outbound.Refused, outbound.ThePlace)
+	}
 	return list, err
 }
 

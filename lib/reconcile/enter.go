@@ -223,10 +223,18 @@ func (x *round) sooner(wait time.Duration) {
 	}
 }
 
-// sightless reports whether nothing can ever be looked up at an address.
+// sightless reports whether nothing can be looked up at an address, as far as the
+// service knows.
 func (x *round) sightless(address string) bool {
 	finder, ok := x.Service.(integration.Finder)
 	return !ok || !finder.CanFind(address)
+}
+
+// seeks reports whether a look-up is worth a try in a lane: the service may know
+// better by now, and refuses it otherwise.
+func (x *round) seeks(key string) bool {
+	_, ok := x.Service.(integration.Finder)
+	return ok && x.lanes.Blind(key) == 0
 }
 
 // suspect puts in doubt what the replica that died, or a round of ours that broke
