@@ -260,7 +260,7 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 	s := newStore(t, nil)
 	r := s.record()
 	r.Progress = plugindata.Progress{
-		Request: 1772357400, Aim: message.Version{Status: message.Approved, Reviews: 2}, Decided: []string{"on call"}, Adopted: true,
+		Request: 1772357400, Aim: message.Version{Status: message.Approved, Reviews: 2}, Decided: []string{"on call"},
 		Deliveries: []plugindata.Delivery{{
 			Recipient: "mia@example.org", Address: "U1", Generation: 1, Reviews: 2, Ended: message.Approved, Begun: 3,
 			Posts:     []plugindata.Post{{Channel: "D1", ID: "1.1", Shown: message.Version{Status: message.Denied, Reviews: 1}, Unsure: true, Fixed: true}},
@@ -268,8 +268,10 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 		}},
 	}
 	s.mustWrite(r)
-	if got := s.record(); !reflect.DeepEqual(got.Progress, r.Progress) {
-		t.Errorf("got %+v, want %+v", got.Progress, r.Progress)
+	r.Adopted = true
+	s.mustWrite(r)
+	if got := s.record(); !reflect.DeepEqual(got.Progress, r.Progress) || !got.Adopted {
+		t.Errorf("got %+v, adopted %v, want %+v", got.Progress, got.Adopted, r.Progress)
 	}
 }
 

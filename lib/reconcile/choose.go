@@ -25,7 +25,7 @@ func (x *round) choose(ctx context.Context) bool {
 	}
 	x.remember()
 	switch {
-	case len(x.rec.Messages) > 0 && !x.rec.Garbled:
+	case len(x.rec.Messages) > 0 && (x.rec.Adopted || !x.rec.Garbled):
 		x.adopt()
 		return true
 	case !x.wants.announced && !x.rec.Garbled:
@@ -123,7 +123,7 @@ func cutMap(lists map[string][]string) map[string][]string {
 // replies.
 func (x *round) adopt() {
 	p, rec, v := &x.rec.Progress, x.rec, x.wants.View
-	p.Adopted = true
+	rec.Adopted = true
 	shown := message.Version{Status: message.Pending, Reviews: rec.ReviewsCount}
 	if rec.Resolution != "" && time.Since(v.Created) > x.Timing.CatchUp {
 		// It was decided long ago. That its messages say so cannot be known,
@@ -151,7 +151,9 @@ func (x *round) adopt() {
 // be read. What else was told is in doubt.
 func (x *round) restore() {
 	p := &x.rec.Progress
-	p.Adopted = true // whether anybody has decided is not known
+	for _, d := range x.Deciders { // whether any of them has decided is not known
+		p.Decided = append(p.Decided, d.Name())
+	}
 	for i := range p.Deliveries {
 		p.Deliveries[i].Reviews = x.rec.ReviewsCount
 	}

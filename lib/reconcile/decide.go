@@ -22,7 +22,7 @@ const minAgain = time.Minute
 // undecided are the deciders that have not finished with the request. What
 // Teleport's own plugin left to people stays with them.
 func (x *round) undecided() (list []integration.Decider) {
-	if x.wants.Status != message.Pending || x.req == nil || x.rec.Progress.Adopted {
+	if x.wants.Status != message.Pending || x.req == nil || x.rec.Adopted {
 		return nil
 	}
 	for _, d := range x.Deciders {

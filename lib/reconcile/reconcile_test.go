@@ -419,6 +419,28 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 			}
 		})
 	})
+	t.Run("stays one when what we added is garbled: nobody else is told", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.service = finder{r.desk}
+			r.recipients = []string{"ops", "db"}
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(message.Pending, 0)}}
+			seed(r, own)
+			x := r.start()
+			defer x.stop()
+			x.catchUp()
+			r.settle(time.Minute)
+			r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+			r.settle(time.Minute)
+			_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"deliveries": "{nonsense"}, nil)
+			r.memory.decide("1", types.RequestState_APPROVED)
+			r.settle(time.Hour)
+			r.wantPosts(map[string]int{"ops": 1})
+			r.wantShown(version(message.Approved, 1))
+			if p := r.desk.posts[0]; !slices.Equal(p.replies, []int{0}) {
+				t.Errorf("replies %v", p.replies)
+			}
+		})
+	})
 	t.Run("without messages is a send under way, and left alone for the lease", func(t *testing.T) {
 		inTime(t, func(r *rig) {
 			seed(r, map[string]string{"user": "alice", "roles": "editor"})
