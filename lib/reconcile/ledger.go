@@ -147,7 +147,7 @@ func (x *round) failed(p *place) {
 		pause.failures++
 		pause.set(x.probe(pause.failures), true)
 		x.digest.Warn("A recipient cannot be told about an access request; it is tried again now and then", p.Recipient, fields...)
-	case kind == outbound.Wait && outbound.AfterOf(p.err) > 0:
+	case (kind == outbound.Wait || kind == outbound.Unclear) && outbound.AfterOf(p.err) > 0:
 		x.waits = true
 		pause.set(max(outbound.AfterOf(p.err), leastWait), false)
 		if scopeOf(p.err) == outbound.ThePlace {

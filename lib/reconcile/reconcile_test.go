@@ -185,6 +185,32 @@ func TestWhatHappensToARecipientThatFails(t *testing.T) {
 	}
 }
 
+// A rate limit is no trouble, even where it leaves open what was done.
+func TestATimeToWaitIsNoReasonToWarn(t *testing.T) {
+	for _, kind := range []outbound.Kind{outbound.Wait, outbound.Unclear} {
+		t.Run(string(kind), func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.service = finder{r.desk}
+				r.desk.lost = once("post", &outbound.Error{Kind: kind, Op: "test", After: 20 * time.Second, Err: errors.New("limited")})
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				r.settle(19 * time.Second)
+				if n := len(r.desk.steps); n != 2 { // resolve, post
+					t.Errorf("before the time is over: %q", r.desk.steps)
+				}
+				r.settle(time.Minute)
+				if lines := r.logged(zap.WarnLevel); len(lines) > 0 {
+					t.Errorf("warned %q", lines)
+				}
+				if kind == outbound.Unclear {
+					r.wantPosts(map[string]int{"ops": 1})
+				}
+			})
+		})
+	}
+}
+
 func TestARefusedTokenSilencesTheServiceUntilItsCheckSucceeds(t *testing.T) {
 	inTime(t, func(r *rig) {
 		good := false
