@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"teleport-plugins/access/e2e/harness"
 )
 
 // size is what a replica takes.
@@ -52,9 +54,9 @@ func (w *world) growth(earlier []size) (all, grown []string) {
 // unready are the replicas that say that they are not ready, in their words, or
 // that somebody still waits.
 func (w *world) unready(ctx context.Context) (all []string) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
 	for _, p := range w.processes() {
+		ctx, cancel := context.WithTimeout(ctx, harness.Patience)
+		defer cancel()
 		if ready, words, err := p.Readiness(ctx); !ready {
 			all = append(all, fmt.Sprintf("%v: %s %v", p, strings.TrimSpace(words), err))
 			continue
@@ -81,6 +83,9 @@ func (p *process) waits(ctx context.Context) time.Duration {
 	return 0
 }
 
+// startTime is how long a start takes at most, on a machine that is not slow.
+const startTime = 5 * time.Second
+
 // ends are those of replicas that nobody asked for. To end is right where the
 // service says at the start that the token is no good.
 func (w *world) ends() (all []string) {
@@ -88,8 +93,12 @@ func (w *world) ends() (all []string) {
 	for _, p := range w.processes() {
 		p.busy.Lock()
 		for _, e := range p.ends {
+			from := e.at.Add(-startTime)
+			if slow, _ := w.slowness(e.began); slow > 0 {
+				from = e.began
+			}
 			if !slices.ContainsFunc(marks, func(m mark) bool {
-				return m.class == ofToken && m.service == p.service && m.overlaps(e.at.Add(-5*time.Second), e.at)
+				return m.class == ofToken && m.service == p.service && m.overlaps(from, e.at)
 			}) {
 				all = append(all, clock(e.at)+" "+e.text)
 			}

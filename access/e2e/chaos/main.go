@@ -45,7 +45,7 @@ func parse(args []string) (s settings, err error) {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	seed := flags.String("seed", "", "the seed; a new one when empty")
 	flags.DurationVar(&s.length, "for", 10*time.Minute, "how long there are operations and faults")
-	flags.DurationVar(&s.rest, "rest", 3*time.Minute, "how long the plugins may take after that, at most")
+	flags.DurationVar(&s.rest, "rest", 5*time.Minute, "how long the plugins may take after that, at most")
 	flags.StringVar(&s.logs, "logs", "", "write the logs of the replicas into this directory")
 	service := flags.String("service", strings.Join(harness.Services(), ","), "run only these services, separated by commas; another plan then")
 	without := flags.String("without", "^$", "leave out the steps whose text, as -plan prints it, matches this pattern; what is expected is not changed")

@@ -141,6 +141,7 @@ func (w *world) everything(ctx context.Context) report {
 	var keepers sync.WaitGroup
 	for _, p := range w.processes() {
 		keepers.Go(func() { w.keep(p) })
+		keepers.Go(func() { w.feel(p) })
 	}
 	w.began = time.Now()
 	at2 := w.run(ctx)
@@ -152,6 +153,7 @@ func (w *world) everything(ctx context.Context) report {
 	r.lines = w.unexplained()
 	w.tell(&r)
 	r.ends = w.ends()
+	r.slow, _ = w.slowness(w.began)
 	close(w.over)
 	keepers.Wait()
 	w.must(w.writeLogs())
@@ -204,7 +206,7 @@ const look = 3 * time.Second
 // the time for that is over.
 func (w *world) restUntilQuiet(ctx context.Context) {
 	var since time.Time
-	for time.Since(w.healed) < w.rest && ctx.Err() == nil {
+	for w.mayRest() && ctx.Err() == nil {
 		r := w.judge()
 		switch good := r.beyond() == 0 && len(w.unready(ctx)) == 0; {
 		case !good:
@@ -221,6 +223,16 @@ func (w *world) restUntilQuiet(ctx context.Context) {
 		}
 	}
 	fmt.Printf("all is not quiet %v after the last fault\n", time.Since(w.healed).Round(time.Second))
+}
+
+// slowRest is how long the plugins may take on a machine that stays slow.
+const slowRest = time.Hour
+
+// mayRest reports whether there is time left for the plugins to come to rest: what
+// they are given after the last fault, or after the machine was slow last.
+func (w *world) mayRest() bool {
+	_, last := w.slowness(w.healed)
+	return time.Since(last) < w.rest && time.Since(w.healed) < w.rest+slowRest
 }
 
 func (w *world) close() error {
