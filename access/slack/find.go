@@ -87,7 +87,7 @@ func (s *service) Find(ctx context.Context, to integration.Place, e integration.
 	if err := s.forbidden(to.Address); err != nil {
 		return nil, err
 	}
-	if below(e.Kind) {
+	if e.Kind.Below() {
 		return s.findReply(ctx, to.Message, markKey(mark(e, v)))
 	}
 	channel, err := s.conversation(ctx, to.Address)

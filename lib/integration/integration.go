@@ -31,6 +31,10 @@ const (
 	Notice Kind = "notice"
 )
 
+// Below reports whether effects of a kind are told below the message that announces
+// the request.
+func (k Kind) Below() bool { return k == Review || k == End }
+
 // Effect is something that people see and that must happen at most once. It is
 // comparable.
 type Effect struct {

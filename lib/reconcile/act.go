@@ -65,7 +65,10 @@ func (x *round) step(ctx context.Context, p *place, s step) error {
 	case s.effect.Kind == "":
 		p.Doubt = nil // names nothing that this service has
 		return nil
-	case !p.blind, x.seeks(p.lane):
+	case s.effect.Kind.Below() && !p.Posted():
+		p.Refuted(s.effect.String()) // nothing is below a message that does not exist
+		return nil
+	case !p.blind, x.seeks(p):
 		return x.find(ctx, p, s.effect)
 	case s.wanted:
 		return x.tell(ctx, p, s.effect)
@@ -127,7 +130,7 @@ func (x *round) told(p *place, e integration.Effect) {
 // to is where an effect happens.
 func (x *round) to(p *place, e integration.Effect) integration.Place {
 	to := integration.Place{Address: p.Address}
-	if e.Kind == integration.Review || e.Kind == integration.End {
+	if e.Kind.Below() {
 		to.Message = p.Message()
 	}
 	return to
@@ -147,8 +150,8 @@ func (x *round) find(ctx context.Context, p *place, e integration.Effect) error 
 	case err != nil && kind == outbound.Gone && e.Kind != integration.Announce:
 		return x.removed(p, p.Message(), err)
 	case err != nil && kind == outbound.Refused && !outbound.RefusesToken(err):
-		p.blind = true
-		if x.lanes.Blindfold(p.lane) && !x.sightless(p.Address) {
+		p.blind, p.refused = true, true
+		if (scopeOf(err) == outbound.OneCall || x.lanes.Blindfold(p.lane)) && !x.sightless(p.Address) {
 			x.digest.Warn("What was posted cannot be looked up at a recipient; a crash or a lost answer may double one message there",
 				p.Recipient, append(x.fields(p), zap.Error(err))...)
 		}

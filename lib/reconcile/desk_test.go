@@ -207,6 +207,8 @@ func (d finder) Find(ctx context.Context, to integration.Place, e integration.Ef
 			if has(d.notices, fmt.Sprint(to.Address, " ", v.ID, " ", v.Status)) {
 				list = []plugindata.Message{{Channel: to.Address, ID: "notice"}}
 			}
+		case to.Message.ID == "":
+			return fail(outbound.Refused) // there is no such call
 		case p == nil:
 			return fail(outbound.Gone)
 		case e.Kind == integration.Review && has(p.replies, e.Index), e.Kind == integration.End && has(p.ended, v.Status):

@@ -230,11 +230,11 @@ func (x *round) sightless(address string) bool {
 	return !ok || !finder.CanFind(address)
 }
 
-// seeks reports whether a look-up is worth a try in a lane: the service may know
+// seeks reports whether a look-up is worth a try at a place: the service may know
 // better by now, and refuses it otherwise.
-func (x *round) seeks(key string) bool {
+func (x *round) seeks(p *place) bool {
 	_, ok := x.Service.(integration.Finder)
-	return ok && x.lanes.Blind(key) == 0
+	return ok && !p.refused && x.lanes.Blind(p.lane) == 0
 }
 
 // suspect puts in doubt what the replica that died, or a round of ours that broke

@@ -48,13 +48,14 @@ type round struct {
 // place is a recipient for whom a step is due, and the lane to it.
 type place struct {
 	plugindata.Delivery
-	lane   string
-	claim  plugindata.Claim // under which it is visited
-	blind  bool             // nothing can be looked up there now
-	more   bool             // a further step is due, once this one is recorded
-	turned bool             // something turned out that is to be recorded before anything follows from it
-	lost   bool             // a call that shows something was left without an answer
-	err    error
+	lane    string
+	claim   plugindata.Claim // under which it is visited
+	blind   bool             // nothing can be looked up there now
+	refused bool             // a look-up was refused in this round
+	more    bool             // a further step is due, once this one is recorded
+	turned  bool             // something turned out that is to be recorded before anything follows from it
+	lost    bool             // a call that shows something was left without an answer
+	err     error
 }
 
 // handle does one round on a request and sees to what comes after.
