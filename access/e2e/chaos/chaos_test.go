@@ -244,7 +244,7 @@ func TestHowLongTheMachineWasSlow(t *testing.T) {
 		w.journal.marks = append(w.journal.marks, &m)
 	}
 	for since, want := range map[int]time.Duration{0: 4 * time.Second, 2: 2 * time.Second, 7: 0} {
-		if total, _ := w.slowness(at(since)); total != want {
+		if total := w.slowness(at(since)); total != want {
 			t.Errorf("slow for %v since %d s, want %v", total, since, want)
 		}
 	}

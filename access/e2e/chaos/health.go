@@ -94,7 +94,7 @@ func (w *world) ends() (all []string) {
 		p.busy.Lock()
 		for _, e := range p.ends {
 			from := e.at.Add(-startTime)
-			if slow, _ := w.slowness(e.began); slow > 0 {
+			if w.slowness(e.began) > 0 {
 				from = e.began
 			}
 			if !slices.ContainsFunc(marks, func(m mark) bool {

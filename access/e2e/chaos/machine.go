@@ -59,19 +59,18 @@ func (p *process) disturb() {
 	p.disturbed++
 }
 
-// slowness is for how long the machine was slow since a time, and when it was so
-// last. Of replicas that are late at the same time one counts.
-func (w *world) slowness(since time.Time) (total time.Duration, last time.Time) {
-	last = since
+// slowness is for how long the machine was slow since a time. Of replicas that are
+// late at the same time one counts.
+func (w *world) slowness(since time.Time) (total time.Duration) {
 	for _, m := range w.journal.all(nil) { // in the order of their ends
-		if m.slow && m.to.After(last) {
+		if m.slow && m.to.After(since) {
 			from := m.from
-			if from.Before(last) {
-				from = last
+			if from.Before(since) {
+				from = since
 			}
 			total += m.to.Sub(from)
-			last = m.to
+			since = m.to
 		}
 	}
-	return total, last
+	return total
 }

@@ -153,7 +153,7 @@ func (w *world) everything(ctx context.Context) report {
 	r.lines = w.unexplained()
 	w.tell(&r)
 	r.ends = w.ends()
-	r.slow, _ = w.slowness(w.began)
+	r.slow = w.slowness(w.began)
 	close(w.over)
 	keepers.Wait()
 	w.must(w.writeLogs())
@@ -202,14 +202,23 @@ const calm = 15 * time.Second
 // the plugins need as well.
 const look = 3 * time.Second
 
+// maxRest is how long the plugins may take on a machine on which they go on, ever
+// so slowly.
+const maxRest = time.Hour
+
 // restUntilQuiet waits until people see what they should and go on seeing it, or
-// the time for that is over.
+// nothing has become better or worse for the time that there is for that.
 func (w *world) restUntilQuiet(ctx context.Context) {
 	var since time.Time
-	for w.mayRest() && ctx.Err() == nil {
+	amiss, changed := -1, w.healed
+	for time.Since(changed) < w.rest && time.Since(w.healed) < maxRest && ctx.Err() == nil {
 		r := w.judge()
-		switch good := r.beyond() == 0 && len(w.unready(ctx)) == 0; {
-		case !good:
+		n := r.beyond() + len(w.unready(ctx))
+		if n != amiss {
+			amiss, changed = n, time.Now()
+		}
+		switch {
+		case n > 0:
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
@@ -222,17 +231,8 @@ func (w *world) restUntilQuiet(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	fmt.Printf("all is not quiet %v after the last fault\n", time.Since(w.healed).Round(time.Second))
-}
-
-// slowRest is how long the plugins may take on a machine that stays slow.
-const slowRest = time.Hour
-
-// mayRest reports whether there is time left for the plugins to come to rest: what
-// they are given after the last fault, or after the machine was slow last.
-func (w *world) mayRest() bool {
-	_, last := w.slowness(w.healed)
-	return time.Since(last) < w.rest && time.Since(w.healed) < w.rest+slowRest
+	fmt.Printf("all is not quiet %v after the last fault; nothing has changed for %v\n",
+		time.Since(w.healed).Round(time.Second), time.Since(changed).Round(time.Second))
 }
 
 func (w *world) close() error {
