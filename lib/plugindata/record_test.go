@@ -119,7 +119,7 @@ func TestOnlyWhatChangedIsSet(t *testing.T) {
 	}
 	if want := map[string]string{
 		"user": "mia", "roles": "editor", "resources": "", "request_reason": "", "reviews_count": "",
-		"resolution": "", "resolve_reason": "", "messages": "", "claim": "", "deliveries": "",
+		"resolution": "", "resolve_reason": "", "messages": "", "adopted": "", "claim": "", "deliveries": "",
 	}; !maps.Equal(expect, want) {
 		t.Errorf("expect is %q, want %q", expect, want)
 	}
