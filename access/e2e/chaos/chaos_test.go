@@ -249,3 +249,22 @@ func TestHowLongTheMachineWasSlow(t *testing.T) {
 		}
 	}
 }
+
+func TestAReplicaHasGrownByHalf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		then, now size
+		want      bool
+	}{
+		"as before":               {size{60 << 20, 20}, size{60 << 20, 20}, false},
+		"by half":                 {size{60 << 20, 20}, size{90 << 20, 30}, false},
+		"by more, in memory":      {size{60 << 20, 20}, size{91 << 20, 20}, true},
+		"by more, in descriptors": {size{60 << 20, 20}, size{60 << 20, 31}, true},
+		"was never seen":          {size{}, size{60 << 20, 20}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.now.grownFrom(tc.then); got != tc.want {
+				t.Errorf("grown: %v", got)
+			}
+		})
+	}
+}

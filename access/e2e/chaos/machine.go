@@ -28,6 +28,9 @@ func (w *world) feel(p *process) {
 		if !p.answers() {
 			continue
 		}
+		if running := time.Since(w.began); running > time.Minute && running < 2*time.Minute {
+			p.weigh()
+		}
 		if late := time.Since(began) - beat; late > sluggish && disturbed == p.disturbances() {
 			w.journal.since(began, mark{
 				service: p.service, class: ofMachine, slow: true,

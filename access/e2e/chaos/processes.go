@@ -35,6 +35,7 @@ type process struct {
 	mu        sync.Mutex
 	asked     bool
 	disturbed int
+	early     size     // the most that it took in the second minute
 	ends      []ending // those that nobody asked for
 }
 

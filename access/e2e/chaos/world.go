@@ -138,17 +138,17 @@ func (w *world) everything(ctx context.Context) report {
 		w.observe(s)
 	}
 	w.observeCluster()
+	w.began = time.Now()
 	var keepers sync.WaitGroup
 	for _, p := range w.processes() {
 		keepers.Go(func() { w.keep(p) })
 		keepers.Go(func() { w.feel(p) })
 	}
-	w.began = time.Now()
-	at2 := w.run(ctx)
+	w.run(ctx)
 	w.heal()
 	w.restUntilQuiet(ctx)
 	r := w.judge()
-	r.memory, r.grown = w.growth(at2)
+	r.memory, r.grown = w.growth(ctx)
 	r.unready = w.unready(ctx)
 	r.lines = w.unexplained()
 	w.tell(&r)
@@ -161,26 +161,18 @@ func (w *world) everything(ctx context.Context) report {
 	return r
 }
 
-// run does what is planned and returns the size of the replicas after two minutes,
-// or at its end.
-func (w *world) run(ctx context.Context) (at2 []size) {
+// run does what is planned.
+func (w *world) run(ctx context.Context) {
 	for _, step := range w.plan.steps {
-		if at2 == nil && step.at >= 2*time.Minute {
-			at2 = w.sizes()
-		}
 		select {
 		case <-time.After(time.Until(w.began.Add(step.at))):
 		case <-ctx.Done():
-			return at2
+			return
 		}
 		if err := step.do(w); err != nil {
 			w.must(fmt.Errorf("%s: %w", step.text, err))
 		}
 	}
-	if at2 == nil {
-		at2 = w.sizes()
-	}
-	return at2
 }
 
 // heal ends what faults are left, and waits for what goes on beside.
