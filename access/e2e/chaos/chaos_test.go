@@ -238,8 +238,11 @@ func TestHowLongTheMachineWasSlow(t *testing.T) {
 	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
 	w := &world{}
 	for _, m := range []mark{
-		{from: at(0), to: at(2), slow: true}, {from: at(1), to: at(3), slow: true}, {from: at(1), to: at(2), slow: true},
-		{from: at(4), to: at(9)}, {from: at(6), to: at(7), slow: true},
+		{from: at(0), to: at(2), slow: true},
+		{from: at(1), to: at(3), slow: true},
+		{from: at(1), to: at(2), slow: true},
+		{from: at(4), to: at(9)},
+		{from: at(6), to: at(7), slow: true},
 	} {
 		w.journal.marks = append(w.journal.marks, &m)
 	}
