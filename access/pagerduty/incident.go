@@ -43,7 +43,7 @@ func unresolved(m plugindata.Message, err error) error {
 		return err
 	}
 	return &outbound.Error{
-		Kind: outbound.Unclear, Op: opResolve, Code: cause.Code, Status: cause.Status, Hint: cause.Hint,
+		Kind: outbound.Unclear, Op: opResolve, Code: cause.Code, Status: cause.Status, After: cause.After, Hint: cause.Hint,
 		Err: fmt.Errorf("the incident %s was opened and not resolved: %w", m.ID, err),
 	}
 }

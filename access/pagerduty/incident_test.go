@@ -270,6 +270,9 @@ func TestAnIncidentThatIsNotResolvedAtOnceIsInDoubt(t *testing.T) {
 			r.fault(f)
 			_, err := r.tell(t.Context(), "PSAPPRV", v)
 			wantKind(t, err, outbound.Unclear)
+			if limited := f.Effect == fault.RateLimit; limited != (outbound.AfterOf(err) > 0) {
+				t.Errorf("to wait for %v", outbound.AfterOf(err))
+			}
 			r.later(t)
 			found := r.found(t, plugindata.Message{Channel: "PSAPPRV"}, announcement, v)
 			if len(found) != 1 {

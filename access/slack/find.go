@@ -21,8 +21,8 @@ import (
 )
 
 // CanFind says whether the app may read the conversation that an address stands
-// for. Slack names the scopes of a token in its answers; before the first one they
-// count as missing.
+// for. Slack names the scopes of a token in its answers; before the first one, for
+// which Find asks, they count as missing.
 func (s *service) CanFind(address string) bool { return len(s.missing(needs(address)...)) == 0 }
 
 // needs are the scopes without which a message at an address cannot be found. A
@@ -43,6 +43,18 @@ func needs(address string) []string {
 func (s *service) missing(scopes ...string) []string {
 	held := s.me().scopes
 	return slices.DeleteFunc(scopes, func(scope string) bool { return slices.Contains(held, scope) })
+}
+
+// forbidden is what Slack would say of a look-up without the scopes for it, once
+// the scopes are known: that needs no call.
+func (s *service) forbidden(address string) error {
+	missing := s.missing(needs(address)...)
+	if len(missing) == 0 || len(s.me().scopes) == 0 {
+		return nil
+	}
+	e := &outbound.Error{Op: "conversations.history", Code: "missing_scope"}
+	sortCode(e, e.Op, strings.Join(missing, ", "))
+	return e
 }
 
 // blind says where messages cannot be looked up, and what to do about it.
@@ -72,7 +84,10 @@ func (s *service) Find(ctx context.Context, to integration.Place, e integration.
 			return nil, err
 		}
 	}
-	if below(e.Kind) {
+	if err := s.forbidden(to.Address); err != nil {
+		return nil, err
+	}
+	if e.Kind.Below() {
 		return s.findReply(ctx, to.Message, markKey(mark(e, v)))
 	}
 	channel, err := s.conversation(ctx, to.Address)

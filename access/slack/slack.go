@@ -74,16 +74,13 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 		}
 	}
 	address, thread := to.Address, ""
-	if below(e.Kind) {
+	if e.Kind.Below() {
 		address, thread = to.Message.Channel, to.Message.ID
 	}
 	c := s.drafts.content(e, v)
 	c.mark = mark(e, v)
 	return s.post(ctx, address, thread, c)
 }
-
-// below reports whether an effect is told in the thread of the announcement.
-func below(k integration.Kind) bool { return k == integration.Review || k == integration.End }
 
 // Show makes an announcement show the view.
 func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
@@ -172,10 +169,10 @@ func (s *service) ask(ctx context.Context) error {
 		if err = whole(who != nil && who.UserID != "", err); err != nil {
 			return err
 		}
-		scopes := strings.ReplaceAll(who.Header.Get("X-OAuth-Scopes"), " ", "")
+		scopes := strings.FieldsFunc(who.Header.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.self = identity{who.BotID, who.UserID, strings.Split(scopes, ",")}
+		s.self = identity{who.BotID, who.UserID, scopes}
 		return nil
 	})
 }

@@ -79,7 +79,7 @@ type Case struct {
 // Open are the deciders that have not finished with a request. What Teleport's own
 // plugin left to people stays with them.
 func (p *Panel) Open(c Case) (list []integration.Decider) {
-	if c.View.Status != message.Pending || c.Request == nil || c.Record.Progress.Adopted {
+	if c.View.Status != message.Pending || c.Request == nil || c.Record.Adopted {
 		return nil
 	}
 	for _, d := range p.Deciders {
@@ -103,6 +103,14 @@ func (p *Panel) Due(c Case) (list []integration.Decider, wait time.Duration) {
 		}
 	}
 	return list, wait
+}
+
+// Close notes that all deciders have finished with a request, of which it is not
+// known whether any of them has decided.
+func (p *Panel) Close(rec *plugindata.Record) {
+	for _, d := range p.Deciders {
+		rec.Progress.Decided = append(rec.Progress.Decided, d.Name())
+	}
 }
 
 // Decide asks the deciders that are due. Verdicts are not kept: an attempt that

@@ -31,6 +31,10 @@ const (
 	Notice Kind = "notice"
 )
 
+// Below reports whether effects of a kind are told below the message that announces
+// the request.
+func (k Kind) Below() bool { return k == Review || k == End }
+
 // Effect is something that people see and that must happen at most once. It is
 // comparable.
 type Effect struct {
@@ -86,7 +90,8 @@ type Shower interface {
 // Finder is a Service that can look for what an earlier call, whose outcome is
 // not known, may have left.
 type Finder interface {
-	// CanFind reports whether effects at an address can be looked up.
+	// CanFind reports whether effects at an address can be looked up, as far as is
+	// known without a call. Find is asked all the same, and refuses what it cannot.
 	CanFind(address string) bool
 	// Find looks for an effect, in a state of the place that is not older than
 	// the call, and reads to the end of what may hold it. It returns the messages

@@ -65,7 +65,8 @@ type Error struct {
 	Code string
 	// Status is the HTTP status of the answer, or zero if there was none.
 	Status int
-	// After is how long to wait for the kind Wait; zero if it was not told.
+	// After is how long to wait for the kind Wait, or before looking for the kind
+	// Unclear; zero if it was not told.
 	After time.Duration
 	// Hint tells the operator what to do about it.
 	Hint string

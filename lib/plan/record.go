@@ -60,7 +60,7 @@ func CutMap(lists map[string][]string) map[string][]string {
 // much.
 func (w Wants) Adopt(rec *plugindata.Record, requester string, age time.Duration) {
 	p := &rec.Progress
-	p.Adopted = true
+	rec.Adopted = true
 	shown := message.Version{Status: message.Pending, Reviews: rec.ReviewsCount}
 	switch {
 	case rec.Resolution != "" && time.Since(w.Created) > age:
@@ -102,7 +102,6 @@ func AddRequester(p *plugindata.Progress, name string) (added bool) {
 // where it is not known.
 func Restore(rec *plugindata.Record, address func(recipient string) string) {
 	p := &rec.Progress
-	p.Adopted = true // whether anybody has decided is not known
 	for i := range p.Deliveries {
 		d := &p.Deliveries[i]
 		d.Reviews = rec.ReviewsCount

@@ -23,9 +23,6 @@ type Progress struct {
 	// Deliveries holds one entry for each recipient, decided when the request
 	// was first seen.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
-	// Adopted says that Teleport's own plugin began the record. What it left to
-	// people is not decided anew.
-	Adopted bool `json:"adopted,omitempty"`
 	// Decided names the deciders that have finished with the request.
 	Decided []string `json:"decided,omitempty"`
 }

@@ -2,11 +2,13 @@
 // record lives in the cluster's own plugin data store, a map of strings for
 // each request and plugin, changed by compare-and-swap. It has two parts: the
 // keys of Teleport's own plugins, which a Codec reads and writes so that either
-// can continue what the other began, and two keys of ours that the others leave
-// alone: who is at work (a ledger.Claim), and how far each recipient has come (Progress).
+// can continue what the other began, and keys of ours that the others leave alone:
+// who is at work (a ledger.Claim), how far each recipient has come (Progress), and
+// whether another began it (Adopted).
 package plugindata
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,9 +19,13 @@ import (
 	"teleport-plugins/lib/message"
 )
 
-// ProgressKey is the key of a record that holds a Progress as JSON; the claim has
-// ledger.Key.
-const ProgressKey = "deliveries"
+// The keys of our own part of a record; the claim has ledger.Key.
+const (
+	// ProgressKey holds a Progress as JSON.
+	ProgressKey = "deliveries"
+	// AdoptedKey is there if Adopted holds.
+	AdoptedKey = "adopted"
+)
 
 // Message names a post at a service: the channel (or service) that holds it
 // and its id there.
@@ -64,6 +70,10 @@ type Record struct {
 	Known
 	Claim    ledger.Claim
 	Progress Progress
+	// Adopted says that Teleport's own plugin began the record: it told whom it
+	// was to tell, and what it left to people is not decided anew. It stands apart
+	// from the Progress, which may be garbled.
+	Adopted bool
 	// Garbled says that the Progress could not be read.
 	Garbled bool
 
@@ -110,6 +120,7 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	r.Progress, err = decodeProgress(data[ProgressKey])
 	r.Garbled = err != nil
 	note(err)
+	r.Adopted = data[AdoptedKey] != ""
 	if len(faults) > 0 {
 		return r, fmt.Errorf("the stored record cannot be read: %s", strings.Join(faults, "; "))
 	}
@@ -122,6 +133,9 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 func (r *Record) Changes() (set, expect map[string]string, err error) {
 	next := r.codec.Encode(r.Known)
 	next[ledger.Key] = r.Claim.String()
+	if next[AdoptedKey] = ""; r.Adopted {
+		next[AdoptedKey] = cmp.Or(r.raw[AdoptedKey], "true")
+	}
 	if next[ProgressKey], err = r.Progress.encode(); err != nil {
 		return nil, nil, err
 	}

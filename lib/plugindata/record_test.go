@@ -120,7 +120,7 @@ func TestOnlyWhatChangedIsSet(t *testing.T) {
 	}
 	if want := map[string]string{
 		"user": "mia", "roles": "editor", "resources": "", "request_reason": "", "reviews_count": "",
-		"resolution": "", "resolve_reason": "", "messages": "", "claim": "", "deliveries": "",
+		"resolution": "", "resolve_reason": "", "messages": "", "adopted": "", "claim": "", "deliveries": "",
 	}; !maps.Equal(expect, want) {
 		t.Errorf("expect is %q, want %q", expect, want)
 	}
@@ -261,7 +261,7 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 	s := newStore(t, nil)
 	r := s.record()
 	r.Progress = plugindata.Progress{
-		Request: 1772357400, Aim: message.Version{Status: message.Approved, Reviews: 2}, Decided: []string{"on call"}, Adopted: true,
+		Request: 1772357400, Aim: message.Version{Status: message.Approved, Reviews: 2}, Decided: []string{"on call"},
 		Deliveries: []plugindata.Delivery{{
 			Recipient: "mia@example.org", Address: "U1", Generation: 1, Reviews: 2, Ended: message.Approved, Begun: 3,
 			Posts:     []plugindata.Post{{Channel: "D1", ID: "1.1", Shown: message.Version{Status: message.Denied, Reviews: 1}, Unsure: true, Fixed: true}},
@@ -269,8 +269,10 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 		}},
 	}
 	s.mustWrite(r)
-	if got := s.record(); !reflect.DeepEqual(got.Progress, r.Progress) {
-		t.Errorf("got %+v, want %+v", got.Progress, r.Progress)
+	r.Adopted = true
+	s.mustWrite(r)
+	if got := s.record(); !reflect.DeepEqual(got.Progress, r.Progress) || !got.Adopted {
+		t.Errorf("got %+v, adopted %v, want %+v", got.Progress, got.Adopted, r.Progress)
 	}
 }
 

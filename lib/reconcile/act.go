@@ -131,7 +131,7 @@ func (x *round) failed(p *visit.Visit) {
 		pause.Failures++
 		pause.Set(x.pace.Probe(pause.Failures), true)
 		x.digest.Warn("A recipient cannot be told about an access request; it is tried again now and then", p.Recipient, fields...)
-	case kind == outbound.Wait && outbound.AfterOf(p.Err) > 0:
+	case (kind == outbound.Wait || kind == outbound.Unclear) && outbound.AfterOf(p.Err) > 0:
 		x.waits = true
 		pause.Set(max(outbound.AfterOf(p.Err), leastWait), false)
 		if outbound.ScopeOf(p.Err) == outbound.ThePlace {

@@ -240,6 +240,98 @@ func TestALostAnswerDoublesNoEffect(t *testing.T) {
 	}
 }
 
+// Where there is no message, and is to be none, nothing can be below it: that needs
+// no look-up, which the service would refuse.
+func TestNothingIsLookedUpBelowAMessageThatDoesNotExist(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		r.memory.put("1", nil)
+		_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"deliveries": fmt.Sprintf(
+			`{"request":%d,"deliveries":[{"recipient":"ops","address":"ops","doubt":{"announce.0":{"tries":1},"review.0":{"tries":1},"end.3":{"tries":1}},"begun":3}]}`,
+			time.Now().Unix())}, nil)
+		r.memory.remove("1")
+		x := r.start()
+		defer x.stop()
+		x.catchUp()
+		r.settle(25 * time.Hour)
+		if n := r.desk.count("find ops"); n != 2 || len(r.logged(zap.WarnLevel)) > 0 {
+			t.Errorf("looked up %d times, want twice, since the first may come too early; warned %q", n, r.logged(zap.WarnLevel))
+		}
+		if d := r.record("1").Progress.Delivery("ops"); d == nil || len(d.Doubt) > 0 || d.Begun > 0 {
+			t.Errorf("recorded %+v", d)
+		}
+	})
+}
+
+// A look-up that is refused alone says nothing of others at the place.
+func TestALookUpThatIsRefusedAloneBlindsNoOther(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		r.desk.lost = func(step, _ string) error {
+			if step == "post" {
+				r.desk.lost = nil
+				return fail(outbound.Unclear)
+			}
+			return nil
+		}
+		r.desk.fault = once("find", fail(outbound.Refused))
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		r.desk.mu.Lock()
+		r.desk.lost = once("post", fail(outbound.Unclear))
+		r.desk.mu.Unlock()
+		r.memory.put("2", nil)
+		r.settle(time.Minute)
+		posts := map[string]int{}
+		for _, p := range r.desk.posts {
+			posts[p.request]++
+		}
+		if posts["1"] != 2 || posts["2"] != 1 { // what cannot be looked up is made once more
+			t.Errorf("announcements by request: %v", posts)
+		}
+	})
+}
+
+// A service that has not learned yet what it may read learns it from the look-up,
+// which comes before anything is told again or given up.
+func TestWhatMayBeReadIsFoundOutByALookUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		may     bool
+		ends    bool // while the announcement is in doubt
+		posts   int
+		lookups int
+	}{
+		"it may":                           {true, false, 1, 1},
+		"it may, and the request ends":     {true, true, 1, 1},
+		"it may not":                       {false, false, 2, 1},
+		"it may not, and the request ends": {false, true, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.service = &unaware{finder: finder{r.desk}, may: c.may}
+				r.desk.lost = once("post", fail(outbound.Unclear))
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				r.settle(10 * time.Millisecond)
+				if c.ends {
+					r.memory.remove("1")
+				}
+				r.settle(time.Hour)
+				r.wantPosts(map[string]int{"ops": c.posts})
+				if n := r.desk.count("find ops"); n != c.lookups {
+					t.Errorf("looked up %d times, want %d: %q", n, c.lookups, r.desk.steps)
+				}
+				if c.may && c.ends {
+					r.wantShown(version(message.Expired, 0))
+				}
+			})
+		})
+	}
+}
+
 // A late answer to an edit must not have the last word.
 func TestAShowWhoseAnswerWasLostIsShownAgainALeaseLater(t *testing.T) {
 	inTime(t, func(r *rig) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"teleport-plugins/lib/integration"
@@ -206,6 +207,8 @@ func (d finder) Find(ctx context.Context, to integration.Place, e integration.Ef
 			if has(d.notices, fmt.Sprint(to.Address, " ", v.ID, " ", v.Status)) {
 				list = []plugindata.Message{{Channel: to.Address, ID: "notice"}}
 			}
+		case to.Message.ID == "":
+			return fail(outbound.Refused) // there is no such call
 		case p == nil:
 			return fail(outbound.Gone)
 		case e.Kind == integration.Review && has(p.replies, e.Index), e.Kind == integration.End && has(p.ended, v.Status):
@@ -213,6 +216,24 @@ func (d finder) Find(ctx context.Context, to integration.Place, e integration.Ef
 		}
 		return nil
 	})
+	return list, err
+}
+
+// unaware is a finder that knows what it may read from its first look-up on.
+type unaware struct {
+	finder
+	may   bool
+	known atomic.Bool
+}
+
+func (d *unaware) CanFind(string) bool { return d.may && d.known.Load() }
+
+func (d *unaware) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) ([]plugindata.Message, error) {
+	list, err := d.finder.Find(ctx, to, e, v)
+	d.known.Store(true)
+	if !d.may {
+		return nil, failWith(outbound.Refused, outbound.ThePlace)
+	}
 	return list, err
 }
 

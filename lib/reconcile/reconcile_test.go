@@ -185,6 +185,32 @@ func TestWhatHappensToARecipientThatFails(t *testing.T) {
 	}
 }
 
+// A rate limit is no trouble, even where it leaves open what was done.
+func TestATimeToWaitIsNoReasonToWarn(t *testing.T) {
+	for _, kind := range []outbound.Kind{outbound.Wait, outbound.Unclear} {
+		t.Run(string(kind), func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.service = finder{r.desk}
+				r.desk.lost = once("post", &outbound.Error{Kind: kind, Op: "test", After: 20 * time.Second, Err: errors.New("limited")})
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				r.settle(19 * time.Second)
+				if n := len(r.desk.steps); n != 2 { // resolve, post
+					t.Errorf("before the time is over: %q", r.desk.steps)
+				}
+				r.settle(time.Minute)
+				if lines := r.logged(zap.WarnLevel); len(lines) > 0 {
+					t.Errorf("warned %q", lines)
+				}
+				if kind == outbound.Unclear {
+					r.wantPosts(map[string]int{"ops": 1})
+				}
+			})
+		})
+	}
+}
+
 func TestARefusedTokenSilencesTheServiceUntilItsCheckSucceeds(t *testing.T) {
 	inTime(t, func(r *rig) {
 		good := false
@@ -416,6 +442,28 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 			r.wantShown(version(message.Approved, 0))
 			if rec := r.record("1"); rec.Resolution != message.Approved || len(rec.Messages) != 1 {
 				t.Errorf("record: %+v", rec)
+			}
+		})
+	})
+	t.Run("stays one when what we added is garbled: nobody else is told", func(t *testing.T) {
+		inTime(t, func(r *rig) {
+			r.service = finder{r.desk}
+			r.recipients = []string{"ops", "db"}
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(message.Pending, 0)}}
+			seed(r, own)
+			x := r.start()
+			defer x.stop()
+			x.catchUp()
+			r.settle(time.Minute)
+			r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+			r.settle(time.Minute)
+			_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"deliveries": "{nonsense"}, nil)
+			r.memory.decide("1", types.RequestState_APPROVED)
+			r.settle(time.Hour)
+			r.wantPosts(map[string]int{"ops": 1})
+			r.wantShown(version(message.Approved, 1))
+			if p := r.desk.posts[0]; !slices.Equal(p.replies, []int{0}) {
+				t.Errorf("replies %v", p.replies)
 			}
 		})
 	})

@@ -151,7 +151,7 @@ func (c clerk) say(to integration.Place, e integration.Effect, v message.View, b
 		id: fmt.Sprint("m", len(o.said)+1), place: to.Address, request: v.ID, effect: e,
 		shown: v.Version(), first: v.Version(), at: time.Now(), begun: begun, by: c.n.name,
 	}
-	if e.Kind == integration.Review || e.Kind == integration.End {
+	if e.Kind.Below() {
 		if s.below = o.message(to.Message); s.below == nil {
 			return plugindata.Message{}, failure(outbound.Gone, outbound.OneCall, "message_not_found")
 		}
@@ -201,7 +201,10 @@ func (c clerk) Find(ctx context.Context, to integration.Place, e integration.Eff
 		if c.o.kinds[to.Address] != searchable {
 			return failure(outbound.Refused, outbound.TheMethod, "missing_scope")
 		}
-		below := e.Kind == integration.Review || e.Kind == integration.End
+		below := e.Kind.Below()
+		if below && to.Message.ID == "" {
+			return failure(outbound.Refused, outbound.OneCall, "invalid_arguments")
+		}
 		if below && c.o.message(to.Message) == nil {
 			return failure(outbound.Gone, outbound.OneCall, "thread_not_found")
 		}

@@ -66,18 +66,8 @@ func (r *Visitor) find(ctx context.Context, v *Visit, e integration.Effect) erro
 		found, err = finder.Find(ctx, v.to(e), e, v.Wants.View)
 		return err
 	})
-	switch kind := outbound.KindOf(err); {
-	case err != nil && kind == outbound.Gone && e.Kind != integration.Announce:
-		return r.removed(v, v.Message(), err)
-	case err != nil && kind == outbound.Refused && !outbound.RefusesToken(err):
-		v.Blind = true
-		if r.Lanes.Blindfold(v.Lane) {
-			r.Digest.Warn("What was posted cannot be looked up at a recipient; a crash or a lost answer may double one message there",
-				v.Recipient, append(v.Fields(), zap.Error(err))...)
-		}
-		return nil
-	case err != nil:
-		return err
+	if err != nil {
+		return r.unfound(v, e, err)
 	}
 	r.Lanes.Sees(v.Lane)
 	if len(found) == 0 && age < r.Calls.Time {
@@ -90,6 +80,22 @@ func (r *Visitor) find(ctx context.Context, v *Visit, e integration.Effect) erro
 	if len(found) > 0 {
 		v.Begun += len(found)
 		v.Wants.Done(&v.Delivery, e, found, false)
+	}
+	return nil
+}
+
+// unfound takes in that nothing could be looked up.
+func (r *Visitor) unfound(v *Visit, e integration.Effect, err error) error {
+	switch kind := outbound.KindOf(err); {
+	case kind == outbound.Gone && e.Kind != integration.Announce:
+		return r.removed(v, v.Message(), err)
+	case kind != outbound.Refused || outbound.RefusesToken(err):
+		return err
+	}
+	v.Blind, v.refused = true, true
+	if (outbound.ScopeOf(err) == outbound.OneCall || r.Lanes.Blindfold(v.Lane)) && !r.Sightless(v.Address) {
+		r.Digest.Warn("What was posted cannot be looked up at a recipient; a crash or a lost answer may double one message there",
+			v.Recipient, append(v.Fields(), zap.Error(err))...)
 	}
 	return nil
 }

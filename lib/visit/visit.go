@@ -66,13 +66,22 @@ type Visit struct {
 	More, Lost bool
 	Err        error
 
-	turned bool // something turned out that is to be recorded before anything follows from it
+	refused bool // a look-up was refused
+	turned  bool // something turned out that is to be recorded before anything follows from it
 }
 
-// Sightless reports whether nothing can ever be looked up at an address.
+// Sightless reports whether nothing can be looked up at an address, as far as the
+// service knows.
 func (r *Visitor) Sightless(address string) bool {
 	finder, ok := r.Service.(integration.Finder)
 	return !ok || !finder.CanFind(address)
+}
+
+// seeks reports whether a look-up is worth a try at a place: the service may know
+// better by now, and refuses it otherwise.
+func (r *Visitor) seeks(v *Visit) bool {
+	_, ok := r.Service.(integration.Finder)
+	return ok && !v.refused && r.Lanes.Blind(v.Lane) == 0
 }
 
 // maxSteps bounds the steps of a visit.
@@ -112,7 +121,10 @@ func (r *Visitor) step(ctx context.Context, v *Visit, s plan.Step) error {
 	case s.Effect.Kind == "":
 		v.Doubt = nil // names nothing that this service has
 		return nil
-	case !v.Blind:
+	case s.Effect.Kind.Below() && !v.Posted():
+		v.Refuted(s.Effect.String()) // nothing is below a message that does not exist
+		return nil
+	case !v.Blind, r.seeks(v):
 		return r.find(ctx, v, s.Effect)
 	case s.Wanted:
 		return r.tell(ctx, v, s.Effect)
@@ -143,7 +155,7 @@ func (r *Visitor) call(ctx context.Context, v *Visit, step integration.Step, fn 
 // to is where an effect happens.
 func (v *Visit) to(e integration.Effect) integration.Place {
 	to := integration.Place{Address: v.Address}
-	if e.Kind == integration.Review || e.Kind == integration.End {
+	if e.Kind.Below() {
 		to.Message = v.Message()
 	}
 	return to

@@ -155,16 +155,17 @@ func TestLinesAreExplainedByFaults(t *testing.T) {
 		line string
 		want bool
 	}{
-		"a request that was touched":          {call, "WARN  Not told request_id:" + one, true},
-		"another request":                     {call, "WARN  Not told request_id:" + other, false},
-		"a request, while the cluster failed": {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
-		"its place":                           {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
-		"another place":                       {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
-		"a right that was denied":             {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
-		"another right":                       {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
-		"a right that nobody denied":          {call, "ERROR Not readable; add the rule access_request: list", false},
-		"a right at the service":              {call, "WARN  Not in channel:C1; give the bot the permission", true},
-		"a panic":                             {mark{class: ofCluster}, "panic: index out of range", false},
+		"a request that was touched":            {call, "WARN  Not told request_id:" + one, true},
+		"another request":                       {call, "WARN  Not told request_id:" + other, false},
+		"a request, while the cluster failed":   {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
+		"its place":                             {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
+		"another place":                         {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
+		"a right that was denied":               {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
+		"another right":                         {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
+		"a right that nobody denied":            {call, "ERROR Not readable; add the rule access_request: list", false},
+		"a right at the service":                {call, "WARN  Not in channel:C1; give the bot the permission", true},
+		"a request, while the machine was slow": {mark{class: ofMachine, slow: true}, "WARN  Not told request_id:" + other, true},
+		"a panic":                               {mark{class: ofCluster}, "panic: index out of range", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
@@ -173,8 +174,99 @@ func TestLinesAreExplainedByFaults(t *testing.T) {
 			if got := l.explained(now.Add(time.Second), tc.line); got != tc.want {
 				t.Errorf("explained: %v", got)
 			}
-			if l.explained(now.Add(grace+time.Second), tc.line) {
+			late := now.Add(grace + time.Second)
+			if l.explained(late, tc.line) {
 				t.Error("explained after more than a minute")
+			}
+			if got := l.explained(late, tc.line+" (others of the last minute)"); got != tc.want {
+				t.Errorf("of a line about the minute before it, explained: %v", got)
+			}
+		})
+	}
+}
+
+// What deadlines and leases do on a machine that is slow is no fault of the plugins,
+// as often as it was slow; what has nothing to do with time is.
+func TestASlowMachineExcusesWhatTimeDecides(t *testing.T) {
+	const id = "0c0f9d5e-1111-7222-8333-444455556677"
+	for name, tc := range map[string]struct {
+		slow    int
+		twice   int // announcements too many
+		decided bool
+		beyond  int
+	}{
+		"doubled":                          {0, 1, false, 1},
+		"doubled while slow":               {1, 1, false, 0},
+		"doubled more often than slow":     {1, 2, false, 1},
+		"decided and not shown while slow": {1, 0, true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &request{
+				id: id, user: robot, role: roles()[0], state: pending, adopted: 1,
+				removed: make(map[spot][]time.Time), garbled: make(map[string]int),
+			}
+			p := newPlan(2, time.Second, []string{"slack"})
+			p.requests = []*request{r}
+			w := halted(t, p)
+			s := w.sides[0]
+			if err := w.create(r); err != nil {
+				t.Fatal(err)
+			}
+			for range tc.slow {
+				w.journal.since(time.Now().Add(-time.Second), mark{service: s.name, class: ofMachine, slow: true})
+			}
+			if _, err := s.Adopt(r.id, s.channels[0], tc.twice); err != nil {
+				t.Fatal(err)
+			}
+			if tc.decided {
+				r.state = denied
+				if err := w.decide(r, denied); err != nil {
+					t.Fatal(err)
+				}
+			}
+			report := w.judge()
+			if n := report.beyond(); n != tc.beyond {
+				t.Errorf("%d beyond the promise, want %d: %+v", n, tc.beyond, report.offences)
+			}
+		})
+	}
+}
+
+// Of replicas that are late at the same time one counts.
+func TestHowLongTheMachineWasSlow(t *testing.T) {
+	began := time.Now()
+	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
+	w := &world{}
+	for _, m := range []mark{
+		{from: at(0), to: at(2), slow: true},
+		{from: at(1), to: at(3), slow: true},
+		{from: at(1), to: at(2), slow: true},
+		{from: at(4), to: at(9)},
+		{from: at(6), to: at(7), slow: true},
+	} {
+		w.journal.marks = append(w.journal.marks, &m)
+	}
+	for since, want := range map[int]time.Duration{0: 4 * time.Second, 2: 2 * time.Second, 7: 0} {
+		if total := w.slowness(at(since)); total != want {
+			t.Errorf("slow for %v since %d s, want %v", total, since, want)
+		}
+	}
+}
+
+func TestAReplicaHasGrownByHalf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		then, now size
+		want      bool
+	}{
+		"as before":               {size{60 << 20, 20}, size{60 << 20, 20}, false},
+		"by half":                 {size{60 << 20, 20}, size{90 << 20, 30}, false},
+		"by more, in memory":      {size{60 << 20, 20}, size{91 << 20, 20}, true},
+		"by more, in descriptors": {size{60 << 20, 20}, size{60 << 20, 31}, true},
+		"was never seen":          {size{}, size{60 << 20, 20}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.now.grownFrom(tc.then); got != tc.want {
+				t.Errorf("grown: %v", got)
 			}
 		})
 	}

@@ -22,6 +22,7 @@ const (
 	ofWrite   class = "write"   // a call of the cluster about one request
 	ofRecord  class = "record"  // what stands in a record
 	ofProcess class = "process" // a replica
+	ofMachine class = "machine" // what all of it runs on
 )
 
 // mark is a fault, and whom it touched.
@@ -33,9 +34,10 @@ type mark struct {
 	class    class
 	// unclear says that the caller cannot know what became of the call; crash that
 	// a process ended at once, late that it stood still for longer than a lease.
-	unclear, crash, late bool
-	text                 string
-	words                []string // of a call that names no request; one may be the ID of a message
+	// slow that the machine left it too little time.
+	unclear, crash, late, slow bool
+	text                       string
+	words                      []string // of a call that names no request; one may be the ID of a message
 }
 
 func (m mark) String() string {
@@ -69,6 +71,14 @@ func (j *journal) add(m mark) (end func()) {
 		defer j.mu.Unlock()
 		kept.to = time.Now()
 	}
+}
+
+// since keeps a fault that has lasted from a time until now.
+func (j *journal) since(from time.Time, m mark) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m.from, m.to = from, time.Now()
+	j.marks = append(j.marks, &m)
 }
 
 // word is what may be the ID of a message.

@@ -191,38 +191,42 @@ func (c *court) excuse(o offence) string {
 	default:
 		return "its record was garbled"
 	}
-	doubts, late := c.doubts(o)
+	doubts, late, slow := c.doubts(o)
 	repeated := o.kind == doubled || o.kind == twice
 	switch {
 	case !c.side.blind && repeated && late > 0:
 		return c.spend(o, "a replica stood still for longer than a lease", c.count(func(m mark) bool { return m.late }), "")
+	case repeated && slow > 0:
+		return c.spend(o, "the machine was too slow for leases and deadlines", c.count(func(m mark) bool { return m.slow }), "")
 	case !c.side.blind:
 		return ""
-	case doubts+late == 0:
+	case doubts+late+slow == 0:
 		return ""
 	case repeated, o.kind == stale:
 		return c.spend(o, "a crash or a lost answer at a blind place", c.count(func(m mark) bool {
-			return m.crash || m.late || m.unclear && (m.place == o.place || m.place == "")
+			return m.crash || m.late || m.slow || m.unclear && (m.place == o.place || m.place == "")
 		}), "")
-	case doubts > 1 && (o.kind == lost || o.kind == missing):
+	case doubts+slow > 1 && (o.kind == lost || o.kind == missing):
 		return "given up at a blind place after two unclear answers"
 	}
 	return ""
 }
 
 // doubts counts the faults in whose course what became of a call for the request
-// at the place may not be known: crashes and lost answers, and replicas that stood
-// still.
-func (c *court) doubts(o offence) (doubts, late int) {
+// at the place may not be known: crashes and lost answers, replicas that stood
+// still, and times in which the machine was slow.
+func (c *court) doubts(o offence) (doubts, late, slow int) {
 	for _, m := range c.marks.touching(o.request, c.until) {
 		switch {
 		case m.late:
 			late++
+		case m.slow:
+			slow++
 		case m.crash, m.unclear && (m.place == "" || m.place == o.place || m.request == o.request.id):
 			doubts++
 		}
 	}
-	return doubts, late
+	return doubts, late, slow
 }
 
 // count counts the faults at the service.

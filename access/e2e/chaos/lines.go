@@ -20,6 +20,9 @@ type complaint struct {
 // grace is for how long after a fault a line may be about it.
 const grace = time.Minute
 
+// digested is in lines that say what happened in the minute before them.
+const digested = "(others of the last minute)"
+
 var (
 	serious = regexp.MustCompile(`^(WARN|ERROR|DPANIC|PANIC|FATAL|panic:|fatal error:)`)
 	// ofRights are lines about what the cluster does not permit.
@@ -90,9 +93,12 @@ func (l *listener) explained(at time.Time, text string) bool {
 	if strings.Contains(text, stranger) || strings.Contains(text, robot) || l.side.blind && strings.Contains(text, "history") {
 		return true
 	}
-	n := l.named(text)
+	n, since := l.named(text), at.Add(-grace)
+	if strings.Contains(text, digested) {
+		since = since.Add(-time.Minute)
+	}
 	return slices.ContainsFunc(l.marks, func(m mark) bool {
-		return m.overlaps(at.Add(-grace), at) && n.by(m)
+		return m.overlaps(since, at) && n.by(m)
 	})
 }
 
@@ -123,7 +129,7 @@ func (l *listener) named(text string) (n scope) {
 
 // by reports whether a fault touched what a line names.
 func (n scope) by(m mark) bool {
-	wide := m.class == ofCluster || m.class == ofProcess || m.class == ofToken || m.class == ofService
+	wide := slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class)
 	here := len(n.places) == 0 || m.place == "" || slices.Contains(n.places, m.place)
 	switch {
 	case n.right:

@@ -31,8 +31,8 @@ import (
 // settings say what is run.
 type settings struct {
 	seed uint64
-	// length is how long there are operations and faults, rest how long the
-	// plugins may take after them at most.
+	// length is how long there are operations and faults, rest how long after them
+	// nothing may change for the plugins to count as at rest.
 	length, rest time.Duration
 	logs         string
 	plan         bool
@@ -45,7 +45,7 @@ func parse(args []string) (s settings, err error) {
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	seed := flags.String("seed", "", "the seed; a new one when empty")
 	flags.DurationVar(&s.length, "for", 10*time.Minute, "how long there are operations and faults")
-	flags.DurationVar(&s.rest, "rest", 3*time.Minute, "how long the plugins may take after that, at most")
+	flags.DurationVar(&s.rest, "rest", 3*time.Minute, "how long to wait after that for something to become better")
 	flags.StringVar(&s.logs, "logs", "", "write the logs of the replicas into this directory")
 	service := flags.String("service", strings.Join(harness.Services(), ","), "run only these services, separated by commas; another plan then")
 	without := flags.String("without", "^$", "leave out the steps whose text, as -plan prints it, matches this pattern; what is expected is not changed")
@@ -102,11 +102,11 @@ func run(ctx context.Context, args []string) (code int) {
 		fmt.Fprintln(os.Stderr, err)
 		code = 2
 	}
+	report.print(os.Stdout)
 	if ctx.Err() != nil {
-		fmt.Println("interrupted")
+		fmt.Println("interrupted: what was not done yet is not as it should be")
 		return 2
 	}
-	report.print(os.Stdout)
 	if !report.good() {
 		code = max(code, 1)
 	}

@@ -31,15 +31,24 @@ type process struct {
 
 	// busy is held by what is done to it.
 	busy sync.Mutex
-	// asked says that its end was asked for.
-	mu    sync.Mutex
-	asked bool
-	ends  []event // those that nobody asked for
+	// asked says that its end was asked for; disturbed counts what was done to it.
+	mu        sync.Mutex
+	asked     bool
+	disturbed int
+	early     size     // the most that it took in the second minute
+	ends      []ending // those that nobody asked for
+}
+
+// ending is the end of a run of a replica.
+type ending struct {
+	event
+	began time.Time
 }
 
 func (p *process) String() string { return fmt.Sprintf("%s/%d", p.service, p.number) }
 
 func (p *process) ask(asked bool) {
+	p.disturb()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = asked
@@ -47,7 +56,7 @@ func (p *process) ask(asked bool) {
 
 // ended notes an end that nobody asked for; p.busy is held.
 func (p *process) ended(format string, args ...any) {
-	p.ends = append(p.ends, event{time.Now(), fmt.Sprintf(format, args...)})
+	p.ends = append(p.ends, ending{event{time.Now(), fmt.Sprintf(format, args...)}, p.Began()})
 }
 
 // disturbProcesses plans what is done to replicas, with time between.
@@ -122,6 +131,8 @@ func (w *world) reload(p *process) error {
 func (w *world) freeze(p *process, lasts time.Duration) error {
 	over := w.journal.add(mark{service: p.service, class: ofProcess, text: p.String() + " stands still", late: lasts > lease})
 	defer over()
+	p.disturb()
+	defer p.disturb()
 	if err := w.signal(p, syscall.SIGSTOP); err != nil {
 		return err
 	}

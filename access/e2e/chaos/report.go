@@ -13,6 +13,7 @@ type report struct {
 	settings
 	requests, seen int
 	until          time.Time
+	slow           time.Duration // for how long the machine was slow
 	blind          []bool
 	offences       []offence
 	unready        []string
@@ -40,6 +41,9 @@ func (r *report) good() bool {
 func (r *report) print(out io.Writer) {
 	for _, m := range r.memory {
 		fmt.Fprintln(out, "size:", m)
+	}
+	if r.slow > 0 {
+		fmt.Fprintf(out, "the machine was slow for %v: the more of that, the less this run proves\n", r.slow.Round(time.Second))
 	}
 	r.counts(out)
 	list(out, "not ready", r.unready)

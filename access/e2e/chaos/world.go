@@ -138,20 +138,22 @@ func (w *world) everything(ctx context.Context) report {
 		w.observe(s)
 	}
 	w.observeCluster()
+	w.began = time.Now()
 	var keepers sync.WaitGroup
 	for _, p := range w.processes() {
 		keepers.Go(func() { w.keep(p) })
+		keepers.Go(func() { w.feel(p) })
 	}
-	w.began = time.Now()
-	at2 := w.run(ctx)
+	w.run(ctx)
 	w.heal()
 	w.restUntilQuiet(ctx)
 	r := w.judge()
-	r.memory, r.grown = w.growth(at2)
+	r.memory, r.grown = w.growth(ctx)
 	r.unready = w.unready(ctx)
 	r.lines = w.unexplained()
 	w.tell(&r)
 	r.ends = w.ends()
+	r.slow = w.slowness(w.began)
 	close(w.over)
 	keepers.Wait()
 	w.must(w.writeLogs())
@@ -159,26 +161,18 @@ func (w *world) everything(ctx context.Context) report {
 	return r
 }
 
-// run does what is planned and returns the size of the replicas after two minutes,
-// or at its end.
-func (w *world) run(ctx context.Context) (at2 []size) {
+// run does what is planned.
+func (w *world) run(ctx context.Context) {
 	for _, step := range w.plan.steps {
-		if at2 == nil && step.at >= 2*time.Minute {
-			at2 = w.sizes()
-		}
 		select {
 		case <-time.After(time.Until(w.began.Add(step.at))):
 		case <-ctx.Done():
-			return at2
+			return
 		}
 		if err := step.do(w); err != nil {
 			w.must(fmt.Errorf("%s: %w", step.text, err))
 		}
 	}
-	if at2 == nil {
-		at2 = w.sizes()
-	}
-	return at2
 }
 
 // heal ends what faults are left, and waits for what goes on beside.
@@ -200,14 +194,23 @@ const calm = 15 * time.Second
 // the plugins need as well.
 const look = 3 * time.Second
 
+// maxRest is how long the plugins may take on a machine on which they go on, ever
+// so slowly.
+const maxRest = time.Hour
+
 // restUntilQuiet waits until people see what they should and go on seeing it, or
-// the time for that is over.
+// nothing has become better or worse for the time that there is for that.
 func (w *world) restUntilQuiet(ctx context.Context) {
 	var since time.Time
-	for time.Since(w.healed) < w.rest && ctx.Err() == nil {
+	amiss, changed := -1, w.healed
+	for time.Since(changed) < w.rest && time.Since(w.healed) < maxRest && ctx.Err() == nil {
 		r := w.judge()
-		switch good := r.beyond() == 0 && len(w.unready(ctx)) == 0; {
-		case !good:
+		n := r.beyond() + len(w.unready(ctx))
+		if n != amiss {
+			amiss, changed = n, time.Now()
+		}
+		switch {
+		case n > 0:
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
@@ -220,7 +223,8 @@ func (w *world) restUntilQuiet(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	fmt.Printf("all is not quiet %v after the last fault\n", time.Since(w.healed).Round(time.Second))
+	fmt.Printf("all is not quiet %v after the last fault; nothing has changed for %v\n",
+		time.Since(w.healed).Round(time.Second), time.Since(changed).Round(time.Second))
 }
 
 func (w *world) close() error {
