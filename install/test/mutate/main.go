@@ -22,6 +22,8 @@ func packages() []target {
 		{pkg: "lib/plugindata", others: []string{"lib/reconcile"}},
 		{pkg: "lib/watch"},
 		{pkg: "lib/queue", others: []string{"lib/reconcile"}},
+		{pkg: "lib/lane", others: []string{"lib/reconcile"}},
+		{pkg: "lib/remind"},
 		{pkg: "access/pagerduty/approval", others: []string{"access/pagerduty"}},
 	}
 }
