@@ -210,7 +210,6 @@ func (r *Reconciler) Run(ctx, rounds context.Context) {
 	workers.Go(func() { r.digest.Run(ctx) })
 	<-ctx.Done()
 	r.queue.Close()
-	r.lanes.Close()
 	workers.Wait()
 	r.background.Wait()
 	r.flush(rounds)
