@@ -178,18 +178,16 @@ func (l *Lanes) alarm(a *lane) {
 // unqueue takes a request out of a lane's line, or off those who were called.
 func (l *Lanes) unqueue(a *lane, id string) {
 	was, waits := l.lines[id][a]
-	if !waits {
-		return
-	}
 	delete(l.lines[id], a)
 	if len(l.lines[id]) == 0 {
 		delete(l.lines, id)
 	}
-	if was != waiting {
+	switch {
+	case was != waiting:
 		a.called--
-		return
+	case waits:
+		a.line = slices.DeleteFunc(a.line, func(other string) bool { return other == id })
 	}
-	a.line = slices.DeleteFunc(a.line, func(other string) bool { return other == id })
 }
 
 // dispatch wakes as many of those in line as may begin. One whose round is under
@@ -297,7 +295,7 @@ func (l *Lanes) Refuse(key string) bool {
 	a.closed = time.Now()
 	a.until = a.closed.Add(l.Probes[min(a.refused, len(l.Probes)-1)])
 	a.refused++
-	l.rest(a)
+	a.width = 1
 	return a.refused == 1
 }
 
@@ -317,12 +315,7 @@ func (l *Lanes) Hold(key string, wait time.Duration) {
 	if until := time.Now().Add(wait); until.After(a.until) {
 		a.until = until
 	}
-	l.rest(a)
-}
-
-func (l *Lanes) rest(a *lane) {
 	a.width = 1
-	l.alarm(a)
 }
 
 // Accept opens a lane in which a call was taken: twice as many as before may begin
@@ -408,7 +401,6 @@ func (l *Lanes) Blindfold(key string) bool {
 	}
 	a.blind = time.Now().Add(l.Probes[min(a.unread, len(l.Probes)-1)])
 	a.unread++
-	l.alarm(a)
 	return a.unread == 1
 }
 

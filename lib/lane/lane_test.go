@@ -164,6 +164,17 @@ func TestWhoNeedsALaneNoMoreLeavesTheLineFromAnyPlaceInIt(t *testing.T) {
 	})
 }
 
+func TestNoTwoKindsOfLanesAreTheSame(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, name := range []string{"a", "b", lane.Token, lane.Service, lane.Address("a"), lane.Name("a")} {
+		seen[lane.Address(name)], seen[lane.Name(name)] = true, true
+	}
+	seen[lane.Token], seen[lane.Service] = true, true
+	if len(seen) != 14 {
+		t.Errorf("%d lanes, want 14", len(seen))
+	}
+}
+
 func TestANewcomerStandsInLineThoughTheLaneHasBecomeWider(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.enter("x", true, "a", "b")
@@ -200,6 +211,26 @@ func TestARequestAtWorkHearsThatItIsCalled(t *testing.T) {
 		p.LeaveAll()
 		r.Passed("a")
 		r.wantWoken("b")
+	})
+}
+
+func TestARequestAtWorkHearsThatALaneHasOpened(t *testing.T) {
+	inTime(t, func(r *rig) {
+		p := r.Passes("a")
+		if !p.Enter("y", true) {
+			t.Fatal("y is free")
+		}
+		r.Hold("x", time.Second)
+		if p.Enter("x", true) {
+			t.Fatal("x is closed")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		select {
+		case <-p.Called():
+		default:
+			t.Error("the round does not hear of it")
+		}
 	})
 }
 
@@ -373,6 +404,24 @@ func TestARefusedLaneIsProbedByOneAtGrowingPauses(t *testing.T) {
 	})
 }
 
+func TestPausesGrowToTheLongestAndStayThere(t *testing.T) {
+	inTime(t, func(r *rig) {
+		for n, pause := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+			r.Refuse("x")
+			r.Blindfold("x")
+			if r.Blind("x") != pause {
+				t.Errorf("refused look-up %d: blind for %v", n, r.Blind("x"))
+			}
+			r.Await("x", "a")
+			time.Sleep(pause - time.Millisecond)
+			r.wantWoken()
+			time.Sleep(time.Millisecond)
+			r.wantWoken("a")
+			r.Withdraw("a")
+		}
+	})
+}
+
 func TestALaneThatIsWellAgainGetsTwiceAsWideWithEachCallThatIsTaken(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.Hold("x", time.Second)
@@ -460,6 +509,11 @@ func TestALaneThatIsHeldIsNotOpenedByACallFromBefore(t *testing.T) {
 		if !r.Enter("x", "a", false) {
 			t.Error("the lane is not opened by a later one")
 		}
+		r.Hold("x", 0) // is the first failure in a row again
+		r.Await("x", "b")
+		r.Leave("x")
+		time.Sleep(time.Second)
+		r.wantWoken("b")
 	})
 }
 
@@ -503,8 +557,11 @@ func TestOneCallAtATimeIsMadeOfAServiceThatAnswersNothing(t *testing.T) {
 		}
 		r.Heard(true)
 		r.wantWoken("b", "c")
-		if _, closed := r.Gate(); closed {
-			t.Error("still closed")
+		for range 5 {
+			if _, closed := r.Gate(); closed {
+				t.Error("still closed")
+			}
+			r.Heard(false)
 		}
 	})
 }

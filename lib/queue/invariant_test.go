@@ -76,7 +76,8 @@ func TestABacklogThatWasHandedOutHoldsNoMemory(t *testing.T) {
 	q := New[string]()
 	q.Add("a", Background)
 	q.Add("b", Background)
-	want(t, q, "a", "b")
+	q.Add("c", Background)
+	want(t, q, "a", "b", "c")
 	if n := cap(q.waiting[Background]); n != 0 {
 		t.Errorf("room is kept for %d keys", n)
 	}

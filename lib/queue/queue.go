@@ -92,14 +92,16 @@ func (q *Queue[K]) AddAfter(key K, after time.Duration) {
 		return
 	}
 	at := time.Now().Add(after)
-	if d, ok := q.delayed[key]; ok {
-		if !at.Before(d.at) {
-			return
-		}
+	switch d := q.delayed[key]; {
+	case d == nil:
+		q.delayed[key] = q.delay(key, at, after)
+	case at.Before(d.at):
 		d.at = at
 		d.timer.Reset(after)
-		return
 	}
+}
+
+func (q *Queue[K]) delay(key K, at time.Time, after time.Duration) *delay {
 	d := &delay{at: at}
 	d.timer = time.AfterFunc(after, func() {
 		q.mu.Lock()
@@ -109,7 +111,7 @@ func (q *Queue[K]) AddAfter(key K, after time.Duration) {
 			q.add(key, Background)
 		}
 	})
-	q.delayed[key] = d
+	return d
 }
 
 // Get waits for a key and hands it out; the caller must call Done with it. It

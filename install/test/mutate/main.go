@@ -100,12 +100,12 @@ func measure(ctx context.Context, all []mutant, chosen map[string][]string, k kn
 		return err
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // the system clears its folder
-	r := &runner{root: o.root, work: work, patience: o.patience, originals: make(map[string]original)}
+	r := &runner{root: o.root, work: work, patience: o.patience, programs: make(map[string]*programs)}
 	start := time.Now()
-	if err := r.prepare(ctx, chosen); err != nil {
+	if err := r.prepare(ctx, all, chosen); err != nil {
 		return err
 	}
-	results, err := r.tryAll(ctx, all, chosen, o)
+	results, err := r.tryAll(ctx, all, o)
 	rep := newReport(results, k)
 	rep.print(o.out, o.seed, time.Since(start))
 	if err != nil {

@@ -184,7 +184,7 @@ func plain(t *testing.T, known string) options {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":      "module plain\n\ngo 1.26\n",
-		"p/p.go":      "package p\n\nvar pair = [2]int{}\n\nfunc ok(a, b int) bool {\n\t_ = pair[1]\n\tif a > 9 {\n\t\ta = 9\n\t}\n\tif a == 8 {\n\t\tunseen()\n\t}\n\treturn a < b\n}\n\nvar Seen []int\n\nfunc unseen() { Seen = append(Seen, len(Seen)) }\n",
+		"p/p.go":      "package p\n\nvar pair = [2]int{}\nvar text = \"\"\n\nfunc ok(a, b int) bool {\n\t_ = pair[1]\n\t_ = text + text\n\tif a > 9 {\n\t\ta = 9\n\t}\n\tif a == 8 {\n\t\tunseen()\n\t}\n\treturn a < b\n}\n\nvar Seen []int\n\nfunc unseen() { Seen = append(Seen, len(Seen)) }\n",
 		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestOK(t *testing.T) {\n\tif !ok(11, 10) || ok(10, 9) || ok(1, 0) {\n\t\tt.Error()\n\t}\n}\n",
 		"q/q.go":      "package q\n\nimport _ \"plain/p\"\n",
 		"q/q_test.go": "package q\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
@@ -261,7 +261,7 @@ func TestTestsThatHang(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &runner{root: t.TempDir()}
-	if _, err := r.test(context.Background(), ".", program, 10*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := r.test(context.Background(), ".", program, 10*time.Millisecond, ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -298,12 +298,12 @@ func TestFates(t *testing.T) {
 	o.progress, o.out = &progress, &out
 	err := run(context.Background(), o)
 	for _, line := range []string{
-		"noticed: p/p.go:13 operator: a < b -> <=",
-		"noticed: p/p.go:8 drop: a = 9",
-		"SURVIVED: p/p.go:11 drop: unseen()",
-		"SURVIVED: p/p.go:18 return early: ", // which the tests do not reach
-		"does not compile: p/p.go:6 constant: 1 -> 2",
-		"equal: p/p.go:6 drop: _ = pair[1]",
+		"noticed: p/p.go:15 operator: a < b -> <=",
+		"noticed: p/p.go:10 drop: a = 9",
+		"SURVIVED: p/p.go:13 drop: unseen()",
+		"SURVIVED: p/p.go:20 return early: ", // which the tests do not reach
+		"does not compile: p/p.go:8 operator: text + text -> -",
+		"equal: p/p.go:7 drop: _ = pair[1]",
 	} {
 		if !strings.Contains(progress.String(), line) {
 			t.Errorf("no line %q", line)
@@ -315,7 +315,7 @@ func TestFates(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "survivors are not listed") || !strings.Contains(err.Error(), "a tenth or more") {
 		t.Errorf("the verdict is %v", err)
 	}
-	if !strings.Contains(out.String(), "p/p.go:11\n\tp/p.go ok: drop: unseen()\n") {
+	if !strings.Contains(out.String(), "p/p.go:13\n\tp/p.go ok: drop: unseen()\n") {
 		t.Errorf("the survivor is not named:\n%s", &out)
 	}
 }

@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,90 +37,75 @@ func (f fate) String() string {
 }
 
 // runner compiles and runs the tests of packages below root. It is safe for use
-// by several goroutines once the originals were run.
+// by several goroutines once it is prepared.
 type runner struct {
 	root string
 	work string // folder for what is made
 	// patience is the time that the tests of a mutant are given, beside four times
 	// what they take without a change.
 	patience time.Duration
-
-	mu        sync.Mutex
-	originals map[string]original
-	made      int
+	programs map[string]*programs // by package
+	made     atomic.Int64
 }
 
-// original is a package as it is.
-type original struct {
-	code    string            // what the compiler makes of the package
-	program [sha256.Size]byte // of its tests
-	took    time.Duration     // by its tests
-}
-
-var errNotCompiled = errors.New("does not compile")
-
-// original runs the tests of a package as it is, and remembers the program and
-// the time that they took. It fails if they do.
-func (r *runner) original(ctx context.Context, pkg string) error {
-	if _, done := r.originals[pkg]; done {
-		return nil
+// try runs tests in turn against a mutant until one notices it.
+func (r *runner) try(ctx context.Context, m mutant) (fate, error) {
+	if err := r.fresh(m); err != nil {
+		return broken, err
 	}
-	program, err := r.build(ctx, pkg, "")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(program)
-	sum, err := sum(program)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	if output, err := r.test(ctx, pkg, program, 10*time.Minute); err != nil {
-		return fmt.Errorf("the tests of %s fail without any change: %w\n%s", pkg, err, output)
-	}
-	took := time.Since(start)
-	code, err := r.compile(ctx, pkg, "")
-	r.originals[pkg] = original{code, sum, took}
-	return err
-}
-
-// try runs the tests of packages in turn against a mutant until one notices it.
-func (r *runner) try(ctx context.Context, m mutant, packages []string) (fate, error) {
-	overlay, err := r.overlay(m)
+	p := r.programs[path.Dir(m.file)]
+	list, err := r.overlay(map[string][]byte{m.file: m.apply()})
 	if err != nil {
 		return broken, err
 	}
-	defer os.RemoveAll(filepath.Dir(overlay))
-	for _, pkg := range packages {
-		if f, err := r.tryPackage(ctx, pkg, overlay); err != nil || f != survived {
-			return f, err
-		}
+	defer os.RemoveAll(filepath.Dir(list)) //nolint:errcheck // as the whole folder is in the end
+	f := survived
+	if n, ok := p.number[m.key()]; ok {
+		f, err = r.choose(ctx, p.tests, n)
+	} else {
+		f, err = r.alone(ctx, p.tests, list)
 	}
-	code, err := r.compile(ctx, packages[0], overlay)
-	if err == nil && code == r.originals[packages[0]].code {
+	if err != nil || f != survived {
+		return f, err
+	}
+	code, err := r.compile(ctx, path.Dir(m.file), list)
+	if err == nil && code == p.code {
 		return equal, nil
 	}
 	return survived, err
 }
 
-func (r *runner) tryPackage(ctx context.Context, pkg, overlay string) (fate, error) {
-	program, err := r.build(ctx, pkg, overlay)
-	if errors.Is(err, errNotCompiled) && ctx.Err() == nil {
-		return broken, nil
-	} else if err != nil {
-		return broken, err
+// choose runs tests with a mutant chosen in them.
+func (r *runner) choose(ctx context.Context, tests []program, n int) (fate, error) {
+	for _, t := range tests {
+		if f, err := r.judge(ctx, t, t.path, fmt.Sprintf("%s=%d", variable, n)); err != nil || f != survived {
+			return f, err
+		}
 	}
-	defer os.Remove(program)
-	sum, err := sum(program)
-	if err != nil {
-		return broken, err
+	return survived, nil
+}
+
+// alone compiles and runs tests against the one mutant that stands in a list.
+func (r *runner) alone(ctx context.Context, tests []program, list string) (fate, error) {
+	for _, t := range tests {
+		path, err := r.build(ctx, t.pkg, list)
+		if errors.Is(err, errNotCompiled) && ctx.Err() == nil {
+			return broken, nil
+		} else if err != nil {
+			return broken, err
+		}
+		f, err := r.judge(ctx, t, path, "")
+		_ = os.Remove(path)
+		if err != nil || f != survived {
+			return f, err
+		}
 	}
-	before := r.originals[pkg]
-	if sum == before.program {
-		return survived, nil // the tests do not reach it
-	}
-	limit := r.patience + 4*before.took
-	_, err = r.test(ctx, pkg, program, limit)
+	return survived, nil
+}
+
+// judge runs tests in an environment that chooses a mutant.
+func (r *runner) judge(ctx context.Context, t program, path, environment string) (fate, error) {
+	_, err := r.test(ctx, t.pkg, path, r.patience+4*t.took, environment)
 	switch {
 	case ctx.Err() != nil:
 		return broken, ctx.Err()
@@ -134,41 +117,12 @@ func (r *runner) tryPackage(ctx context.Context, pkg, overlay string) (fate, err
 	return survived, nil
 }
 
-// overlay writes a mutant's file, and the list that tells the compiler of it.
-func (r *runner) overlay(m mutant) (string, error) {
-	original := filepath.Join(r.root, m.file)
-	source, err := os.ReadFile(original)
-	if err != nil {
-		return "", err
-	}
-	if !bytes.Equal(source, m.source) {
-		return "", fmt.Errorf("%s was changed meanwhile; begin again", m.file)
-	}
-	dir, err := os.MkdirTemp(r.work, "mutant")
-	if err != nil {
-		return "", err
-	}
-	changed, list := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
-	if err == nil {
-		err = os.WriteFile(list, text, 0o600)
-	}
-	if err == nil {
-		err = os.WriteFile(changed, m.apply(), 0o600)
-	}
-	return list, err
-}
-
 // build compiles the tests of a package and returns the program's path.
 func (r *runner) build(ctx context.Context, pkg, overlay string) (string, error) {
-	r.mu.Lock()
-	r.made++
-	program := filepath.Join(r.work, fmt.Sprintf("%d.test", r.made))
-	r.mu.Unlock()
-	// Without an id the program is the same where the code is; -s and -w spare the
-	// linker half of its work.
+	program := filepath.Join(r.work, fmt.Sprintf("%d.test", r.made.Add(1)))
+	// -s and -w spare the linker half of its work.
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-trimpath", "-overlay", overlay,
-		"-ldflags=-s -w -buildid=", "-o", program, "./"+pkg)
+		"-ldflags=-s -w", "-o", program, "./"+pkg)
 	cmd.Dir = r.root
 	output, err := cmd.CombinedOutput()
 	if err != nil {
@@ -181,7 +135,6 @@ func (r *runner) build(ctx context.Context, pkg, overlay string) (string, error)
 }
 
 // compile returns a text that stands for what the compiler makes of a package.
-// Tests are linked without what they do not reach, so their program says less.
 func (r *runner) compile(ctx context.Context, pkg, overlay string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-export", "-trimpath", "-gcflags=-dwarf=false", "-overlay", overlay,
 		"-f", "{{.BuildID}}", "./"+pkg)
@@ -196,11 +149,12 @@ func (r *runner) compile(ctx context.Context, pkg, overlay string) (string, erro
 
 // test runs compiled tests until the first one fails. The error is
 // context.DeadlineExceeded when they do not end in time.
-func (r *runner) test(ctx context.Context, pkg, program string, limit time.Duration) (string, error) {
+func (r *runner) test(ctx context.Context, pkg, program string, limit time.Duration, environment string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "-test.short", "-test.failfast", "-test.timeout=0")
 	cmd.Dir = filepath.Join(r.root, pkg)
+	cmd.Env = append(os.Environ(), environment)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -209,9 +163,4 @@ func (r *runner) test(ctx context.Context, pkg, program string, limit time.Durat
 		err = ctx.Err()
 	}
 	return string(output), err
-}
-
-func sum(file string) (sum [sha256.Size]byte, err error) {
-	content, err := os.ReadFile(file)
-	return sha256.Sum256(content), err
 }
