@@ -45,8 +45,8 @@ func TestBoundsOfARecordAreBelievedAndNothingBeyondThem(t *testing.T) {
 		`{"recipient":"a","address":"` + name + `"}`:                                                 true,
 		`{"recipient":"a","address":"` + long + `"}`:                                                 false,
 		`{"recipient":"a","posts":[{"channel":"` + name + `","id":"` + name + `"}]}`:                 true,
-		`{"recipient":"a","posts":[{"id":"` + long + `","channel":"c"}]}`:                            false,
-		`{"recipient":"a","posts":[{"id":"1","channel":"` + long + `"}]}`:                            false,
+		`{"recipient":"a","posts":[{"channel":"c","id":"` + long + `"}]}`:                            false,
+		`{"recipient":"a","posts":[{"channel":"` + long + `","id":"1"}]}`:                            false,
 		`{"recipient":"a","generation":2,"reviews":10000,"begun":10000}`:                             true,
 		`{"recipient":"a","reviews":10001}`:                                                          false,
 		`{"recipient":"a","begun":10001}`:                                                            false,
@@ -66,9 +66,8 @@ func TestBoundsOfARecordAreBelievedAndNothingBeyondThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		set, _, err := r.Changes()
-		if err != nil || len(set) == 0 != want {
-			t.Errorf("%.90q… of %d bytes is believed: %v, want %v; %v", text, len(text), len(set) == 0, want, err)
+		if set, _ := r.Changes(); len(set) == 0 != want {
+			t.Errorf("%.90q… of %d bytes is believed: %v, want %v", text, len(text), len(set) == 0, want)
 		}
 	}
 }

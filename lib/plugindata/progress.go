@@ -199,21 +199,19 @@ func (d *Delivery) heal() {
 
 // count is a stored number within its bounds; one that cannot be counts as none.
 func count(n, most int) int {
-	if n < 0 || n > most {
+	if n > most {
 		return 0
 	}
-	return n
+	return max(n, 0)
 }
 
-func (p *Progress) encode() (string, error) {
+// encode cannot fail: a Progress is texts, numbers and truth values.
+func (p *Progress) encode() string {
 	if p.Request == 0 && len(p.Deliveries) == 0 && len(p.Decided) == 0 {
-		return "", nil
+		return ""
 	}
-	text, err := json.Marshal(p)
-	if err != nil {
-		return "", fmt.Errorf("encoding the record: %w", err)
-	}
-	return string(text), nil
+	text, _ := json.Marshal(p)
+	return string(text)
 }
 
 // Join takes over what calls of ours have achieved for a recipient, under a claim,
@@ -231,15 +229,10 @@ func (d *Delivery) Join(other Delivery, under int) {
 	for _, p := range other.Posts {
 		i := slices.IndexFunc(d.Posts, func(q Post) bool { return q.Message() == p.Message() })
 		switch {
-		case i < 0 && other.Generation == d.Generation:
-			d.Posts = append(d.Posts, p)
-		case i >= 0 && d.Posts[i].Shown != p.Shown:
-			d.Posts[i].Shown, d.Posts[i].Unsure = message.Version{}, true // whoever was last
 		case i >= 0:
-			d.Posts[i].Unsure = d.Posts[i].Unsure || p.Unsure
-		}
-		if i >= 0 {
-			d.Posts[i].Fixed = d.Posts[i].Fixed || p.Fixed
+			d.Posts[i].join(p)
+		case other.Generation == d.Generation:
+			d.Posts = append(d.Posts, p)
 		}
 	}
 	d.Address = cmp.Or(d.Address, other.Address)
@@ -251,5 +244,12 @@ func (d *Delivery) Join(other Delivery, under int) {
 			d.Doubt = make(map[string]Doubt)
 		}
 		d.Doubt[effect] = Doubt{max(d.Doubt[effect].Tries, doubt.Tries), max(d.Doubt[effect].Claim, doubt.Claim)}
+	}
+}
+
+func (p *Post) join(other Post) {
+	p.Unsure, p.Fixed = p.Unsure || other.Unsure, p.Fixed || other.Fixed
+	if p.Shown != other.Shown {
+		p.Shown, p.Unsure = message.Version{}, true // whoever was last
 	}
 }
