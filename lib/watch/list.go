@@ -32,7 +32,7 @@ var (
 // the message. A list that failed is tried again.
 func (f *follower) keepUp(ctx context.Context, src Source) {
 	l := &lister{follower: f, src: src, catchUp: true}
-	for failures := 0; ; {
+	for failures, again := 0, time.Duration(0); ; {
 		err := l.list(ctx)
 		if ctx.Err() != nil {
 			return
@@ -40,10 +40,11 @@ func (f *follower) keepUp(ctx context.Context, src Source) {
 		wait := f.Resync
 		if err != nil {
 			failures++
-			wait = min(time.Second<<min(failures-1, 8), relistMax)
+			again = min(max(2*again, time.Second), relistMax)
+			wait = again
 			f.listFailed(err, failures)
 		} else {
-			failures, f.unlisted = 0, ""
+			failures, again, f.unlisted = 0, 0, ""
 			f.listening()
 		}
 		if !f.pause(ctx, jittered(wait, 0.1)) {

@@ -50,8 +50,8 @@ func TestReadyIsSaidOnceAllWasRead(t *testing.T) {
 		w.last().end()
 		settle(time.Hour)
 		w.with(func() {
-			if ready != 1 || w.lists < 5 {
-				t.Errorf("ready %d times after %d lists", ready, w.lists)
+			if ready != 1 || len(w.lists) < 5 {
+				t.Errorf("ready %d times after %d lists", ready, len(w.lists))
 			}
 		})
 	})
@@ -116,8 +116,8 @@ func TestRequestsAreShownOnceWhileRecordsFail(t *testing.T) {
 		settle(time.Hour)
 		w.with(func() {
 			told := slices.DeleteFunc(w.told, func(s string) bool { return s == "record 1" })
-			if !slices.Equal(told, []string{"listed 1 with 0 records"}) || w.lists != 1 {
-				t.Errorf("%d lists, told %q", w.lists, told)
+			if !slices.Equal(told, []string{"listed 1 with 0 records"}) || len(w.lists) != 1 {
+				t.Errorf("%d lists, told %q", len(w.lists), told)
 			}
 			if w.bulk < 100 || w.bulk > 150 {
 				t.Errorf("records were asked for %d times in an hour", w.bulk)
@@ -142,8 +142,8 @@ func TestAListThatFailsIsTriedEverMoreSlowly(t *testing.T) {
 		}{{4 * time.Second, 2, 3}, {time.Minute, 5, 8}, {time.Hour, 105, 140}} {
 			settle(step.until)
 			w.with(func() {
-				if w.lists < step.least || w.lists > step.max {
-					t.Errorf("%d lists after %v", w.lists, step.until)
+				if n := len(w.lists); n < step.least || n > step.max {
+					t.Errorf("%d lists after %v", n, step.until)
 				}
 			})
 		}
@@ -160,8 +160,8 @@ func TestEveryCompleteListEnds(t *testing.T) {
 		settle(time.Second)
 		w.want(t, "record 1", "end", "end")
 		settle(time.Hour)
-		if n := w.ends(); n < 5 || n != w.lists-2 {
-			t.Errorf("%d lists, %d ends", w.lists, n)
+		if n := w.ends(); n < 5 || n != len(w.lists)-2 {
+			t.Errorf("%d lists, %d ends", len(w.lists), n)
 		}
 		if w.bulk != 1 {
 			t.Errorf("all records were listed %d times", w.bulk)

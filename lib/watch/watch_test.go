@@ -33,8 +33,15 @@ type world struct {
 	data     error         // after the first of several records
 	right    right
 
+	ping     func() error // if there is one
+	first    types.Event  // instead of the confirmation, if there is one
+	stubborn bool         // Connect waits though its context has ended
+	events   []string
+	streams  []time.Time // as the observer was told
+
 	conns []*conn
-	lists int
+	dials []time.Time
+	lists []time.Time
 	bulk  int
 	told  []string
 	bad   map[string]string
@@ -72,12 +79,13 @@ func (w *world) Connect(ctx context.Context) (watch.Source, error) {
 	if dialing != nil {
 		select {
 		case <-dialing:
-		case <-ctx.Done():
+		case <-w.unless(ctx):
 			return nil, ctx.Err()
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.dials = append(w.dials, time.Now())
 	if w.connect != nil {
 		return nil, w.connect
 	}
@@ -85,6 +93,16 @@ func (w *world) Connect(ctx context.Context) (watch.Source, error) {
 	c.end = sync.OnceFunc(func() { close(c.done) })
 	w.conns = append(w.conns, c)
 	return c, nil
+}
+
+// unless is when the context ends, unless the connection does not care.
+func (w *world) unless(ctx context.Context) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stubborn {
+		return nil
+	}
+	return ctx.Done()
 }
 
 func (w *world) last() *conn {
@@ -95,8 +113,11 @@ func (w *world) last() *conn {
 
 func (c *conn) Ping(ctx context.Context) error {
 	c.w.mu.Lock()
-	mute := c.w.mute
+	mute, ping := c.w.mute, c.w.ping
 	c.w.mu.Unlock()
+	if ping != nil {
+		return ping()
+	}
 	if mute {
 		<-ctx.Done()
 		return ctx.Err()
@@ -121,7 +142,11 @@ func (c *conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, 
 	for _, k := range kinds {
 		confirmed = append(confirmed, types.WatchKind{Kind: k})
 	}
-	go c.send(types.Event{Type: types.OpInit, Resource: types.NewWatchStatus(confirmed)})
+	first := types.Event{Type: types.OpInit, Resource: types.NewWatchStatus(confirmed)}
+	if c.w.first.Resource != nil {
+		first = c.w.first
+	}
+	go c.send(first)
 	return c, nil
 }
 
@@ -144,7 +169,7 @@ func (c *conn) Close() error {
 
 func (c *conn) ListRequests(_ context.Context, fn func([]*types.AccessRequestV3) error) error {
 	c.w.mu.Lock()
-	c.w.lists++
+	c.w.lists = append(c.w.lists, time.Now())
 	err, ids := c.w.list, slices.Clone(c.w.requests)
 	c.w.mu.Unlock()
 	for i, id := range ids {
@@ -221,8 +246,11 @@ func (w *world) Set(condition string, ok bool, reason string) {
 	})
 }
 
-func (w *world) Event(string)        {}
-func (w *world) Streaming(time.Time) {}
+func (w *world) Event(op string) { w.with(func() { w.events = append(w.events, op) }) }
+
+func (w *world) Streaming(since time.Time) {
+	w.with(func() { w.streams = append(w.streams, since) })
+}
 
 func (w *world) options() watch.Options {
 	return watch.Options{
@@ -453,13 +481,14 @@ func TestWhatEndsTheWatch(t *testing.T) {
 type rules struct {
 	mu    sync.Mutex
 	loads int
+	err   error
 }
 
 func (r *rules) Reload(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loads++
-	return nil
+	return r.err
 }
 
 func TestRulesAreLoadedOnEachConnectionAndOnEachChange(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"teleport-plugins/access/pagerduty/approval"
 	"teleport-plugins/lib/config"
@@ -132,6 +133,23 @@ func TestAShiftLastsFromItsStartToBeforeItsEnd(t *testing.T) {
 					t.Errorf("%v: %s, %v", got.Approve, got.Evidence, err)
 				}
 			})
+		})
+	}
+}
+
+func TestTextsAreCutToWhatRecordsAndReviewsMayHold(t *testing.T) {
+	w := ordinary()
+	w.people[0].Name, w.shifts[0].Schedule = strings.Repeat("n", 2000), strings.Repeat("s", 2000)
+	for name, c := range map[string]struct {
+		services []string
+		reason   int
+	}{"approved": {[]string{"Payments"}, 1000}, "refused": {[]string{"Search", "Nowhere"}, 0}} {
+		t.Run(name, func(t *testing.T) {
+			r := rules(func(r *approval.Rules) { r.MaxEscalationLevel = 1 })
+			got, err := r.Decide(t.Context(), w, request(nil, c.services))
+			if err != nil || utf8.RuneCountInString(got.Evidence) != 800 || utf8.RuneCountInString(got.Reason) != c.reason {
+				t.Errorf("evidence of %d, reason of %d characters, %v", utf8.RuneCountInString(got.Evidence), utf8.RuneCountInString(got.Reason), err)
+			}
 		})
 	}
 }
