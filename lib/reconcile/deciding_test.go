@@ -178,8 +178,8 @@ func TestARefusedReview(t *testing.T) {
 				defer x.stop()
 				r.memory.put("1", nil)
 				r.settle(10 * time.Minute)
-				if n := d.times(); n != c.asked {
-					t.Errorf("asked %d times, want %d", n, c.asked)
+				if n := d.times(); n != c.asked || r.tally.panicked.Load() > 0 {
+					t.Errorf("asked %d times, want %d; %d faults", n, c.asked, r.tally.panicked.Load())
 				}
 				for _, line := range []string{byRule, undone} {
 					if n := len(r.fields(line)); n > 0 != (line == c.line) {
