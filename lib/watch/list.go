@@ -56,8 +56,7 @@ func (f *follower) keepUp(ctx context.Context, src Source) {
 // pause waits for the time of the next list, or until one is asked for. It returns
 // false when the context has ended.
 func (f *follower) pause(ctx context.Context, wait time.Duration) bool {
-	least, timer := time.After(min(wait, relistMin)), time.NewTimer(wait)
-	defer timer.Stop()
+	least, most := time.After(min(wait, relistMin)), time.After(wait)
 	select {
 	case <-ctx.Done():
 		return false
@@ -67,7 +66,7 @@ func (f *follower) pause(ctx context.Context, wait time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-f.Relist:
-	case <-timer.C:
+	case <-most:
 	}
 	return true
 }
@@ -163,13 +162,10 @@ func (l *lister) requests(ctx context.Context, list List) (n int, err error) {
 // proven asks whether the cluster shows us all requests. It fails if it does not.
 func (l *lister) proven(ctx context.Context) (sure bool, err error) {
 	may, sure, err := l.src.MayListRequests(ctx)
-	switch {
-	case err != nil:
-		return false, err
-	case sure && !may:
-		return true, errMayNotList
+	if err == nil && sure && !may {
+		err = errMayNotList
 	}
-	return sure, nil
+	return sure, err
 }
 
 // explain puts what to do before a refusal.

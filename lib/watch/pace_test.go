@@ -276,6 +276,20 @@ func TestWhatIsLogged(t *testing.T) {
 			settle(time.Second)
 			w.connect = nil
 		}, 2},
+		"an identity that is accepted": {"Could not connect with the new identity; the connection made with the old one goes on", func(_ *world, _ *rules, redial chan<- struct{}) {
+			redial <- struct{}{}
+		}, 0},
+		"an identity that is not needed any more": {"Could not connect with the new identity; the connection made with the old one goes on", func(w *world, _ *rules, redial chan<- struct{}) {
+			w.with(func() { w.dialing = make(chan struct{}) })
+			redial <- struct{}{}
+			settle(time.Second)
+			w.with(func() { w.dialing = nil })
+			w.last().end()
+		}, 0},
+		"a list that does not end with the watch": {"Could not list the access requests; it will be tried again", func(w *world, _ *rules, _ chan<- struct{}) {
+			w.with(func() { w.hang = true })
+			settle(time.Hour)
+		}, 0},
 		"lists that fail in a row": {"Could not list the access requests; it will be tried again", func(w *world, _ *rules, _ chan<- struct{}) {
 			w.list = busy
 		}, 1},
@@ -323,6 +337,49 @@ func TestAConnectionThatComesWithTheLossIsUsed(t *testing.T) {
 		settle(time.Millisecond)
 		if n := len(w.conns); n != 2 || !w.conns[0].closed || w.conns[1].closed || w.condition() != "" {
 			t.Errorf("%d connections, condition %q", n, w.condition())
+		}
+	})
+}
+
+// One that was made while the watch was asked to end is closed.
+func TestAConnectionThatComesWithTheEndIsClosed(t *testing.T) {
+	w, redial := newWorld(), chan struct{}(nil)
+	inTime(t, w, func(o *watch.Options) { redial = make(chan struct{}, 1); o.Redial = redial }, func(t *testing.T) {
+		dialing := make(chan struct{})
+		w.with(func() { w.dialing, w.stubborn = dialing, true })
+		redial <- struct{}{}
+		settle(time.Second)
+		time.AfterFunc(time.Second, func() { close(dialing) })
+	})
+	if len(w.conns) != 2 {
+		t.Errorf("%d connections", len(w.conns))
+	}
+}
+
+// A stream is enough to be connected; that lists fail is told when it is no
+// accident.
+func TestAStreamThatIsConfirmedIsGoodNews(t *testing.T) {
+	w := newWorld()
+	w.connect, w.list, w.requests = errors.New("refused"), errors.New("too busy"), []string{"1", "2"}
+	core, logs := observer.New(zap.WarnLevel)
+	inTime(t, w, func(o *watch.Options) { o.Log = zap.New(core) }, func(t *testing.T) {
+		settle(time.Minute)
+		if w.condition() != "refused" {
+			t.Errorf("the condition is %q", w.condition())
+		}
+		w.with(func() { w.connect, w.dials = nil, nil })
+		for len(w.dials) == 0 {
+			settle(100 * time.Millisecond)
+		}
+		if w.condition() != "" {
+			t.Errorf("with a stream the condition is %q", w.condition())
+		}
+		settle(time.Minute)
+		if w.condition() != "too busy" {
+			t.Errorf("with lists that fail the condition is %q", w.condition())
+		}
+		if n := logs.Len(); n != 1 {
+			t.Errorf("%d warnings", n)
 		}
 	})
 }

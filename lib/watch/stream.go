@@ -77,12 +77,10 @@ func (f *follower) follow(ctx context.Context, src Source) (next Source, err err
 
 // confirm waits for the first event, which says what the stream will tell.
 func confirm(ctx context.Context, w types.Watcher, patience time.Duration, refused func(error) bool) (kinds []string, err error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
-	case <-timer.C:
+	case <-time.After(patience):
 		return nil, fmt.Errorf("the watch was not confirmed within %v", patience)
 	case <-w.Done():
 		err := endOf(w)

@@ -39,6 +39,10 @@ type world struct {
 	events   []string
 	streams  []time.Time // as the observer was told
 
+	unwatched error    // what a watch is refused with
+	asked     []string // the kinds that were
+	hang      bool     // lists do not end
+
 	conns []*conn
 	dials []time.Time
 	lists []time.Time
@@ -70,6 +74,8 @@ type conn struct {
 	end    func()
 	err    error
 	closed bool
+	// watched says that the stream was not closed yet.
+	watched bool
 }
 
 func (w *world) Connect(ctx context.Context) (watch.Source, error) {
@@ -128,12 +134,17 @@ func (c *conn) Ping(ctx context.Context) error {
 func (c *conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, error) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	if c.w.unwatched != nil {
+		return nil, c.w.unwatched
+	}
+	c.w.asked = kinds
+	c.watched = true
 	if c.w.mute {
-		return c, nil
+		return stream{c}, nil
 	}
 	if c.err = c.w.refused; c.err != nil {
 		c.end()
-		return c, nil
+		return stream{c}, nil
 	}
 	if c.w.kinds != nil {
 		kinds = c.w.kinds
@@ -147,7 +158,15 @@ func (c *conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, 
 		first = c.w.first
 	}
 	go c.send(first)
-	return c, nil
+	return stream{c}, nil
+}
+
+// stream is that of a connection, which can be closed by itself.
+type stream struct{ *conn }
+
+func (s stream) Close() error {
+	s.w.with(func() { s.watched = false })
+	return nil
 }
 
 func (c *conn) send(e types.Event) {
@@ -167,8 +186,13 @@ func (c *conn) Close() error {
 	return nil
 }
 
-func (c *conn) ListRequests(_ context.Context, fn func([]*types.AccessRequestV3) error) error {
+func (c *conn) ListRequests(ctx context.Context, fn func([]*types.AccessRequestV3) error) error {
 	c.w.mu.Lock()
+	if c.w.hang {
+		c.w.mu.Unlock()
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	c.w.lists = append(c.w.lists, time.Now())
 	err, ids := c.w.list, slices.Clone(c.w.requests)
 	c.w.mu.Unlock()
@@ -283,8 +307,8 @@ func inTime(t *testing.T, w *world, change func(*watch.Options), f func(t *testi
 			t.Errorf("the watch ended with: %v", err)
 		}
 		for _, c := range w.conns {
-			if !c.closed {
-				t.Error("a connection was not closed")
+			if !c.closed || c.watched {
+				t.Error("a connection or its stream was not closed")
 			}
 		}
 	})
@@ -313,6 +337,9 @@ func TestFirstAllIsListedThenChangesTold(t *testing.T) {
 		w.last().send(types.Event{Type: types.OpPut, Resource: request("3")})
 		w.last().send(types.Event{Type: types.OpDelete, Resource: &types.ResourceHeader{Kind: types.KindAccessRequest, Metadata: types.Metadata{Name: "1"}}})
 		w.last().send(types.Event{Type: types.OpPut})
+		if !slices.Equal(w.asked, []string{types.KindAccessRequest}) {
+			t.Errorf("watching %q", w.asked)
+		}
 		settle(time.Millisecond)
 		w.want(t, "changed 3", "deleted 1")
 	})
@@ -494,8 +521,8 @@ func (r *rules) Reload(context.Context) error {
 func TestRulesAreLoadedOnEachConnectionAndOnEachChange(t *testing.T) {
 	w, r := newWorld(), &rules{}
 	inTime(t, w, func(o *watch.Options) { o.Rules = r }, func(t *testing.T) {
-		if r.loads != 1 {
-			t.Errorf("%d loads at the start", r.loads)
+		if r.loads != 1 || !slices.Equal(w.asked, []string{types.KindAccessRequest, types.KindAccessMonitoringRule}) {
+			t.Errorf("%d loads at the start, watching %q", r.loads, w.asked)
 		}
 		w.last().send(types.Event{Type: types.OpPut, Resource: &types.ResourceHeader{Kind: types.KindAccessMonitoringRule}})
 		settle(time.Millisecond)
