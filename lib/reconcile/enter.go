@@ -160,8 +160,7 @@ func (x *round) enter() {
 			x.places = append(x.places, p)
 		}
 		if _, unwell := x.lanes.Gate(); unwell && len(x.places) > 0 {
-			x.more = true // one call at a time
-			break
+			break // one call at a time; the others are due at the end of the round
 		}
 	}
 }
@@ -218,9 +217,11 @@ func (x *round) ripen() {
 
 // sooner notes when something is due that is not due now.
 func (x *round) sooner(wait time.Duration) {
-	if wait = max(wait, time.Millisecond); x.wait == 0 || wait < x.wait {
-		x.wait = wait
+	wait = max(wait, time.Millisecond)
+	if x.wait > 0 {
+		wait = min(wait, x.wait)
 	}
+	x.wait = wait
 }
 
 // sightless reports whether nothing can ever be looked up at an address.
