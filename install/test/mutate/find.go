@@ -12,9 +12,9 @@ import (
 )
 
 // findAll lists the mutants of packages in folders below root, in no order.
-func findAll(root string, packages map[string][]string) ([]mutant, error) {
+func findAll(root string, packages []string) ([]mutant, error) {
 	var all []mutant
-	for pkg := range packages {
+	for _, pkg := range packages {
 		found, err := build.Default.ImportDir(filepath.Join(root, pkg), 0)
 		if err != nil {
 			return nil, fmt.Errorf("reading package %s: %w", pkg, err)

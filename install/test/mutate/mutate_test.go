@@ -65,6 +65,7 @@ func TestWhatIsChanged(t *testing.T) {
 		"statements": {"g()\na = b\na++\ndefer g()\ngo g()\nc <- a\nx := a\nreturn", []string{
 			"drop: g()", "drop: a = b", "drop: a++", "drop: defer g()", "drop: go g()", "drop: c <- a", "drop: return",
 		}},
+		"a context":      {"defer cancel()\ndefer g(cancel)", []string{"drop: defer g(cancel)"}},
 		"loops":          {"for range a {\ncontinue\n}", []string{"drop: continue"}},
 		"debugging":      {"log.Debug(a)\nlog.Warn(a)", []string{"drop: log.Warn(a)"}},
 		"an error":       {"return a, err", []string{"return: err -> nil"}},
@@ -167,13 +168,13 @@ func TestTheListOfSurvivors(t *testing.T) {
 // The list of this repository can be read, and its code is there.
 func TestTheOwnList(t *testing.T) {
 	var out strings.Builder
-	o := options{root: "../../..", targets: packages(), list: true, out: &out, progress: io.Discard}
+	o := options{root: "../../..", packages: packages(), list: true, out: &out, progress: io.Discard}
 	if err := run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range packages() {
-		if !strings.Contains(out.String(), p.pkg+"/") {
-			t.Errorf("nothing can be changed in %s", p.pkg)
+	for _, pkg := range packages() {
+		if !strings.Contains(out.String(), pkg+"/") {
+			t.Errorf("nothing can be changed in %s", pkg)
 		}
 	}
 }
@@ -186,15 +187,13 @@ func plain(t *testing.T, known string) options {
 		"go.mod":      "module plain\n\ngo 1.26\n",
 		"p/p.go":      "package p\n\nvar pair = [2]int{}\nvar text = \"\"\n\nfunc ok(a, b int) bool {\n\t_ = pair[1]\n\t_ = text + text\n\tif a > 9 {\n\t\ta = 9\n\t}\n\tif a == 8 {\n\t\tunseen()\n\t}\n\treturn a < b\n}\n\nvar Seen []int\n\nfunc unseen() { Seen = append(Seen, len(Seen)) }\n",
 		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestOK(t *testing.T) {\n\tif !ok(11, 10) || ok(10, 9) || ok(1, 0) {\n\t\tt.Error()\n\t}\n}\n",
-		"q/q.go":      "package q\n\nimport _ \"plain/p\"\n",
-		"q/q_test.go": "package q\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
 		"known":       known,
 	} {
 		write(t, filepath.Join(root, name), text)
 	}
 	return options{
 		root: root, known: filepath.Join(root, "known"), sample: 100, seed: 1, workers: 2, patience: time.Minute,
-		targets: []target{{pkg: "p", others: []string{"q"}}}, out: io.Discard, progress: io.Discard,
+		packages: []string{"p"}, out: io.Discard, progress: io.Discard,
 	}
 }
 
@@ -238,7 +237,7 @@ func TestMutateFails(t *testing.T) {
 		"no list":                {func(o *options) { o.known += ".gone" }, "no such file"},
 		"code of the list gone":  {func(o *options) { write(t, o.known, "p/p.go gone: drop: g()\n\tNo matter.\n") }, "take them off the list"},
 		"an unknown package":     {func(o *options) { o.only = []string{"z"} }, `none of ["z"]`},
-		"a package without code": {func(o *options) { o.targets = []target{{pkg: "z"}} }, "reading package z"},
+		"a package without code": {func(o *options) { o.packages = []string{"z"} }, "reading package z"},
 		"tests that fail": {func(o *options) {
 			write(t, filepath.Join(o.root, "p/p_test.go"), "package p\n\nimport \"testing\"\n\nfunc TestOK(t *testing.T) { t.Error(\"as ever\") }\n")
 		}, "the tests of p fail without any change"},

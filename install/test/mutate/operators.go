@@ -131,7 +131,11 @@ func (f *finder) statements(list []ast.Stmt) {
 			if len(s.Results) > 0 {
 				continue
 			}
-		case *ast.IncDecStmt, *ast.DeferStmt, *ast.GoStmt, *ast.SendStmt:
+		case *ast.DeferStmt:
+			if isCancel(s.Call) {
+				continue
+			}
+		case *ast.IncDecStmt, *ast.GoStmt, *ast.SendStmt:
 		default:
 			continue
 		}
@@ -149,6 +153,12 @@ func isDebug(e ast.Expr) bool {
 	}
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	return ok && method.Sel.Name == "Debug"
+}
+
+// isCancel reports whether something only lets go of a context, which go vet sees to.
+func isCancel(call *ast.CallExpr) bool {
+	name, ok := call.Fun.(*ast.Ident)
+	return ok && name.Name == "cancel"
 }
 
 // early lets a function return zeros at once.

@@ -16,25 +16,20 @@ import (
 	"time"
 )
 
-// programs are compiled tests that a package's mutants can be chosen in.
-type programs struct {
-	number map[string]int // of each mutant that can be chosen, by its key
-	tests  []program      // in the order in which they are run
-	code   string         // what the compiler makes of the package as it is
-}
-
-// program is compiled tests.
+// program is the compiled tests of a package, in which its mutants can be chosen.
 type program struct {
 	pkg, path string
-	took      time.Duration // without a change
+	number    map[string]int // of each mutant that can be chosen, by its key
+	took      time.Duration  // without a change
+	code      string         // what the compiler makes of the package without a change
 }
 
 // prepare compiles the tests of each package with all its mutants in it, and runs
 // them once without a change.
-func (r *runner) prepare(ctx context.Context, all []mutant, chosen map[string][]string) error {
-	for pkg, tests := range chosen {
+func (r *runner) prepare(ctx context.Context, all []mutant, packages []string) error {
+	for _, pkg := range packages {
 		mutants := slices.DeleteFunc(slices.Clone(all), func(m mutant) bool { return path.Dir(m.file) != pkg })
-		p, err := r.gather(ctx, pkg, tests, mutants)
+		p, err := r.gather(ctx, pkg, mutants)
 		if err != nil {
 			return err
 		}
@@ -43,13 +38,9 @@ func (r *runner) prepare(ctx context.Context, all []mutant, chosen map[string][]
 	return nil
 }
 
-// gather compiles the tests of packages with the mutants of the first of them.
-func (r *runner) gather(ctx context.Context, pkg string, tests []string, mutants []mutant) (*programs, error) {
-	code, err := r.compile(ctx, pkg, "")
-	if err != nil {
-		return nil, err
-	}
-	p := &programs{number: make(map[string]int), code: code}
+// gather compiles and runs the tests of a package with its mutants.
+func (r *runner) gather(ctx context.Context, pkg string, mutants []mutant) (*program, error) {
+	p := &program{pkg: pkg, number: make(map[string]int)}
 	list, leave, err := r.gatherable(ctx, pkg, mutants)
 	if err != nil {
 		return nil, err
@@ -59,19 +50,16 @@ func (r *runner) gather(ctx context.Context, pkg string, tests []string, mutants
 			p.number[m.key()] = i
 		}
 	}
-	for _, test := range tests {
-		t := program{pkg: test}
-		if t.path, err = r.build(ctx, test, list); err != nil {
-			return nil, err
-		}
-		start := time.Now()
-		if output, err := r.test(ctx, test, t.path, 10*time.Minute, ""); err != nil {
-			return nil, fmt.Errorf("the tests of %s fail without any change: %w\n%s", test, err, output)
-		}
-		t.took = time.Since(start)
-		p.tests = append(p.tests, t)
+	if p.path, err = r.build(ctx, pkg, list); err != nil {
+		return nil, err
 	}
-	return p, nil
+	start := time.Now()
+	if output, err := r.test(ctx, pkg, p.path, 10*time.Minute, ""); err != nil {
+		return nil, fmt.Errorf("the tests of %s fail without any change: %w\n%s", pkg, err, output)
+	}
+	p.took = time.Since(start)
+	p.code, err = r.compile(ctx, pkg, "")
+	return p, err
 }
 
 // gatherable writes a package with as many mutants in it as go together, and

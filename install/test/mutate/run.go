@@ -14,13 +14,6 @@ import (
 	"time"
 )
 
-// target is a package whose code is changed.
-type target struct {
-	pkg string
-	// others are packages whose tests are run where its own notice nothing.
-	others []string
-}
-
 // fate is what became of a mutant.
 type fate int
 
@@ -44,11 +37,11 @@ type runner struct {
 	// patience is the time that the tests of a mutant are given, beside four times
 	// what they take without a change.
 	patience time.Duration
-	programs map[string]*programs // by package
+	programs map[string]*program // by package
 	made     atomic.Int64
 }
 
-// try runs tests in turn against a mutant until one notices it.
+// try runs the tests of a package against a mutant of it.
 func (r *runner) try(ctx context.Context, m mutant) (fate, error) {
 	if err := r.fresh(m); err != nil {
 		return broken, err
@@ -61,51 +54,35 @@ func (r *runner) try(ctx context.Context, m mutant) (fate, error) {
 	defer os.RemoveAll(filepath.Dir(list)) //nolint:errcheck // as the whole folder is in the end
 	f := survived
 	if n, ok := p.number[m.key()]; ok {
-		f, err = r.choose(ctx, p.tests, n)
+		f, err = r.judge(ctx, p, p.path, fmt.Sprintf("%s=%d", variable, n))
 	} else {
-		f, err = r.alone(ctx, p.tests, list)
+		f, err = r.alone(ctx, p, list)
 	}
 	if err != nil || f != survived {
 		return f, err
 	}
-	code, err := r.compile(ctx, path.Dir(m.file), list)
+	code, err := r.compile(ctx, p.pkg, list)
 	if err == nil && code == p.code {
 		return equal, nil
 	}
 	return survived, err
 }
 
-// choose runs tests with a mutant chosen in them.
-func (r *runner) choose(ctx context.Context, tests []program, n int) (fate, error) {
-	for _, t := range tests {
-		if f, err := r.judge(ctx, t, t.path, fmt.Sprintf("%s=%d", variable, n)); err != nil || f != survived {
-			return f, err
-		}
+// alone compiles and runs the tests against the one mutant that stands in a list.
+func (r *runner) alone(ctx context.Context, p *program, list string) (fate, error) {
+	path, err := r.build(ctx, p.pkg, list)
+	if errors.Is(err, errNotCompiled) && ctx.Err() == nil {
+		return broken, nil
+	} else if err != nil {
+		return broken, err
 	}
-	return survived, nil
+	defer os.Remove(path) //nolint:errcheck // as the whole folder is in the end
+	return r.judge(ctx, p, path, "")
 }
 
-// alone compiles and runs tests against the one mutant that stands in a list.
-func (r *runner) alone(ctx context.Context, tests []program, list string) (fate, error) {
-	for _, t := range tests {
-		path, err := r.build(ctx, t.pkg, list)
-		if errors.Is(err, errNotCompiled) && ctx.Err() == nil {
-			return broken, nil
-		} else if err != nil {
-			return broken, err
-		}
-		f, err := r.judge(ctx, t, path, "")
-		_ = os.Remove(path)
-		if err != nil || f != survived {
-			return f, err
-		}
-	}
-	return survived, nil
-}
-
-// judge runs tests in an environment that chooses a mutant.
-func (r *runner) judge(ctx context.Context, t program, path, environment string) (fate, error) {
-	_, err := r.test(ctx, t.pkg, path, r.patience+4*t.took, environment)
+// judge runs tests in an environment that chooses a mutant, if any can be chosen.
+func (r *runner) judge(ctx context.Context, p *program, path, environment string) (fate, error) {
+	_, err := r.test(ctx, p.pkg, path, r.patience+4*p.took, environment)
 	switch {
 	case ctx.Err() != nil:
 		return broken, ctx.Err()
