@@ -1,6 +1,8 @@
 package approval_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +91,7 @@ func TestALimitAllowsWhatIsNotBeyondIt(t *testing.T) {
 		"of unknown length":             {rules: longest(hour), against: "it is not known how long"},
 		"of a length that cannot be":    {rules: longest(hour), length: -1, against: "it is not known how long"},
 		"the least limit is one":        {rules: longest(1), length: 2, against: "access for"},
+		"the least limit, unknown":      {rules: longest(1), against: "it is not known how long"},
 		"any start, much later":         {rules: latest(0), delay: 1000 * hour},
 		"the latest start":              {rules: latest(hour), delay: hour},
 		"a later start":                 {rules: latest(hour), delay: hour + 1, against: "the access begins later than 1 hour from now"},
@@ -151,6 +154,15 @@ func TestTextsAreCutToWhatRecordsAndReviewsMayHold(t *testing.T) {
 				t.Errorf("evidence of %d, reason of %d characters, %v", utf8.RuneCountInString(got.Evidence), utf8.RuneCountInString(got.Reason), err)
 			}
 		})
+	}
+}
+
+func TestWhatCouldNotBeAskedInTimeIsNoAnswer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got, err := rules(nil).Decide(ctx, ordinary(), request(nil, []string{"Payments"}))
+	if !errors.Is(err, context.Canceled) || got.Approve {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestWhatIsChanged(t *testing.T) {
 }
 
 func TestReturnEarly(t *testing.T) {
-	source := "package p\n\nfunc (t *T[K]) f() (a, b int, err error) { return 1, 2, nil }\n\nfunc g() { h() }\n\nfunc outside()\n"
+	source := "package p\n\nfunc (t *T[K]) f() (a, b int, err error) { return 1, 2, nil }\n\nfunc g() { h() }\n\nfunc empty() {}\n\nfunc outside()\n"
 	mutants, err := find("p.go", []byte(source))
 	if err != nil {
 		t.Fatal(err)
