@@ -255,13 +255,23 @@ func TestMutateFails(t *testing.T) {
 
 // Tests that do not end are ended, with what they have started.
 func TestTestsThatHang(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nsleep 1000 &\nwait\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	r := &runner{root: t.TempDir()}
-	if _, err := r.test(context.Background(), ".", program, 10*time.Millisecond, ""); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
+	for name, c := range map[string]struct {
+		script string
+		limit  limits
+	}{
+		"by the clock":            {"sleep 1000 &\nwait", limits{10 * time.Millisecond, time.Minute}},
+		"by the processor's time": {"while :; do :; done", limits{time.Minute, time.Millisecond}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "program")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			r := &runner{root: t.TempDir()}
+			if _, _, err := r.test(context.Background(), ".", program, c.limit, ""); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 type program struct {
 	pkg, path string
 	number    map[string]int // of each mutant that can be chosen, by its key
-	took      time.Duration  // without a change
+	took      limits         // without a change
 	code      string         // what the compiler makes of the package without a change
 }
 
@@ -53,11 +53,10 @@ func (r *runner) gather(ctx context.Context, pkg string, mutants []mutant) (*pro
 	if p.path, err = r.build(ctx, pkg, list); err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	if output, err := r.test(ctx, pkg, p.path, 10*time.Minute, ""); err != nil {
+	var output string
+	if output, p.took, err = r.test(ctx, pkg, p.path, limits{10 * time.Minute, 10 * time.Minute}, ""); err != nil {
 		return nil, fmt.Errorf("the tests of %s fail without any change: %w\n%s", pkg, err, output)
 	}
-	p.took = time.Since(start)
 	p.code, err = r.compile(ctx, pkg, "")
 	return p, err
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -34,8 +35,9 @@ func (f fate) String() string {
 type runner struct {
 	root string
 	work string // folder for what is made
-	// patience is the time that the tests of a mutant are given, beside four times
-	// what they take without a change.
+	// patience is the time by the clock that the tests of a mutant are given, beside
+	// four times what they take without a change. Of the processor's time they are
+	// given twice as much.
 	patience time.Duration
 	programs map[string]*program // by package
 	made     atomic.Int64
@@ -82,7 +84,8 @@ func (r *runner) alone(ctx context.Context, p *program, list string) (fate, erro
 
 // judge runs tests in an environment that chooses a mutant, if any can be chosen.
 func (r *runner) judge(ctx context.Context, p *program, path, environment string) (fate, error) {
-	_, err := r.test(ctx, p.pkg, path, r.patience+4*p.took, environment)
+	limit := limits{r.patience + 4*p.took.clock, 2*p.took.processor + time.Second}
+	_, _, err := r.test(ctx, p.pkg, path, limit, environment)
 	switch {
 	case ctx.Err() != nil:
 		return broken, ctx.Err()
@@ -124,20 +127,34 @@ func (r *runner) compile(ctx context.Context, pkg, overlay string) (string, erro
 	return code, nil
 }
 
-// test runs compiled tests until the first one fails. The error is
-// context.DeadlineExceeded when they do not end in time.
-func (r *runner) test(ctx context.Context, pkg, program string, limit time.Duration, environment string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// limits are how long tests may take: by the clock, and of the processor's time,
+// which tells one that hangs from one that others keep waiting.
+type limits struct{ clock, processor time.Duration }
+
+// test runs compiled tests until the first one fails, and returns what they say and
+// what they took. The error is context.DeadlineExceeded when that was too much.
+func (r *runner) test(ctx context.Context, pkg, program string, limit limits, environment string) (output string, took limits, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit.clock)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-test.short", "-test.failfast", "-test.timeout=0")
+	seconds := strconv.Itoa(int(limit.processor/time.Second) + 1)
+	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -t "$0" && exec "$@"`, seconds,
+		program, "-test.short", "-test.failfast", "-test.timeout=0")
 	cmd.Dir = filepath.Join(r.root, pkg)
 	cmd.Env = append(os.Environ(), environment)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	output, err := cmd.CombinedOutput()
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err()
+	start := time.Now()
+	text, err := cmd.CombinedOutput()
+	took.clock = time.Since(start)
+	if cmd.ProcessState != nil {
+		took.processor = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
-	return string(output), err
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil && took.processor >= limit.processor:
+		err = context.DeadlineExceeded
+	}
+	return string(text), took, err
 }
