@@ -29,7 +29,6 @@ type Lanes struct {
 	Options
 
 	mu      sync.Mutex
-	closed  bool
 	all     map[string]*lane
 	rounds  map[string]chan struct{}   // requests whose rounds have looked for lanes, and how those hear that they are called
 	lines   map[string]map[*lane]state // the lanes in which a request waits
@@ -60,7 +59,7 @@ type lane struct {
 	closed  time.Time // when it was closed last
 	until   time.Time // no call before this time
 	timer   *time.Timer
-	due     time.Time // when the timer fires
+	due     time.Time // when the timer fires; zero when it does not run
 }
 
 // The lanes that are no places.
@@ -103,14 +102,10 @@ func (l *Lanes) free(a *lane) int {
 		width = 1
 	}
 	switch {
-	case l.closed, a.key == Token && a.refused > 0, time.Now().Before(a.until):
+	case a.key == Token && a.refused > 0, time.Now().Before(a.until):
 		width = 0
-	case a.refused > 0:
-		width = 1 // a probe
 	case a.key == Service && l.unheard >= unheardMost:
 		width = 1
-	case a.key == Service:
-		width = l.Width
 	}
 	return width - a.busy - a.called
 }
@@ -159,45 +154,40 @@ func (l *Lanes) note(a *lane, id string, s state) {
 
 // alarm sees to it that a lane is looked at when it may be used again, or forgotten.
 func (l *Lanes) alarm(a *lane) {
-	at := a.until
+	at, now := a.until, time.Now()
 	if len(a.line) == 0 {
 		at = a.old(l.Pace.LongestProbe())
 	}
-	wait := time.Until(at)
-	if wait <= 0 || l.closed || a.timer != nil && !at.Before(a.due) {
+	if !at.After(now) || !a.due.IsZero() && !at.Before(a.due) {
 		return
 	}
-	if a.timer != nil {
-		a.timer.Stop()
+	if a.timer == nil {
+		a.timer = time.AfterFunc(at.Sub(now), func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			a.due = time.Time{}
+			l.dispatch(a)
+		})
+	} else {
+		a.timer.Reset(at.Sub(now))
 	}
-	var timer *time.Timer
-	timer = time.AfterFunc(wait, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if a.timer == timer {
-			a.timer = nil
-		}
-		l.dispatch(a)
-	})
-	a.timer, a.due = timer, at
+	a.due = at
 }
 
 // unqueue takes a request out of a lane's line, or off those who were called.
 func (l *Lanes) unqueue(a *lane, id string) {
 	was, waits := l.lines[id][a]
-	if !waits {
-		return
-	}
 	delete(l.lines[id], a)
 	if len(l.lines[id]) == 0 {
 		delete(l.lines, id)
 	}
-	if was != waiting {
+	switch {
+	case was != waiting:
 		a.called--
-	} else if i := slices.Index(a.line, id); i == 0 {
+	case waits && a.line[0] == id: // as nearly always
 		a.line = a.line[1:]
-	} else {
-		a.line = slices.Delete(a.line, i, i+1)
+	case waits:
+		a.line = slices.DeleteFunc(a.line, func(other string) bool { return other == id })
 	}
 }
 
@@ -221,7 +211,7 @@ func (l *Lanes) dispatch(a *lane) {
 		}
 	}
 	l.alarm(a)
-	if a.busy == 0 && len(a.line) == 0 && a.called == 0 && !time.Now().Before(a.old(l.Pace.LongestProbe())) {
+	if a.busy == 0 && len(a.line) == 0 && a.called == 0 && a.due.IsZero() {
 		delete(l.all, a.key)
 	}
 }
@@ -232,9 +222,6 @@ func (a *lane) old(while time.Duration) time.Time {
 	at := a.until
 	if a.blind.After(at) {
 		at = a.blind
-	}
-	if at.IsZero() {
-		return at
 	}
 	return at.Add(while)
 }
@@ -310,16 +297,4 @@ func (l *Lanes) Len() int {
 		}
 	}
 	return n
-}
-
-// Close ends the waiting: nobody is woken any more.
-func (l *Lanes) Close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	for _, a := range l.all {
-		if a.timer != nil {
-			a.timer.Stop()
-		}
-	}
 }

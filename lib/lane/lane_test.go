@@ -37,7 +37,6 @@ func inTime(t *testing.T, f func(r *rig)) {
 			Pace:  pace.Pace{Min: time.Second, Max: 30 * time.Second},
 		})
 		f(r)
-		r.Close()
 	})
 }
 
@@ -107,6 +106,87 @@ func TestWhoIsCalledAndDoesNotComeLetsTheNextGo(t *testing.T) {
 	})
 }
 
+// One that waits for several lanes, or has a round under way meanwhile, is one.
+func TestLenCountsRequestsAndNotPlaces(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Enter("x", "a", true)
+		r.Enter("y", "a", true)
+		if r.Len() != 1 {
+			t.Errorf("one at work counts %d", r.Len())
+		}
+		r.Await("x", "a")
+		if r.Len() != 1 {
+			t.Errorf("one at work that waits beside that counts %d", r.Len())
+		}
+		r.enter("x", true, "b")
+		r.enter("y", true, "b")
+		if r.Len() != 2 {
+			t.Errorf("one at work and one that waits count %d", r.Len())
+		}
+	})
+}
+
+func TestWhoNeedsALaneNoMoreLetsTheNextGo(t *testing.T) {
+	for name, leave := range map[string]func(r *rig){
+		"that lane":     func(r *rig) { r.Skip("x", "b") },
+		"any lane":      func(r *rig) { r.Withdraw("b") },
+		"a wrong guess": func(r *rig) { r.Skip("none", "b"); r.Skip("x", "nobody"); r.Skip("x", "b") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.enter("x", true, "a", "b", "c", "d")
+				r.Leave("x")
+				r.wantWoken("b")
+				leave(r)
+				r.wantWoken("c")
+				leave(r) // is gone already
+				r.wantWoken()
+				r.Passed("c")
+				r.wantWoken("d")
+			})
+		})
+	}
+}
+
+func TestWhoNeedsALaneNoMoreLeavesTheLineFromAnyPlaceInIt(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.enter("x", true, "a", "b", "c", "d", "e")
+		r.Skip("x", "c")
+		r.Withdraw("e")
+		for _, next := range []string{"b", "d"} {
+			r.Leave("x")
+			r.wantWoken(next)
+			r.Enter("x", next, true)
+			r.Passed(next)
+		}
+		r.Leave("x")
+		r.wantWoken()
+	})
+}
+
+func TestNoTwoKindsOfLanesAreTheSame(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, name := range []string{"a", "b", lane.Token, lane.Service, lane.Address("a"), lane.Name("a")} {
+		seen[lane.Address(name)], seen[lane.Name(name)] = true, true
+	}
+	seen[lane.Token], seen[lane.Service] = true, true
+	if len(seen) != 14 {
+		t.Errorf("%d lanes, want 14", len(seen))
+	}
+}
+
+func TestANewcomerStandsInLineThoughTheLaneHasBecomeWider(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.enter("x", true, "a", "b")
+		if r.Enter("x", "z", false) {
+			t.Error("a newcomer goes before the one in line")
+		}
+		if !r.Enter("x", "b", false) {
+			t.Error("the first in line may not use the room")
+		}
+	})
+}
+
 func TestARequestAtWorkHearsThatItIsCalled(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.enter("x", true, "other")
@@ -134,6 +214,26 @@ func TestARequestAtWorkHearsThatItIsCalled(t *testing.T) {
 	})
 }
 
+func TestARequestAtWorkHearsThatALaneHasOpened(t *testing.T) {
+	inTime(t, func(r *rig) {
+		p := r.Passes("a")
+		if !p.Enter("y", true) {
+			t.Fatal("y is free")
+		}
+		r.Hold("x", time.Second)
+		if p.Enter("x", true) {
+			t.Fatal("x is closed")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		select {
+		case <-p.Called():
+		default:
+			t.Error("the round does not hear of it")
+		}
+	})
+}
+
 func TestARequestThatIsCalledAtTheEndOfItsRoundIsWokenAgain(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.enter("x", true, "other")
@@ -156,10 +256,12 @@ func TestWhatWasUnderWayNeitherEscalatesNorOpens(t *testing.T) {
 		r.Enter("x", "b", false)
 		r.Enter("x", "c", false)
 		time.Sleep(time.Second)
-		r.Refuse("x")
-		r.Refuse("x")
-		r.Blindfold("x")
-		r.Blindfold("x")
+		if !r.Refuse("x") || r.Refuse("x") {
+			t.Error("the first refusal alone is news")
+		}
+		if !r.Blindfold("x") || r.Blindfold("x") {
+			t.Error("the first refused look-up alone is news")
+		}
 		if r.Accept("x", begun, false) || r.Open("x") {
 			t.Error("a call from before opens the lane")
 		}
@@ -170,9 +272,13 @@ func TestWhatWasUnderWayNeitherEscalatesNorOpens(t *testing.T) {
 			r.Leave("x")
 			r.Passed(id)
 		}
-		r.enter("x", false, "d")
+		r.enter("x", false, "d", "e")
 		time.Sleep(time.Minute)
-		r.wantWoken("d")
+		r.wantWoken("d") // the probe
+		if !r.Accept("x", begun, false) || !r.Open("x") {
+			t.Error("a call that ends when the lane is probed anyway does not open it")
+		}
+		r.wantWoken("e")
 	})
 }
 
@@ -189,6 +295,66 @@ func TestALaneThatNobodyWaitsForIsForgotten(t *testing.T) {
 			t.Error("the lane is remembered")
 		}
 	})
+}
+
+func TestWhatIsKnownOfALaneOutlivesItsPauseByTheLongestProbe(t *testing.T) {
+	const rest = 15 * time.Minute
+	for name, c := range map[string]struct {
+		learn func(r *rig) bool // reports whether it is news
+		known time.Duration
+	}{
+		"that it refuses":                     {func(r *rig) bool { return r.Refuse("x") }, time.Minute + rest},
+		"that nothing can be looked up there": {func(r *rig) bool { return r.Blindfold("x") }, time.Minute + rest},
+		"that it refuses, while nothing can be looked up for longer": {func(r *rig) bool {
+			r.Blindfold("x")
+			time.Sleep(time.Minute)
+			r.Blindfold("x") // for five minutes
+			return r.Refuse("x")
+		}, 5*time.Minute + rest},
+	} {
+		for _, past := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				inTime(t, func(r *rig) {
+					r.Enter("x", "a", false)
+					c.learn(r)
+					r.Leave("x")
+					wait := c.known - time.Millisecond
+					if past {
+						wait = c.known + time.Millisecond
+					}
+					time.Sleep(wait)
+					synctest.Wait()
+					if news := c.learn(r); news != past {
+						t.Errorf("after %v it is news: %v", wait, news)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALaneThatIsUsedOrWaitedForIsNotForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		hold, check func(r *rig) bool
+	}{
+		"used":       {func(r *rig) bool { return r.Enter("x", "a", true) }, func(r *rig) bool { return !r.Enter("x", "b", true) }},
+		"waited for": {func(r *rig) bool { r.Await("x", "a"); return true }, func(r *rig) bool { return r.Waits("x", "a") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				if !c.hold(r) {
+					t.Fatal("the lane is not free")
+				}
+				r.Sees("x")
+				r.Heard(true)
+				r.Skip("x", "nobody") // all of these look at the lane
+				time.Sleep(time.Hour)
+				if !c.check(r) {
+					t.Error("the lane was forgotten")
+				}
+			})
+		})
+	}
 }
 
 func TestARefusedLaneIsProbedByOneAtGrowingPauses(t *testing.T) {
@@ -238,6 +404,54 @@ func TestARefusedLaneIsProbedByOneAtGrowingPauses(t *testing.T) {
 	})
 }
 
+func TestPausesGrowToTheLongestAndStayThere(t *testing.T) {
+	inTime(t, func(r *rig) {
+		for n, pause := range []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute} {
+			r.Refuse("x")
+			r.Blindfold("x")
+			if r.Blind("x") != pause {
+				t.Errorf("refused look-up %d: blind for %v", n, r.Blind("x"))
+			}
+			r.Await("x", "a")
+			time.Sleep(pause - time.Millisecond)
+			r.wantWoken()
+			time.Sleep(time.Millisecond)
+			r.wantWoken("a")
+			r.Withdraw("a")
+		}
+	})
+}
+
+func TestALaneThatIsWellAgainGetsTwiceAsWideWithEachCallThatIsTaken(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Hold("x", time.Second)
+		time.Sleep(time.Second)
+		all := []string{"a", "b", "c", "d", "e"}
+		for _, width := range []int{1, 2, 3, 3} {
+			in := r.enter("x", false, all...)
+			if len(in) != width {
+				t.Errorf("%d may begin, want %d", len(in), width)
+			}
+			for _, id := range all {
+				r.Withdraw(id)
+				r.Passed(id)
+			}
+			for range in {
+				r.Leave("x")
+			}
+			r.Accept("x", time.Now(), false)
+		}
+	})
+}
+
+func TestAnAnswerThatIsGoodForAllOpensALaneOfOneCallAtATime(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.enter("x", true, "a", "b", "c", "d")
+		r.Accept("x", time.Now(), true)
+		r.wantWoken("b", "c")
+	})
+}
+
 func TestALaneThatIsHeldOpensByItself(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.Hold("x", 10*time.Second)
@@ -257,6 +471,58 @@ func TestALaneThatIsHeldOpensByItself(t *testing.T) {
 		r.wantWoken()
 		time.Sleep(time.Second)
 		r.wantWoken("b")
+	})
+}
+
+func TestAHoldOfALaneThatIsClosed(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second, closed time.Duration
+	}{
+		"is no further failure": {0, 0, time.Second},
+		"does not shorten":      {10 * time.Second, time.Second, 10 * time.Second},
+		"may prolong":           {time.Second, 10 * time.Second, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.Hold("x", c.first)
+				r.Hold("x", c.second)
+				r.enter("x", false, "a")
+				time.Sleep(c.closed * 79 / 100)
+				r.wantWoken()
+				time.Sleep(c.closed * 42 / 100)
+				r.wantWoken("a")
+			})
+		})
+	}
+}
+
+func TestALaneThatIsHeldIsNotOpenedByACallFromBefore(t *testing.T) {
+	inTime(t, func(r *rig) {
+		begun := time.Now()
+		time.Sleep(time.Second)
+		r.Hold("x", time.Minute)
+		r.Accept("x", begun, false)
+		if r.Enter("x", "a", false) {
+			t.Error("the lane is open")
+		}
+		r.Accept("x", time.Now(), false)
+		if !r.Enter("x", "a", false) {
+			t.Error("the lane is not opened by a later one")
+		}
+		r.Hold("x", 0) // is the first failure in a row again
+		r.Await("x", "b")
+		r.Leave("x")
+		time.Sleep(time.Second)
+		r.wantWoken("b")
+	})
+}
+
+func TestALaneThatIsHeldCanBeRefusedBesideThat(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.Hold("x", time.Hour)
+		if !r.Refuse("x") || r.Open("x") {
+			t.Error("the refusal was not heard")
+		}
 	})
 }
 
@@ -291,8 +557,11 @@ func TestOneCallAtATimeIsMadeOfAServiceThatAnswersNothing(t *testing.T) {
 		}
 		r.Heard(true)
 		r.wantWoken("b", "c")
-		if _, closed := r.Gate(); closed {
-			t.Error("still closed")
+		for range 5 {
+			if _, closed := r.Gate(); closed {
+				t.Error("still closed")
+			}
+			r.Heard(false)
 		}
 	})
 }
@@ -311,6 +580,9 @@ func TestARefusedTokenLetsNobodyThroughUntilItIsAccepted(t *testing.T) {
 		r.wantWoken()
 		r.Accept(lane.Token, time.Now(), true)
 		r.wantWoken("a", "b")
+		if key, closed := r.Gate(); closed {
+			t.Errorf("the gate is still %q", key)
+		}
 	})
 }
 
@@ -342,16 +614,29 @@ func TestARoundGivesBackItsPasses(t *testing.T) {
 		p.Leave("x") // holds it no more
 		r.wantWoken("b")
 		p.LeaveAll()
+		p.LeaveAll() // holds none any more
 		r.wantWoken("c")
+		for key, next := range map[string]string{"x": "b", "y": "c"} {
+			if got := r.enter(key, true, next, "d"); !slices.Equal(got, []string{next}) {
+				t.Errorf("%q are in %s, one at a time", got, key)
+			}
+		}
 	})
 }
 
-func TestNobodyIsWokenAfterTheEnd(t *testing.T) {
+// A lane that was closed and is well again is forgotten, and comes back when it
+// is used. Nothing of what it was is left to disturb it.
+func TestALaneThatComesBackIsNotForgottenWithTheOneBefore(t *testing.T) {
 	inTime(t, func(r *rig) {
-		r.Hold("x", time.Second)
-		r.enter("x", false, "a")
-		r.Close()
-		time.Sleep(time.Minute)
-		r.wantWoken()
+		r.Hold("x", 10*time.Second)
+		time.Sleep(10 * time.Second)
+		r.enter("x", true, "a")
+		r.Accept("x", time.Now(), false)
+		r.Leave("x")
+		r.Passed("a")
+		r.enter("x", true, "b", "c")
+		time.Sleep(time.Hour)
+		r.Leave("x")
+		r.wantWoken("c")
 	})
 }

@@ -22,7 +22,7 @@ func (l *Lanes) Refuse(key string) bool {
 	a.closed = time.Now()
 	a.until = a.closed.Add(l.Pace.Probe(a.refused + 1))
 	a.refused++
-	l.rest(a)
+	a.width = 1
 	return a.refused == 1
 }
 
@@ -42,16 +42,7 @@ func (l *Lanes) Hold(key string, wait time.Duration) {
 	if until := time.Now().Add(wait); until.After(a.until) {
 		a.until = until
 	}
-	l.rest(a)
-}
-
-func (l *Lanes) rest(a *lane) {
 	a.width = 1
-	if a.timer != nil {
-		a.timer.Stop()
-		a.timer = nil
-	}
-	l.alarm(a)
 }
 
 // Accept opens a lane in which a call was taken: twice as many as before may begin
@@ -89,9 +80,8 @@ func (l *Lanes) Heard(answered bool) {
 		l.unheard++
 		return
 	}
-	unwell := l.unheard >= unheardMost
 	l.unheard = 0
-	if a := l.all[Service]; unwell && a != nil {
+	if a := l.all[Service]; a != nil {
 		l.dispatch(a)
 	}
 }
@@ -128,7 +118,6 @@ func (l *Lanes) Blindfold(key string) bool {
 	}
 	a.blind = time.Now().Add(l.Pace.Probe(a.unread + 1))
 	a.unread++
-	l.alarm(a)
 	return a.unread == 1
 }
 

@@ -50,9 +50,9 @@ func ParseClaim(s string) (Claim, error) {
 	if s == "" {
 		return Claim{}, nil
 	}
-	owner, gen, ok := strings.Cut(s, ".")
-	n, err := strconv.Atoi(gen)
-	if !ok || err != nil || n < 1 || n > MaxGeneration || len(owner) > maxOwner {
+	owner, gen, _ := strings.Cut(s, ".")
+	n, _ := strconv.Atoi(gen) // out of bounds where it is none
+	if n < 1 || n > MaxGeneration || len(owner) > maxOwner {
 		return Claim{}, fmt.Errorf("key %q: %q is not a claim", Key, message.Cut(s, 40))
 	}
 	return Claim{Owner: owner, Generation: n}, nil

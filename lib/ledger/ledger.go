@@ -25,7 +25,7 @@ type Entry interface {
 	// Claimed is the claim of the record, to be read and changed.
 	Claimed() *Claim
 	// Changes returns the update that brings the stored record to this one.
-	Changes() (set, expect map[string]string, err error)
+	Changes() (set, expect map[string]string)
 	// Stored says that an update was accepted.
 	Stored(set map[string]string)
 }
@@ -163,11 +163,11 @@ func (l *Ledger) Read(ctx context.Context, id string) (map[string]string, error)
 }
 
 func (l *Ledger) write(ctx context.Context, id string, e Entry) error {
-	set, expect, err := e.Changes()
-	if err != nil || len(set) == 0 {
-		return err
+	set, expect := e.Changes()
+	if len(set) == 0 {
+		return nil
 	}
-	err = l.Store.UpdatePluginData(ctx, l.Kind, id, l.Plugin, set, expect)
+	err := l.Store.UpdatePluginData(ctx, l.Kind, id, l.Plugin, set, expect)
 	conflict := err != nil && l.IsConflict(err)
 	l.Written(conflict)
 	switch {

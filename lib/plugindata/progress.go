@@ -197,21 +197,19 @@ func (d *Delivery) heal() {
 
 // count is a stored number within its bounds; one that cannot be counts as none.
 func count(n, most int) int {
-	if n < 0 || n > most {
+	if n > most {
 		return 0
 	}
-	return n
+	return max(n, 0)
 }
 
-func (p *Progress) encode() (string, error) {
+// encode cannot fail: a Progress is texts, numbers and truth values.
+func (p *Progress) encode() string {
 	if p.Request == 0 && len(p.Deliveries) == 0 && len(p.Decided) == 0 {
-		return "", nil
+		return ""
 	}
-	text, err := json.Marshal(p)
-	if err != nil {
-		return "", fmt.Errorf("encoding the record: %w", err)
-	}
-	return string(text), nil
+	text, _ := json.Marshal(p)
+	return string(text)
 }
 
 // Join takes over what calls of ours have achieved for a recipient, under a claim,
@@ -228,9 +226,10 @@ func (d *Delivery) Join(other Delivery, under int) {
 	}
 	for _, p := range other.Posts {
 		i := slices.IndexFunc(d.Posts, func(q Post) bool { return q.Message() == p.Message() })
-		if i >= 0 {
+		switch {
+		case i >= 0:
 			d.Posts[i].join(p)
-		} else if other.Generation == d.Generation {
+		case other.Generation == d.Generation:
 			d.Posts = append(d.Posts, p)
 		}
 	}

@@ -130,14 +130,11 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 // Changes returns the update that brings the stored record to this one: the
 // keys to be set, and what every key that we know must hold for the update to
 // be accepted.
-func (r *Record) Changes() (set, expect map[string]string, err error) {
+func (r *Record) Changes() (set, expect map[string]string) {
 	next := r.codec.Encode(r.Known)
-	next[ledger.Key] = r.Claim.String()
+	next[ledger.Key], next[ProgressKey] = r.Claim.String(), r.Progress.encode()
 	if next[AdoptedKey] = ""; r.Adopted {
 		next[AdoptedKey] = cmp.Or(r.raw[AdoptedKey], "true")
-	}
-	if next[ProgressKey], err = r.Progress.encode(); err != nil {
-		return nil, nil, err
 	}
 	set, expect = make(map[string]string), make(map[string]string, len(next))
 	for key, value := range next {
@@ -146,7 +143,7 @@ func (r *Record) Changes() (set, expect map[string]string, err error) {
 			set[key] = value
 		}
 	}
-	return set, expect, nil
+	return set, expect
 }
 
 // Stored makes the record the one that is in the store, after an update with

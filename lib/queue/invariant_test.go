@@ -57,6 +57,32 @@ func TestAddingAgainCostsNothing(t *testing.T) {
 	}
 }
 
+func TestLenCountsTheKeysThatWaitAndNoOthers(t *testing.T) {
+	q := New[string]()
+	defer q.Close()
+	q.Add("a", Live)
+	q.Add("b", Background)
+	q.Add("b", Live)
+	q.AddAfter("later", time.Hour)
+	if n := q.Len(); n != 2 {
+		t.Errorf("Len is %d while two keys wait", n)
+	}
+	if key := get(t, q); key != "a" || q.Len() != 1 {
+		t.Errorf("Len is %d after %q was handed out", q.Len(), key)
+	}
+}
+
+func TestABacklogThatWasHandedOutHoldsNoMemory(t *testing.T) {
+	q := New[string]()
+	q.Add("a", Background)
+	q.Add("b", Background)
+	q.Add("c", Background)
+	want(t, q, "a", "b", "c")
+	if n := cap(q.waiting[Background]); n != 0 {
+		t.Errorf("room is kept for %d keys", n)
+	}
+}
+
 func TestAClosedQueueHoldsNothing(t *testing.T) {
 	q := New[string]()
 	q.Add("a", Live)

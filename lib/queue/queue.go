@@ -92,12 +92,16 @@ func (q *Queue[K]) AddAfter(key K, after time.Duration) {
 		return
 	}
 	at := time.Now().Add(after)
-	if d, ok := q.delayed[key]; ok {
-		if !at.Before(d.at) {
-			return
-		}
-		d.timer.Stop()
+	switch d := q.delayed[key]; {
+	case d == nil:
+		q.delayed[key] = q.delay(key, at, after)
+	case at.Before(d.at):
+		d.at = at
+		d.timer.Reset(after)
 	}
+}
+
+func (q *Queue[K]) delay(key K, at time.Time, after time.Duration) *delay {
 	d := &delay{at: at}
 	d.timer = time.AfterFunc(after, func() {
 		q.mu.Lock()
@@ -107,14 +111,14 @@ func (q *Queue[K]) AddAfter(key K, after time.Duration) {
 			q.add(key, Background)
 		}
 	})
-	q.delayed[key] = d
+	return d
 }
 
 // Get waits for a key and hands it out; the caller must call Done with it. It
 // returns false when the context or the queue has ended.
 func (q *Queue[K]) Get(ctx context.Context) (key K, ok bool) {
 	for {
-		if key, ok, closed := q.next(); ok || closed {
+		if key, ok, over := q.next(); over {
 			return key, ok
 		}
 		select {
@@ -125,7 +129,8 @@ func (q *Queue[K]) Get(ctx context.Context) (key K, ok bool) {
 	}
 }
 
-func (q *Queue[K]) next() (key K, ok, closed bool) {
+// next hands out a key if one waits; over says that there is nothing to wait for.
+func (q *Queue[K]) next() (key K, ok, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -136,15 +141,15 @@ func (q *Queue[K]) next() (key K, ok, closed bool) {
 		for len(q.waiting[lane]) > 0 {
 			key = q.waiting[lane][0]
 			q.waiting[lane] = q.waiting[lane][1:]
-			if at, dirty := q.dirty[key]; !dirty || at != Lane(lane) || q.busy[key] {
-				continue // moved to another lane, or handed out from there
+			if _, dirty := q.dirty[key]; !dirty || q.busy[key] {
+				continue // was handed out from another lane
 			}
 			delete(q.dirty, key)
 			q.busy[key] = true
 			if len(q.dirty) > 0 {
 				q.signal()
 			}
-			return key, true, false
+			return key, true, true
 		}
 		q.waiting[lane] = nil // lets go of a backlog's memory
 	}
@@ -185,10 +190,7 @@ func (q *Queue[K]) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for _, d := range q.delayed {
-		d.timer.Stop()
-	}
-	clear(q.delayed)
+	clear(q.delayed) // without their timers, which find nothing to do
 	clear(q.dirty)
 	q.waiting = [lanes][]K{}
 	q.signal()

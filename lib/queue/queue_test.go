@@ -92,6 +92,7 @@ func TestADelayedKeyComesWhenItsShortestDelayIsOver(t *testing.T) {
 		defer q.Close()
 		q.AddAfter("a", time.Minute)
 		q.AddAfter("a", time.Second)
+		q.AddAfter("a", 30*time.Second)
 		q.AddAfter("a", time.Hour)
 		if len(q.delayed) != 1 {
 			t.Fatalf("%d delayed keys, want 1", len(q.delayed))
@@ -103,6 +104,9 @@ func TestADelayedKeyComesWhenItsShortestDelayIsOver(t *testing.T) {
 		q.Done("a")
 		time.Sleep(2 * time.Hour)
 		want(t, q)
+		q.AddAfter("a", time.Hour)
+		time.Sleep(time.Hour + time.Second)
+		want(t, q, "a")
 	})
 }
 

@@ -51,8 +51,7 @@ func (x *round) enter() {
 			x.places = append(x.places, p)
 		}
 		if _, unwell := x.lanes.Gate(); unwell && len(x.places) > 0 {
-			x.more = true // one call at a time
-			break
+			break // one call at a time; the others are due at the end of the round
 		}
 	}
 }

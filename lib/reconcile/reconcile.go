@@ -225,7 +225,6 @@ func (r *Reconciler) Run(ctx, rounds context.Context) {
 	workers.Go(func() { r.digest.Run(ctx) })
 	<-ctx.Done()
 	r.Close()
-	r.lanes.Close()
 	workers.Wait()
 	r.calls.Wait()
 	r.flush(rounds)

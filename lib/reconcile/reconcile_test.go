@@ -642,7 +642,7 @@ func TestWithoutThePermissionToWriteRecordsNothingIsPosted(t *testing.T) {
 		x := r.start()
 		defer x.stop()
 		r.memory.with(func() { r.memory.beforeWrite = func(string) error { return errDenied } })
-		for i := range 1000 {
+		for i := range 200 {
 			r.memory.put(fmt.Sprint(i), nil)
 		}
 		r.settle(time.Hour)
@@ -655,7 +655,7 @@ func TestWithoutThePermissionToWriteRecordsNothingIsPosted(t *testing.T) {
 		}
 		r.memory.with(func() { r.memory.beforeWrite = nil })
 		r.settle(5 * time.Minute)
-		r.wantPosts(map[string]int{"ops": 1000})
+		r.wantPosts(map[string]int{"ops": 200})
 	})
 }
 

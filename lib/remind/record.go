@@ -45,14 +45,11 @@ func decode(raw map[string]string) (*record, error) {
 func (rec *record) Claimed() *ledger.Claim { return &rec.claim }
 
 // Changes implements ledger.Entry.
-func (rec *record) Changes() (set, expect map[string]string, err error) {
+func (rec *record) Changes() (set, expect map[string]string) {
 	set, expect = make(map[string]string), make(map[string]string)
 	next := map[string]string{ledger.Key: rec.claim.String(), NotifiedKey: ""}
 	if len(rec.notified) > 0 {
-		text, err := json.Marshal(rec.notified)
-		if err != nil {
-			return nil, nil, fmt.Errorf("encoding the record: %w", err)
-		}
+		text, _ := json.Marshal(rec.notified) // cannot fail with times that were read or are now
 		next[NotifiedKey] = string(text)
 	}
 	for key, value := range next {
@@ -61,7 +58,7 @@ func (rec *record) Changes() (set, expect map[string]string, err error) {
 			set[key] = value
 		}
 	}
-	return set, expect, nil
+	return set, expect
 }
 
 // Stored implements ledger.Entry.

@@ -32,7 +32,7 @@ var (
 // the message. A list that failed is tried again.
 func (f *follower) keepUp(ctx context.Context, src Source) {
 	l := &lister{follower: f, src: src, catchUp: true}
-	for failures := 0; ; {
+	for failures, again := 0, time.Duration(0); ; {
 		err := l.list(ctx)
 		if ctx.Err() != nil {
 			return
@@ -40,10 +40,11 @@ func (f *follower) keepUp(ctx context.Context, src Source) {
 		wait := f.Resync
 		if err != nil {
 			failures++
-			wait = min(time.Second<<min(failures-1, 8), relistMax)
+			again = min(max(2*again, time.Second), relistMax)
+			wait = again
 			f.listFailed(err, failures)
 		} else {
-			failures, f.unlisted = 0, ""
+			failures, again, f.unlisted = 0, 0, ""
 			f.listening()
 		}
 		if !f.pause(ctx, jittered(wait, 0.1)) {
@@ -55,8 +56,7 @@ func (f *follower) keepUp(ctx context.Context, src Source) {
 // pause waits for the time of the next list, or until one is asked for. It returns
 // false when the context has ended.
 func (f *follower) pause(ctx context.Context, wait time.Duration) bool {
-	least, timer := time.After(min(wait, relistMin)), time.NewTimer(wait)
-	defer timer.Stop()
+	least, most := time.After(min(wait, relistMin)), time.After(wait)
 	select {
 	case <-ctx.Done():
 		return false
@@ -66,7 +66,7 @@ func (f *follower) pause(ctx context.Context, wait time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-f.Relist:
-	case <-timer.C:
+	case <-most:
 	}
 	return true
 }
@@ -162,13 +162,10 @@ func (l *lister) requests(ctx context.Context, list List) (n int, err error) {
 // proven asks whether the cluster shows us all requests. It fails if it does not.
 func (l *lister) proven(ctx context.Context) (sure bool, err error) {
 	may, sure, err := l.src.MayListRequests(ctx)
-	switch {
-	case err != nil:
-		return false, err
-	case sure && !may:
-		return true, errMayNotList
+	if err == nil && sure && !may {
+		err = errMayNotList
 	}
-	return sure, nil
+	return sure, err
 }
 
 // explain puts what to do before a refusal.

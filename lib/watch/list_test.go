@@ -50,8 +50,8 @@ func TestReadyIsSaidOnceAllWasRead(t *testing.T) {
 		w.last().end()
 		settle(time.Hour)
 		w.with(func() {
-			if ready != 1 || w.lists < 5 {
-				t.Errorf("ready %d times after %d lists", ready, w.lists)
+			if ready != 1 || len(w.lists) < 5 {
+				t.Errorf("ready %d times after %d lists", ready, len(w.lists))
 			}
 		})
 	})
@@ -84,7 +84,11 @@ func TestAListThatFailedIsNoList(t *testing.T) {
 			w.requests, w.records = []string{"1", "2"}, []string{"1", "gone"}
 			fail(w, busy)
 			inTime(t, w, nil, func(t *testing.T) {
-				settle(20 * time.Second)
+				settle(2 * time.Second)
+				if w.condition() != "" {
+					t.Errorf("after two failures the condition is %q", w.condition())
+				}
+				settle(18 * time.Second)
 				if n := w.ends(); n != 0 {
 					t.Errorf("%d lists were ended", n)
 				}
@@ -116,8 +120,8 @@ func TestRequestsAreShownOnceWhileRecordsFail(t *testing.T) {
 		settle(time.Hour)
 		w.with(func() {
 			told := slices.DeleteFunc(w.told, func(s string) bool { return s == "record 1" })
-			if !slices.Equal(told, []string{"listed 1 with 0 records"}) || w.lists != 1 {
-				t.Errorf("%d lists, told %q", w.lists, told)
+			if !slices.Equal(told, []string{"listed 1 with 0 records"}) || len(w.lists) != 1 {
+				t.Errorf("%d lists, told %q", len(w.lists), told)
 			}
 			if w.bulk < 100 || w.bulk > 150 {
 				t.Errorf("records were asked for %d times in an hour", w.bulk)
@@ -142,8 +146,8 @@ func TestAListThatFailsIsTriedEverMoreSlowly(t *testing.T) {
 		}{{4 * time.Second, 2, 3}, {time.Minute, 5, 8}, {time.Hour, 105, 140}} {
 			settle(step.until)
 			w.with(func() {
-				if w.lists < step.least || w.lists > step.max {
-					t.Errorf("%d lists after %v", w.lists, step.until)
+				if n := len(w.lists); n < step.least || n > step.max {
+					t.Errorf("%d lists after %v", n, step.until)
 				}
 			})
 		}
@@ -160,8 +164,8 @@ func TestEveryCompleteListEnds(t *testing.T) {
 		settle(time.Second)
 		w.want(t, "record 1", "end", "end")
 		settle(time.Hour)
-		if n := w.ends(); n < 5 || n != w.lists-2 {
-			t.Errorf("%d lists, %d ends", w.lists, n)
+		if n := w.ends(); n < 5 || n != len(w.lists)-2 {
+			t.Errorf("%d lists, %d ends", len(w.lists), n)
 		}
 		if w.bulk != 1 {
 			t.Errorf("all records were listed %d times", w.bulk)
@@ -239,6 +243,7 @@ func TestARefusalNamesTheRule(t *testing.T) {
 		"of the kind in the stream":  {func(w *world, err error) { w.kinds = map[bool][]string{true: {}}[err != nil] }, watched},
 		"of the records":             {func(w *world, err error) { w.data = err }, "the plugin's role may not read plugin data; add the rule access_plugin_data: read, update to it (denied)"},
 		"of the requests":            {func(w *world, err error) { w.list = err }, "the plugin's role may not list access requests; add the rule access_request: list, read to it (denied)"},
+		"that comes at once":         {func(w *world, err error) { w.unwatched = err }, "denied"},
 		"that is a lock, not a rule": {func(w *world, err error) { w.refused = map[bool]error{true: errors.New("locked out")}[err != nil] }, "locked out"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -269,6 +274,7 @@ func TestTry(t *testing.T) {
 		"no right to list":       {func(w *world) { w.right.not = true }, "the plugin's role may not list access requests; add the rule access_request: list, read to it"},
 		"no right to watch":      {func(w *world) { w.refused = errDenied }, "the plugin's role may not watch access requests; add the rule access_request: list, read to it (denied)"},
 		"the kind is left out":   {func(w *world) { w.kinds = []string{} }, "the plugin's role may not watch access requests; add the rule access_request: list, read to it"},
+		"it hangs up":            {func(w *world) { w.unwatched = errors.New("reset") }, "reset"},
 		"it cannot be found out": {func(w *world) { w.right.err = errors.New("hung up") }, "hung up"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,6 +285,9 @@ func TestTry(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = watch.Try(t.Context(), src, refused)
+			if w.last().watched {
+				t.Error("the stream was not closed")
+			}
 			if got := fmt.Sprint(err); got != r.want && !(err == nil && r.want == "") {
 				t.Errorf("got %q, want %q", got, r.want)
 			}

@@ -62,7 +62,7 @@ func (f *follower) follow(ctx context.Context, src Source) (next Source, err err
 		return nil, err
 	}
 	f.Log.Debug("Watcher connected")
-	f.failures = 0
+	f.again = 0
 	f.listening()
 	f.Observer.Streaming(time.Now())
 	f.Log.Info("Watching access requests", zap.Strings("kinds", confirmed))
@@ -77,12 +77,10 @@ func (f *follower) follow(ctx context.Context, src Source) (next Source, err err
 
 // confirm waits for the first event, which says what the stream will tell.
 func confirm(ctx context.Context, w types.Watcher, patience time.Duration, refused func(error) bool) (kinds []string, err error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
-	case <-timer.C:
+	case <-time.After(patience):
 		return nil, fmt.Errorf("the watch was not confirmed within %v", patience)
 	case <-w.Done():
 		err := endOf(w)
@@ -143,11 +141,8 @@ func (s *stream) events(ctx context.Context, w types.Watcher) (next Source, err 
 // dial makes a connection with a new identity. The old one goes on meanwhile.
 func (s *stream) dial(ctx context.Context) {
 	next, err := s.Connect(ctx)
-	if err != nil {
-		next = nil
-		if ctx.Err() == nil {
-			s.Log.Warn("Could not connect with the new identity; the connection made with the old one goes on", zap.Error(err))
-		}
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("Could not connect with the new identity; the connection made with the old one goes on", zap.Error(err))
 	}
 	s.fresh <- next
 }

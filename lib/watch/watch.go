@@ -82,7 +82,8 @@ const Condition = "connected to Teleport"
 type Options struct {
 	// Plugin is the name under which records are kept.
 	Plugin string
-	// Connect makes a connection; it is called again after each loss.
+	// Connect makes a connection, or returns nil with an error; it is called again
+	// after each loss.
 	Connect func(ctx context.Context) (Source, error)
 	// Fatal says of an error of Connect that trying again is of no use.
 	Fatal func(error) bool
@@ -165,8 +166,8 @@ func Run(ctx context.Context, o Options) error {
 
 type follower struct {
 	Options
-	first    bool // no list was complete yet
-	failures int  // connections in a row on which no stream was confirmed
+	first bool          // no list was complete yet
+	again time.Duration // the last pause, while no stream is confirmed
 	// unlisted is why the requests cannot be listed, or empty. It outlives the
 	// connection: only a list that is complete shows that the reason is gone.
 	unlisted string
@@ -185,9 +186,9 @@ func (f *follower) lost(ctx context.Context, err error) error {
 		return fmt.Errorf("the connection was lost and TELEPORT_PLUGIN_FAIL_FAST asks to stop then: %w", err)
 	}
 	f.Health.Set(Condition, false, err.Error())
-	f.failures++
-	wait := jittered(min(20*time.Millisecond<<min(f.failures-1, 16), f.BackoffMax), 0.25)
-	f.Log.Debug("Connecting to Teleport again", zap.Error(err), zap.Int("failures", f.failures))
+	f.again = min(max(2*f.again, 20*time.Millisecond), f.BackoffMax)
+	wait := jittered(f.again, 0.25)
+	f.Log.Debug("Connecting to Teleport again", zap.Error(err), zap.Duration("in", wait))
 	select {
 	case <-ctx.Done():
 	case <-time.After(wait):

@@ -33,8 +33,19 @@ type world struct {
 	data     error         // after the first of several records
 	right    right
 
+	ping     func() error // if there is one
+	first    types.Event  // instead of the confirmation, if there is one
+	stubborn bool         // Connect waits though its context has ended
+	events   []string
+	streams  []time.Time // as the observer was told
+
+	unwatched error    // what a watch is refused with
+	asked     []string // the kinds that were
+	hang      bool     // lists do not end
+
 	conns []*conn
-	lists int
+	dials []time.Time
+	lists []time.Time
 	bulk  int
 	told  []string
 	bad   map[string]string
@@ -63,6 +74,8 @@ type conn struct {
 	end    func()
 	err    error
 	closed bool
+	// watched says that the stream was not closed yet.
+	watched bool
 }
 
 func (w *world) Connect(ctx context.Context) (watch.Source, error) {
@@ -72,12 +85,13 @@ func (w *world) Connect(ctx context.Context) (watch.Source, error) {
 	if dialing != nil {
 		select {
 		case <-dialing:
-		case <-ctx.Done():
+		case <-w.unless(ctx):
 			return nil, ctx.Err()
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.dials = append(w.dials, time.Now())
 	if w.connect != nil {
 		return nil, w.connect
 	}
@@ -85,6 +99,16 @@ func (w *world) Connect(ctx context.Context) (watch.Source, error) {
 	c.end = sync.OnceFunc(func() { close(c.done) })
 	w.conns = append(w.conns, c)
 	return c, nil
+}
+
+// unless is when the context ends, unless the connection does not care.
+func (w *world) unless(ctx context.Context) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stubborn {
+		return nil
+	}
+	return ctx.Done()
 }
 
 func (w *world) last() *conn {
@@ -95,8 +119,11 @@ func (w *world) last() *conn {
 
 func (c *conn) Ping(ctx context.Context) error {
 	c.w.mu.Lock()
-	mute := c.w.mute
+	mute, ping := c.w.mute, c.w.ping
 	c.w.mu.Unlock()
+	if ping != nil {
+		return ping()
+	}
 	if mute {
 		<-ctx.Done()
 		return ctx.Err()
@@ -107,12 +134,17 @@ func (c *conn) Ping(ctx context.Context) error {
 func (c *conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, error) {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
+	if c.w.unwatched != nil {
+		return nil, c.w.unwatched
+	}
+	c.w.asked = kinds
+	c.watched = true
 	if c.w.mute {
-		return c, nil
+		return stream{c}, nil
 	}
 	if c.err = c.w.refused; c.err != nil {
 		c.end()
-		return c, nil
+		return stream{c}, nil
 	}
 	if c.w.kinds != nil {
 		kinds = c.w.kinds
@@ -121,8 +153,20 @@ func (c *conn) NewWatcher(ctx context.Context, kinds ...string) (types.Watcher, 
 	for _, k := range kinds {
 		confirmed = append(confirmed, types.WatchKind{Kind: k})
 	}
-	go c.send(types.Event{Type: types.OpInit, Resource: types.NewWatchStatus(confirmed)})
-	return c, nil
+	first := types.Event{Type: types.OpInit, Resource: types.NewWatchStatus(confirmed)}
+	if c.w.first.Resource != nil {
+		first = c.w.first
+	}
+	go c.send(first)
+	return stream{c}, nil
+}
+
+// stream is that of a connection, which can be closed by itself.
+type stream struct{ *conn }
+
+func (s stream) Close() error {
+	s.w.with(func() { s.watched = false })
+	return nil
 }
 
 func (c *conn) send(e types.Event) {
@@ -142,9 +186,14 @@ func (c *conn) Close() error {
 	return nil
 }
 
-func (c *conn) ListRequests(_ context.Context, fn func([]*types.AccessRequestV3) error) error {
+func (c *conn) ListRequests(ctx context.Context, fn func([]*types.AccessRequestV3) error) error {
 	c.w.mu.Lock()
-	c.w.lists++
+	if c.w.hang {
+		c.w.mu.Unlock()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	c.w.lists = append(c.w.lists, time.Now())
 	err, ids := c.w.list, slices.Clone(c.w.requests)
 	c.w.mu.Unlock()
 	for i, id := range ids {
@@ -221,8 +270,11 @@ func (w *world) Set(condition string, ok bool, reason string) {
 	})
 }
 
-func (w *world) Event(string)        {}
-func (w *world) Streaming(time.Time) {}
+func (w *world) Event(op string) { w.with(func() { w.events = append(w.events, op) }) }
+
+func (w *world) Streaming(since time.Time) {
+	w.with(func() { w.streams = append(w.streams, since) })
+}
 
 func (w *world) options() watch.Options {
 	return watch.Options{
@@ -255,8 +307,8 @@ func inTime(t *testing.T, w *world, change func(*watch.Options), f func(t *testi
 			t.Errorf("the watch ended with: %v", err)
 		}
 		for _, c := range w.conns {
-			if !c.closed {
-				t.Error("a connection was not closed")
+			if !c.closed || c.watched {
+				t.Error("a connection or its stream was not closed")
 			}
 		}
 	})
@@ -285,6 +337,9 @@ func TestFirstAllIsListedThenChangesTold(t *testing.T) {
 		w.last().send(types.Event{Type: types.OpPut, Resource: request("3")})
 		w.last().send(types.Event{Type: types.OpDelete, Resource: &types.ResourceHeader{Kind: types.KindAccessRequest, Metadata: types.Metadata{Name: "1"}}})
 		w.last().send(types.Event{Type: types.OpPut})
+		if !slices.Equal(w.asked, []string{types.KindAccessRequest}) {
+			t.Errorf("watching %q", w.asked)
+		}
 		settle(time.Millisecond)
 		w.want(t, "changed 3", "deleted 1")
 	})
@@ -453,20 +508,21 @@ func TestWhatEndsTheWatch(t *testing.T) {
 type rules struct {
 	mu    sync.Mutex
 	loads int
+	err   error
 }
 
 func (r *rules) Reload(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loads++
-	return nil
+	return r.err
 }
 
 func TestRulesAreLoadedOnEachConnectionAndOnEachChange(t *testing.T) {
 	w, r := newWorld(), &rules{}
 	inTime(t, w, func(o *watch.Options) { o.Rules = r }, func(t *testing.T) {
-		if r.loads != 1 {
-			t.Errorf("%d loads at the start", r.loads)
+		if r.loads != 1 || !slices.Equal(w.asked, []string{types.KindAccessRequest, types.KindAccessMonitoringRule}) {
+			t.Errorf("%d loads at the start, watching %q", r.loads, w.asked)
 		}
 		w.last().send(types.Event{Type: types.OpPut, Resource: &types.ResourceHeader{Kind: types.KindAccessMonitoringRule}})
 		settle(time.Millisecond)

@@ -267,12 +267,15 @@ func (r Rules) allowsSchedule(s Shift) bool {
 // or nothing.
 func involved(ctx context.Context, d Directory, p Person, services []string) (id string, err error) {
 	incidents, err := d.OpenIncidents(ctx, services)
+	if err != nil {
+		return "", err
+	}
 	for _, in := range incidents {
 		if slices.Contains(services, in.Service) && slices.Contains(in.People, p.ID) {
-			return in.ID, err
+			return in.ID, nil
 		}
 	}
-	return "", err
+	return "", nil
 }
 
 // String names the person.

@@ -12,9 +12,9 @@ import (
 )
 
 // findAll lists the mutants of packages in folders below root, in no order.
-func findAll(root string, packages map[string][]string) ([]mutant, error) {
+func findAll(root string, packages []string) ([]mutant, error) {
 	var all []mutant
-	for pkg := range packages {
+	for _, pkg := range packages {
 		found, err := build.Default.ImportDir(filepath.Join(root, pkg), 0)
 		if err != nil {
 			return nil, fmt.Errorf("reading package %s: %w", pkg, err)
@@ -72,15 +72,17 @@ func (f *finder) textOf(n ast.Node) string { return f.text(n.Pos(), n.End()) }
 
 // add notes that the code between two places can be replaced; shown is what a
 // reader is shown of that.
-func (f *finder) add(operator string, from, to token.Pos, after, shown string) {
-	f.found = append(f.found, mutant{
+func (f *finder) add(operator string, from, to token.Pos, after, shown string, c choice) {
+	m := mutant{
 		file: f.path, line: f.file.Line(from), function: f.function, operator: operator, shown: oneLine(shown),
-		after: after, from: f.file.Offset(from), to: f.file.Offset(to), source: f.source,
-	})
+		after: after, from: f.file.Offset(from), to: f.file.Offset(to), source: f.source, choice: c,
+	}
+	m.within = [2]int{m.from, m.to}
+	f.found = append(f.found, m)
 }
 
-func (f *finder) replace(operator string, n ast.Node, after string) {
-	f.add(operator, n.Pos(), n.End(), after, f.textOf(n)+" -> "+after)
+func (f *finder) replace(operator string, n ast.Node, after string, c choice) {
+	f.add(operator, n.Pos(), n.End(), after, f.textOf(n)+" -> "+after, c)
 }
 
 func (f *finder) declaration(d ast.Decl) {
@@ -127,7 +129,7 @@ func (f *finder) visit(n ast.Node) {
 		f.binary(n)
 	case *ast.UnaryExpr:
 		if n.Op == token.NOT {
-			f.replace(removeNot, n, f.textOf(n.X))
+			f.replace(removeNot, n, f.textOf(n.X), eitherCondition)
 		}
 	case *ast.BasicLit:
 		f.literal(n)

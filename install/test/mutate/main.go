@@ -16,18 +16,25 @@ import (
 )
 
 // packages are those on which the promise rests that everything happens once.
-func packages() []target {
-	return []target{
-		{pkg: "lib/reconcile"},
-		{pkg: "lib/plugindata", others: []string{"lib/reconcile"}},
-		{pkg: "lib/watch"},
-		{pkg: "lib/queue", others: []string{"lib/reconcile"}},
-		{pkg: "access/pagerduty/approval", others: []string{"access/pagerduty"}},
+func packages() []string {
+	return []string{
+		"lib/reconcile", "lib/plan", "lib/inbox", "lib/visit", "lib/calls", "lib/decide", "lib/ledger", "lib/lane",
+		"lib/plugindata", "lib/watch", "lib/queue", "access/pagerduty/approval",
 	}
 }
 
+// testedBy is the package whose tests are to notice what is changed in one: its
+// own, but for the parts of a round, which are tested as a whole.
+func testedBy(pkg string) string {
+	switch pkg {
+	case "lib/plan", "lib/inbox", "lib/visit", "lib/calls", "lib/decide":
+		return "lib/reconcile"
+	}
+	return pkg
+}
+
 func main() {
-	o := options{targets: packages(), out: os.Stdout, progress: os.Stderr}
+	o := options{packages: packages(), out: os.Stdout, progress: os.Stderr}
 	flag.StringVar(&o.root, "C", ".", "root of the module that is mutated")
 	flag.StringVar(&o.known, "known", "", "list of known survivors (default install/test/mutate/survivors.txt below the root)")
 	flag.IntVar(&o.sample, "n", 400, "how many mutants that compile are tried")
@@ -52,8 +59,8 @@ type options struct {
 	sample, seed, workers int
 	patience              time.Duration
 	list                  bool
-	only                  []string // packages; all targets if empty
-	targets               []target
+	only                  []string // of the packages; all if empty
+	packages              []string
 	out, progress         io.Writer
 }
 
@@ -69,18 +76,21 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	chosen := choose(o.targets, o.only)
+	chosen := slices.Clone(o.packages)
+	if len(o.only) > 0 {
+		chosen = slices.DeleteFunc(chosen, func(pkg string) bool { return !slices.Contains(o.only, pkg) })
+	}
 	if len(chosen) == 0 {
 		return fmt.Errorf("none of %q is a package that is mutated", o.only)
 	}
-	all, err := findAll(o.root, choose(o.targets, nil))
+	all, err := findAll(o.root, o.packages)
 	if err != nil {
 		return err
 	}
 	if gone := known.vanished(all); len(gone) > 0 {
 		return fmt.Errorf("the code of these survivors is gone; take them off the list %s:\n%s", o.known, strings.Join(gone, "\n"))
 	}
-	all = slices.DeleteFunc(all, func(m mutant) bool { return chosen[path.Dir(m.file)] == nil })
+	all = slices.DeleteFunc(all, func(m mutant) bool { return !slices.Contains(chosen, path.Dir(m.file)) })
 	shuffle(all, o.seed)
 	if o.list {
 		for _, m := range all {
@@ -92,34 +102,22 @@ func run(ctx context.Context, o options) error {
 }
 
 // measure tries a sample of mutants and says what became of them.
-func measure(ctx context.Context, all []mutant, chosen map[string][]string, k known, o options) error {
+func measure(ctx context.Context, all []mutant, chosen []string, k known, o options) error {
 	work, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work) //nolint:errcheck // the system clears its folder
-	r := &runner{root: o.root, work: work, patience: o.patience, originals: make(map[string]original)}
+	r := &runner{root: o.root, work: work, patience: o.patience, programs: make(map[string]*program)}
 	start := time.Now()
-	if err := r.prepare(ctx, chosen); err != nil {
+	if err := r.prepare(ctx, all, chosen); err != nil {
 		return err
 	}
-	results, err := r.tryAll(ctx, all, chosen, o)
+	results, err := r.tryAll(ctx, all, o)
 	rep := newReport(results, k)
 	rep.print(o.out, o.seed, time.Since(start))
 	if err != nil {
 		return err
 	}
 	return rep.verdict(o.known)
-}
-
-// choose returns, for each package that is to be changed, the packages whose
-// tests are run, its own first.
-func choose(targets []target, only []string) map[string][]string {
-	chosen := make(map[string][]string)
-	for _, t := range targets {
-		if len(only) == 0 || slices.Contains(only, t.pkg) {
-			chosen[t.pkg] = append([]string{t.pkg}, t.others...)
-		}
-	}
-	return chosen
 }

@@ -19,6 +19,8 @@ type mutant struct {
 	from, to int    // bytes of the file that are replaced
 	after    string // by this
 	source   []byte // the whole file as it is
+	choice   choice // how the change is made while the program runs
+	within   [2]int // bytes of the file that are chosen between
 	// nth tells apart mutants that are otherwise the same, from 1.
 	nth int
 }

@@ -65,6 +65,7 @@ func TestWhatIsChanged(t *testing.T) {
 		"statements": {"g()\na = b\na++\ndefer g()\ngo g()\nc <- a\nx := a\nreturn", []string{
 			"drop: g()", "drop: a = b", "drop: a++", "drop: defer g()", "drop: go g()", "drop: c <- a", "drop: return",
 		}},
+		"a context":      {"defer cancel()\ndefer g(cancel)", []string{"drop: defer g(cancel)"}},
 		"loops":          {"for range a {\ncontinue\n}", []string{"drop: continue"}},
 		"debugging":      {"log.Debug(a)\nlog.Warn(a)", []string{"drop: log.Warn(a)"}},
 		"an error":       {"return a, err", []string{"return: err -> nil"}},
@@ -82,7 +83,7 @@ func TestWhatIsChanged(t *testing.T) {
 }
 
 func TestReturnEarly(t *testing.T) {
-	source := "package p\n\nfunc (t *T[K]) f() (a, b int, err error) { return 1, 2, nil }\n\nfunc g() { h() }\n\nfunc outside()\n"
+	source := "package p\n\nfunc (t *T[K]) f() (a, b int, err error) { return 1, 2, nil }\n\nfunc g() { h() }\n\nfunc empty() {}\n\nfunc outside()\n"
 	mutants, err := find("p.go", []byte(source))
 	if err != nil {
 		t.Fatal(err)
@@ -167,13 +168,13 @@ func TestTheListOfSurvivors(t *testing.T) {
 // The list of this repository can be read, and its code is there.
 func TestTheOwnList(t *testing.T) {
 	var out strings.Builder
-	o := options{root: "../../..", targets: packages(), list: true, out: &out, progress: io.Discard}
+	o := options{root: "../../..", packages: packages(), list: true, out: &out, progress: io.Discard}
 	if err := run(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range packages() {
-		if !strings.Contains(out.String(), p.pkg+"/") {
-			t.Errorf("nothing can be changed in %s", p.pkg)
+	for _, pkg := range packages() {
+		if !strings.Contains(out.String(), pkg+"/") {
+			t.Errorf("nothing can be changed in %s", pkg)
 		}
 	}
 }
@@ -184,17 +185,15 @@ func plain(t *testing.T, known string) options {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":      "module plain\n\ngo 1.26\n",
-		"p/p.go":      "package p\n\nvar pair = [2]int{}\n\nfunc ok(a, b int) bool {\n\t_ = pair[1]\n\tif a > 9 {\n\t\ta = 9\n\t}\n\tif a == 8 {\n\t\tunseen()\n\t}\n\treturn a < b\n}\n\nvar Seen []int\n\nfunc unseen() { Seen = append(Seen, len(Seen)) }\n",
+		"p/p.go":      "package p\n\nvar pair = [2]int{}\nvar text = \"\"\n\nfunc ok(a, b int) bool {\n\t_ = pair[1]\n\t_ = text + text\n\tif a > 9 {\n\t\ta = 9\n\t}\n\tif a == 8 {\n\t\tunseen()\n\t}\n\treturn a < b\n}\n\nvar Seen []int\n\nfunc unseen() { Seen = append(Seen, len(Seen)) }\n",
 		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestOK(t *testing.T) {\n\tif !ok(11, 10) || ok(10, 9) || ok(1, 0) {\n\t\tt.Error()\n\t}\n}\n",
-		"q/q.go":      "package q\n\nimport _ \"plain/p\"\n",
-		"q/q_test.go": "package q\n\nimport \"testing\"\n\nfunc TestNothing(t *testing.T) {}\n",
 		"known":       known,
 	} {
 		write(t, filepath.Join(root, name), text)
 	}
 	return options{
 		root: root, known: filepath.Join(root, "known"), sample: 100, seed: 1, workers: 2, patience: time.Minute,
-		targets: []target{{pkg: "p", others: []string{"q"}}}, out: io.Discard, progress: io.Discard,
+		packages: []string{"p"}, out: io.Discard, progress: io.Discard,
 	}
 }
 
@@ -238,7 +237,7 @@ func TestMutateFails(t *testing.T) {
 		"no list":                {func(o *options) { o.known += ".gone" }, "no such file"},
 		"code of the list gone":  {func(o *options) { write(t, o.known, "p/p.go gone: drop: g()\n\tNo matter.\n") }, "take them off the list"},
 		"an unknown package":     {func(o *options) { o.only = []string{"z"} }, `none of ["z"]`},
-		"a package without code": {func(o *options) { o.targets = []target{{pkg: "z"}} }, "reading package z"},
+		"a package without code": {func(o *options) { o.packages = []string{"z"} }, "reading package z"},
 		"tests that fail": {func(o *options) {
 			write(t, filepath.Join(o.root, "p/p_test.go"), "package p\n\nimport \"testing\"\n\nfunc TestOK(t *testing.T) { t.Error(\"as ever\") }\n")
 		}, "the tests of p fail without any change"},
@@ -256,13 +255,23 @@ func TestMutateFails(t *testing.T) {
 
 // Tests that do not end are ended, with what they have started.
 func TestTestsThatHang(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nsleep 1000 &\nwait\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	r := &runner{root: t.TempDir()}
-	if _, err := r.test(context.Background(), ".", program, 10*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
+	for name, c := range map[string]struct {
+		script string
+		limit  limits
+	}{
+		"by the clock":            {"sleep 1000 &\nwait", limits{10 * time.Millisecond, time.Minute}},
+		"by the processor's time": {"while :; do :; done", limits{time.Minute, time.Millisecond}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "program")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			r := &runner{root: t.TempDir()}
+			if _, _, err := r.test(context.Background(), ".", program, c.limit, ""); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
@@ -298,12 +307,12 @@ func TestFates(t *testing.T) {
 	o.progress, o.out = &progress, &out
 	err := run(context.Background(), o)
 	for _, line := range []string{
-		"noticed: p/p.go:13 operator: a < b -> <=",
-		"noticed: p/p.go:8 drop: a = 9",
-		"SURVIVED: p/p.go:11 drop: unseen()",
-		"SURVIVED: p/p.go:18 return early: ", // which the tests do not reach
-		"does not compile: p/p.go:6 constant: 1 -> 2",
-		"equal: p/p.go:6 drop: _ = pair[1]",
+		"noticed: p/p.go:15 operator: a < b -> <=",
+		"noticed: p/p.go:10 drop: a = 9",
+		"SURVIVED: p/p.go:13 drop: unseen()",
+		"SURVIVED: p/p.go:20 return early: ", // which the tests do not reach
+		"does not compile: p/p.go:8 operator: text + text -> -",
+		"equal: p/p.go:7 drop: _ = pair[1]",
 	} {
 		if !strings.Contains(progress.String(), line) {
 			t.Errorf("no line %q", line)
@@ -315,7 +324,7 @@ func TestFates(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "survivors are not listed") || !strings.Contains(err.Error(), "a tenth or more") {
 		t.Errorf("the verdict is %v", err)
 	}
-	if !strings.Contains(out.String(), "p/p.go:11\n\tp/p.go ok: drop: unseen()\n") {
+	if !strings.Contains(out.String(), "p/p.go:13\n\tp/p.go ok: drop: unseen()\n") {
 		t.Errorf("the survivor is not named:\n%s", &out)
 	}
 }

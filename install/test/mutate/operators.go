@@ -33,7 +33,8 @@ func (f *finder) binary(n *ast.BinaryExpr) {
 		return
 	}
 	if to, ok := swapped[n.Op]; ok && !isString(n.X) && !isString(n.Y) {
-		f.add(swapOperator, n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), to.String(), f.textOf(n)+" -> "+to.String())
+		f.add(swapOperator, n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), to.String(), f.textOf(n)+" -> "+to.String(), choiceOf(n))
+		f.found[len(f.found)-1].within = [2]int{f.file.Offset(n.Pos()), f.file.Offset(n.End())}
 	}
 }
 
@@ -66,7 +67,7 @@ func (f *finder) condition(e ast.Expr) {
 			return
 		}
 	}
-	f.replace(negateCondition, e, "!("+f.textOf(e)+")")
+	f.replace(negateCondition, e, "!("+f.textOf(e)+")", eitherCondition)
 }
 
 // cases turns round the conditions of a switch without a value.
@@ -90,17 +91,23 @@ func (f *finder) literal(n *ast.BasicLit) {
 		return
 	}
 	if value != 0 {
-		f.replace(changeConstant, n, "0")
+		f.replace(changeConstant, n, "0", eitherValue)
 	}
 	if !f.exact[n] {
-		f.replace(changeConstant, n, strconv.FormatInt(value+1, 10))
+		f.replace(changeConstant, n, strconv.FormatInt(value+1, 10), eitherValue)
 	}
 }
 
 func (f *finder) identifier(n *ast.Ident) {
-	other := map[string]string{"true": "false", "false": "true", "min": "max", "max": "min"}[n.Name]
-	if other != "" {
-		f.replace(changeConstant, n, other)
+	switch n.Name {
+	case "true":
+		f.replace(changeConstant, n, "false", eitherCondition)
+	case "false":
+		f.replace(changeConstant, n, "true", eitherCondition)
+	case "min":
+		f.replace(changeConstant, n, "max", alone)
+	case "max":
+		f.replace(changeConstant, n, "min", alone)
 	}
 }
 
@@ -124,12 +131,16 @@ func (f *finder) statements(list []ast.Stmt) {
 			if len(s.Results) > 0 {
 				continue
 			}
-		case *ast.IncDecStmt, *ast.DeferStmt, *ast.GoStmt, *ast.SendStmt:
+		case *ast.DeferStmt:
+			if isCancel(s.Call) {
+				continue
+			}
+		case *ast.IncDecStmt, *ast.GoStmt, *ast.SendStmt:
 		default:
 			continue
 		}
 		// What it names stays in use, so that the rest compiles.
-		f.add(dropStatement, s.Pos(), s.End(), "if false { "+f.textOf(s)+" }", f.textOf(s))
+		f.add(dropStatement, s.Pos(), s.End(), "if false { "+f.textOf(s)+" }", f.textOf(s), leftOut)
 	}
 }
 
@@ -144,8 +155,17 @@ func isDebug(e ast.Expr) bool {
 	return ok && method.Sel.Name == "Debug"
 }
 
-// early lets a function return zeros at once.
+// isCancel reports whether something only lets go of a context, which go vet sees to.
+func isCancel(call *ast.CallExpr) bool {
+	name, ok := call.Fun.(*ast.Ident)
+	return ok && name.Name == "cancel"
+}
+
+// early lets a function return zeros at once, if it does anything else.
 func (f *finder) early(d *ast.FuncDecl) {
+	if len(d.Body.List) == 0 {
+		return
+	}
 	var zeros []string
 	if d.Type.Results != nil {
 		for _, field := range d.Type.Results.List {
@@ -155,14 +175,14 @@ func (f *finder) early(d *ast.FuncDecl) {
 		}
 	}
 	at := d.Body.Lbrace
-	f.add(returnEarly, at, at+1, "{ if true { return "+strings.Join(zeros, ", ")+" };", strings.Join(zeros, ", "))
+	f.add(returnEarly, at, at+1, "{ if true { return "+strings.Join(zeros, ", ")+" };", strings.Join(zeros, ", "), putIn)
 }
 
 // returned hides an error, or turns round what a function says.
 func (f *finder) returned(n *ast.ReturnStmt) {
 	for _, result := range n.Results {
 		if name, ok := result.(*ast.Ident); ok && name.Name == "err" {
-			f.replace(returnOther, result, "nil")
+			f.replace(returnOther, result, "nil", eitherValue)
 		}
 	}
 	if len(n.Results) == 1 && returnsBool(f.results[len(f.results)-1]) {

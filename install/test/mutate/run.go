@@ -1,27 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
-
-// target is a package whose code is changed.
-type target struct {
-	pkg string
-	// others are packages whose tests are run where its own notice nothing.
-	others []string
-}
 
 // fate is what became of a mutant.
 type fate int
@@ -39,90 +31,61 @@ func (f fate) String() string {
 }
 
 // runner compiles and runs the tests of packages below root. It is safe for use
-// by several goroutines once the originals were run.
+// by several goroutines once it is prepared.
 type runner struct {
 	root string
 	work string // folder for what is made
-	// patience is the time that the tests of a mutant are given, beside four times
-	// what they take without a change.
+	// patience is the time by the clock that the tests of a mutant are given, beside
+	// four times what they take without a change. Of the processor's time they are
+	// given twice as much.
 	patience time.Duration
-
-	mu        sync.Mutex
-	originals map[string]original
-	made      int
+	programs map[string]*program // by package
+	made     atomic.Int64
 }
 
-// original is a package as it is.
-type original struct {
-	code    string            // what the compiler makes of the package
-	program [sha256.Size]byte // of its tests
-	took    time.Duration     // by its tests
-}
-
-var errNotCompiled = errors.New("does not compile")
-
-// original runs the tests of a package as it is, and remembers the program and
-// the time that they took. It fails if they do.
-func (r *runner) original(ctx context.Context, pkg string) error {
-	if _, done := r.originals[pkg]; done {
-		return nil
+// try runs the tests of a package against a mutant of it.
+func (r *runner) try(ctx context.Context, m mutant) (fate, error) {
+	if err := r.fresh(m); err != nil {
+		return broken, err
 	}
-	program, err := r.build(ctx, pkg, "")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(program)
-	sum, err := sum(program)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	if output, err := r.test(ctx, pkg, program, 10*time.Minute); err != nil {
-		return fmt.Errorf("the tests of %s fail without any change: %w\n%s", pkg, err, output)
-	}
-	took := time.Since(start)
-	code, err := r.compile(ctx, pkg, "")
-	r.originals[pkg] = original{code, sum, took}
-	return err
-}
-
-// try runs the tests of packages in turn against a mutant until one notices it.
-func (r *runner) try(ctx context.Context, m mutant, packages []string) (fate, error) {
-	overlay, err := r.overlay(m)
+	p := r.programs[path.Dir(m.file)]
+	list, err := r.overlay(map[string][]byte{m.file: m.apply()})
 	if err != nil {
 		return broken, err
 	}
-	defer os.RemoveAll(filepath.Dir(overlay))
-	for _, pkg := range packages {
-		if f, err := r.tryPackage(ctx, pkg, overlay); err != nil || f != survived {
-			return f, err
-		}
+	defer os.RemoveAll(filepath.Dir(list)) //nolint:errcheck // as the whole folder is in the end
+	f := survived
+	if n, ok := p.number[m.key()]; ok {
+		f, err = r.judge(ctx, p, p.path, fmt.Sprintf("%s=%d", variable, n))
+	} else {
+		f, err = r.alone(ctx, p, list)
 	}
-	code, err := r.compile(ctx, packages[0], overlay)
-	if err == nil && code == r.originals[packages[0]].code {
+	if err != nil || f != survived {
+		return f, err
+	}
+	code, err := r.compile(ctx, p.pkg, list)
+	if err == nil && code == p.code {
 		return equal, nil
 	}
 	return survived, err
 }
 
-func (r *runner) tryPackage(ctx context.Context, pkg, overlay string) (fate, error) {
-	program, err := r.build(ctx, pkg, overlay)
+// alone compiles and runs the tests against the one mutant that stands in a list.
+func (r *runner) alone(ctx context.Context, p *program, list string) (fate, error) {
+	path, err := r.build(ctx, p.pkg, list)
 	if errors.Is(err, errNotCompiled) && ctx.Err() == nil {
 		return broken, nil
 	} else if err != nil {
 		return broken, err
 	}
-	defer os.Remove(program)
-	sum, err := sum(program)
-	if err != nil {
-		return broken, err
-	}
-	before := r.originals[pkg]
-	if sum == before.program {
-		return survived, nil // the tests do not reach it
-	}
-	limit := r.patience + 4*before.took
-	_, err = r.test(ctx, pkg, program, limit)
+	defer os.Remove(path) //nolint:errcheck // as the whole folder is in the end
+	return r.judge(ctx, p, path, "")
+}
+
+// judge runs tests in an environment that chooses a mutant, if any can be chosen.
+func (r *runner) judge(ctx context.Context, p *program, path, environment string) (fate, error) {
+	limit := limits{r.patience + 4*p.took.clock, 2*p.took.processor + time.Second}
+	_, _, err := r.test(ctx, p.pkg, path, limit, environment)
 	switch {
 	case ctx.Err() != nil:
 		return broken, ctx.Err()
@@ -134,41 +97,12 @@ func (r *runner) tryPackage(ctx context.Context, pkg, overlay string) (fate, err
 	return survived, nil
 }
 
-// overlay writes a mutant's file, and the list that tells the compiler of it.
-func (r *runner) overlay(m mutant) (string, error) {
-	original := filepath.Join(r.root, m.file)
-	source, err := os.ReadFile(original)
-	if err != nil {
-		return "", err
-	}
-	if !bytes.Equal(source, m.source) {
-		return "", fmt.Errorf("%s was changed meanwhile; begin again", m.file)
-	}
-	dir, err := os.MkdirTemp(r.work, "mutant")
-	if err != nil {
-		return "", err
-	}
-	changed, list := filepath.Join(dir, filepath.Base(m.file)), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
-	if err == nil {
-		err = os.WriteFile(list, text, 0o600)
-	}
-	if err == nil {
-		err = os.WriteFile(changed, m.apply(), 0o600)
-	}
-	return list, err
-}
-
 // build compiles the tests of a package and returns the program's path.
 func (r *runner) build(ctx context.Context, pkg, overlay string) (string, error) {
-	r.mu.Lock()
-	r.made++
-	program := filepath.Join(r.work, fmt.Sprintf("%d.test", r.made))
-	r.mu.Unlock()
-	// Without an id the program is the same where the code is; -s and -w spare the
-	// linker half of its work.
+	program := filepath.Join(r.work, fmt.Sprintf("%d.test", r.made.Add(1)))
+	// -s and -w spare the linker half of its work.
 	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-trimpath", "-overlay", overlay,
-		"-ldflags=-s -w -buildid=", "-o", program, "./"+pkg)
+		"-ldflags=-s -w", "-o", program, "./"+testedBy(pkg))
 	cmd.Dir = r.root
 	output, err := cmd.CombinedOutput()
 	if err != nil {
@@ -181,7 +115,6 @@ func (r *runner) build(ctx context.Context, pkg, overlay string) (string, error)
 }
 
 // compile returns a text that stands for what the compiler makes of a package.
-// Tests are linked without what they do not reach, so their program says less.
 func (r *runner) compile(ctx context.Context, pkg, overlay string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-export", "-trimpath", "-gcflags=-dwarf=false", "-overlay", overlay,
 		"-f", "{{.BuildID}}", "./"+pkg)
@@ -194,24 +127,34 @@ func (r *runner) compile(ctx context.Context, pkg, overlay string) (string, erro
 	return code, nil
 }
 
-// test runs compiled tests until the first one fails. The error is
-// context.DeadlineExceeded when they do not end in time.
-func (r *runner) test(ctx context.Context, pkg, program string, limit time.Duration) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// limits are how long tests may take: by the clock, and of the processor's time,
+// which tells one that hangs from one that others keep waiting.
+type limits struct{ clock, processor time.Duration }
+
+// test runs compiled tests until the first one fails, and returns what they say and
+// what they took. The error is context.DeadlineExceeded when that was too much.
+func (r *runner) test(ctx context.Context, pkg, program string, limit limits, environment string) (output string, took limits, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit.clock)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-test.short", "-test.failfast", "-test.timeout=0")
-	cmd.Dir = filepath.Join(r.root, pkg)
+	seconds := strconv.Itoa(int(limit.processor/time.Second) + 1)
+	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -t "$0" && exec "$@"`, seconds,
+		program, "-test.short", "-test.failfast", "-test.timeout=0")
+	cmd.Dir = filepath.Join(r.root, testedBy(pkg))
+	cmd.Env = append(os.Environ(), environment)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	output, err := cmd.CombinedOutput()
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err()
+	start := time.Now()
+	text, err := cmd.CombinedOutput()
+	took.clock = time.Since(start)
+	if cmd.ProcessState != nil {
+		took.processor = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
-	return string(output), err
-}
-
-func sum(file string) (sum [sha256.Size]byte, err error) {
-	content, err := os.ReadFile(file)
-	return sha256.Sum256(content), err
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil && took.processor >= limit.processor:
+		err = context.DeadlineExceeded
+	}
+	return string(text), took, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"sync"
 )
@@ -15,21 +14,9 @@ type result struct {
 	fate fate
 }
 
-// prepare runs all tests once without a change.
-func (r *runner) prepare(ctx context.Context, chosen map[string][]string) error {
-	for _, packages := range chosen {
-		for _, pkg := range packages {
-			if err := r.original(ctx, pkg); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // tryAll tries mutants from the first on until as many as the sample asks for
 // were compiled to another program.
-func (r *runner) tryAll(ctx context.Context, all []mutant, chosen map[string][]string, o options) ([]result, error) {
+func (r *runner) tryAll(ctx context.Context, all []mutant, o options) ([]result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := newSample(all, o.sample, o.progress)
@@ -42,7 +29,7 @@ func (r *runner) tryAll(ctx context.Context, all []mutant, chosen map[string][]s
 					return
 				}
 				m := all[i]
-				f, err := r.try(ctx, m, chosen[path.Dir(m.file)])
+				f, err := r.try(ctx, m)
 				if err != nil {
 					cancel(fmt.Errorf("trying %s: %w", m.key(), err))
 					s.broken()
