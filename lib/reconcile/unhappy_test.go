@@ -241,6 +241,7 @@ func TestAnEarlierRequestWithTheIDThatCannotBeRecordedIsLogged(t *testing.T) {
 // Whoever could be told again after failures is no longer one who fails.
 func TestAFailureOfARecipientIsForgottenOnceTold(t *testing.T) {
 	inTime(t, func(r *rig) {
+		r.deciders = []integration.Decider{&decider{verdict: integration.Verdict{Again: 100 * time.Hour}}} // keeps it in mind
 		x := r.start()
 		defer x.stop()
 		r.memory.put("1", nil)
