@@ -8,6 +8,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugindata"
 )
 
 // A request that is heard of for the first time, pending and without a review, needs
@@ -138,6 +139,31 @@ func TestAServiceThatAnswersAgainIsToldAll(t *testing.T) {
 		r.wantPosts(map[string]int{"a": 1, "b": 1, "c": 1, "d": 1})
 		if x.Unwell() || !x.Undelivered().IsZero() {
 			t.Errorf("unwell: %v, undelivered since %v", x.Unwell(), x.Undelivered())
+		}
+	})
+}
+
+// A doubt about an effect that nobody would ask for now is looked up all the same:
+// what happened is to be known.
+func TestADoubtAboutWhatIsNotWantedIsLookedUp(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		x := r.start()
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		x.stop()
+		rec := r.record("1")
+		rec.Progress.Deliveries[0].Doubt = map[string]plugindata.Doubt{"review.3": {Tries: 1}}
+		set, _ := rec.Changes()
+		if err := r.memory.update(types.KindAccessRequest, "1", "test", set, nil); err != nil {
+			t.Fatal(err)
+		}
+		x = r.start()
+		defer x.stop()
+		x.catchUp()
+		r.settle(time.Minute)
+		if n := r.desk.count("find ops"); n == 0 || len(r.record("1").Progress.Deliveries[0].Doubt) > 0 {
+			t.Errorf("looked up %d times; in doubt: %v", n, r.record("1").Progress.Deliveries[0].Doubt)
 		}
 	})
 }

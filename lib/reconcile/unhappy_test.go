@@ -241,6 +241,7 @@ func TestAnEarlierRequestWithTheIDThatCannotBeRecordedIsLogged(t *testing.T) {
 // Whoever could be told again after failures is no longer one who fails.
 func TestAFailureOfARecipientIsForgottenOnceTold(t *testing.T) {
 	inTime(t, func(r *rig) {
+		r.deciders = []integration.Decider{&decider{verdict: integration.Verdict{Again: 100 * time.Hour}}} // keeps it in mind
 		x := r.start()
 		defer x.stop()
 		r.memory.put("1", nil)
@@ -266,4 +267,53 @@ func TestAFailureOfARecipientIsForgottenOnceTold(t *testing.T) {
 			t.Errorf("logged %s", lines)
 		}
 	})
+}
+
+func TestWhenACallThatFailedIsTriedAgain(t *testing.T) {
+	const ms, sec, min = time.Millisecond, time.Second, time.Minute
+	wait := func(after time.Duration, scope outbound.Scope) error {
+		return &outbound.Error{Kind: outbound.Wait, Scope: scope, Op: "test", Status: 429, After: after}
+	}
+	for name, c := range map[string]struct {
+		fault   error
+		pauses  []time.Duration // the first of them
+		vary    float64
+		retried bool
+	}{
+		"a failure that passes":           {fail(outbound.Retry), []time.Duration{sec, 2 * sec, 4 * sec, 8 * sec, 16 * sec, 30 * sec, 30 * sec}, 0.2, true},
+		"a wait of which nobody says how": {wait(0, outbound.OneCall), []time.Duration{sec, 2 * sec, 4 * sec}, 0.2, true},
+		"a wait":                          {wait(10*sec, outbound.OneCall), []time.Duration{10 * sec, 10 * sec, 10 * sec}, 0, false},
+		"a wait of the whole place":       {wait(10*sec, outbound.ThePlace), []time.Duration{10 * sec, 10 * sec, 10 * sec}, 0, false},
+		"a wait of hardly any time":       {wait(ms, outbound.OneCall), []time.Duration{20 * ms, 20 * ms, 20 * ms}, 0, false},
+		"a call that is refused":          {fail(outbound.Refused), []time.Duration{min, 5 * min, 15 * min, 15 * min}, 0, false},
+		"a place that refuses":            {failWith(outbound.Refused, outbound.ThePlace), []time.Duration{min, 5 * min, 15 * min, 15 * min}, 0, false},
+		"a place that is gone":            {fail(outbound.Gone), []time.Duration{min, 5 * min, 15 * min, 15 * min}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				posts := r.when("post", c.fault)
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				during := sec
+				for _, pause := range c.pauses {
+					during += pause * 6 / 5
+				}
+				r.settle(during)
+				got := gaps(*posts)
+				if len(got) < len(c.pauses) {
+					t.Fatalf("pauses %v", got)
+				}
+				for i, want := range c.pauses {
+					spread := time.Duration(c.vary * float64(want))
+					if got[i] < want-spread || got[i] > want+spread+10*ms {
+						t.Errorf("pause %d is %v, want %v", i, got[i], want)
+					}
+				}
+				if n := r.tally.retried.Load(); n > 0 != c.retried {
+					t.Errorf("%d retries", n)
+				}
+			})
+		})
+	}
 }
