@@ -108,6 +108,7 @@ func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 			Logins: map[string][]string{"r": {"l"}}, Annotations: map[string][]string{"a": {"v"}}, SuggestedReviewers: []string{"s"},
 			ReviewsCount: 1, Resolution: message.Approved, ResolveReason: "r", Messages: []plugindata.Message{{Channel: "c", ID: "i"}},
 		}
+		record.Adopted = true
 		record.Claim, record.Progress.Request = ledger.Claim{Owner: "o", Generation: 1}, 1
 		set, _ := record.Changes()
 		for key := range set {
