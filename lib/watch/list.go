@@ -143,6 +143,9 @@ func (l *lister) records(ctx context.Context, list List) error {
 	if !l.first {
 		return nil
 	}
+	// All of them come as one message: the heap must not grow to twice that size
+	// before what was read of it is collected.
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	err := l.src.AllPluginData(ctx, types.KindAccessRequest, l.Plugin, func(id string, data map[string]string) error {
 		list.Record(id, data)
 		return ctx.Err()
