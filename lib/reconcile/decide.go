@@ -45,6 +45,16 @@ func (x *round) deciders() (list []integration.Decider) {
 	return list
 }
 
+// concerned are those of them for which a request is claimed though nobody can be told
+// now. A decider whose business it is not is asked when somebody is.
+func (x *round) concerned() []integration.Decider {
+	list := x.deciders()
+	if x.left() > 0 {
+		list = slices.DeleteFunc(list, func(d integration.Decider) bool { return !d.Concerns(x.wants.View) })
+	}
+	return list
+}
+
 // deciderKey is the name under which the pause of a decider is kept; no recipient
 // begins with a line break.
 func deciderKey(d integration.Decider) string { return "\n" + d.Name() }

@@ -153,7 +153,7 @@ func (x *round) work(ctx context.Context) (again time.Duration, err error) {
 	}
 	x.resolve(ctx)
 	x.enter()
-	if len(x.places) == 0 && len(x.deciders()) == 0 {
+	if len(x.places) == 0 && len(x.concerned()) == 0 {
 		return x.later(), nil
 	}
 	err = x.claim(ctx)
@@ -217,7 +217,7 @@ func (x *round) after(before int) time.Duration {
 // woken by the lane.
 func (x *round) await() {
 	x.ripen()
-	parked := !x.more && len(x.deciders()) == 0
+	parked := !x.more && len(x.concerned()) == 0
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		due, wait, refused := x.due(d)
