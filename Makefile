@@ -80,7 +80,7 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 		done || exit 1; \
 	done
 
-bench: build ## measure speed, memory and calls beside the floor
+bench: build ## measure speed, processor time, memory and calls beside the floor
 	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/bench
 
 faults: build ## run the fault timelines and print their table

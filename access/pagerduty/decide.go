@@ -38,12 +38,17 @@ func newOnCall(s *service, traits func(context.Context, string) (map[string][]st
 // Name implements integration.Decider.
 func (d *onCall) Name() string { return "pagerduty-oncall" }
 
-// Decide implements integration.Decider. A request that names no services, or
+// Concerns implements integration.Decider. A request that names no services, or
 // that comes while approval is switched off, is none of its business.
+func (d *onCall) Concerns(v message.View) bool {
+	return d.AutoApprove.Enabled && len(annotated(v, d.Services)) > 0
+}
+
+// Decide implements integration.Decider.
 func (d *onCall) Decide(ctx context.Context, v message.View, posts []plugindata.Message) (integration.Verdict, error) {
 	services := annotated(v, d.Services)
 	slices.Sort(services)
-	if !d.AutoApprove.Enabled || len(services) == 0 {
+	if !d.Concerns(v) {
 		d.log.Debug("An access request is not looked at for automatic approval",
 			zap.String("request_id", v.ID), zap.Bool("enabled", d.AutoApprove.Enabled), zap.String("annotation", d.Services))
 		return integration.Verdict{}, nil

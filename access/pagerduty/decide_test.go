@@ -81,6 +81,9 @@ func TestRequestsBeyondTheLimitsAreLeftToPeople(t *testing.T) {
 			r := newRig(t, "[pagerduty.auto_approve]\n"+tc.config)
 			v := fromAlice()
 			tc.change(&v)
+			if !r.oncall.Concerns(v) {
+				t.Error("not looked at")
+			}
 			d, err := r.oncall.Decide(t.Context(), v, nil)
 			if err != nil || approves(d) != (tc.want == "") || !strings.Contains(d.Evidence, tc.want) {
 				t.Errorf("%+v, %v; want %q", d, err, tc.want)
@@ -104,6 +107,9 @@ func TestRequestsThatNoRuleConcernsCostNothing(t *testing.T) {
 			r := newRig(t, tc.config)
 			v := fromAlice()
 			tc.change(&v)
+			if r.oncall.Concerns(v) {
+				t.Error("claimed before anybody can be told")
+			}
 			d, err := r.oncall.Decide(t.Context(), v, nil)
 			if err != nil || approves(d) || d.Evidence != "" || len(r.api.Requests()) != 0 {
 				t.Errorf("%+v, %v, %d calls", d, err, len(r.api.Requests()))

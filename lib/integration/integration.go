@@ -117,6 +117,10 @@ type Router interface {
 type Decider interface {
 	// Name names the decider in records and logs; it does not change.
 	Name() string
+	// Concerns reports whether a request is any business of the decider's, without
+	// a call. One that is not is passed to Decide all the same, once something else
+	// is to be recorded.
+	Concerns(v message.View) bool
 	// Decide looks at a pending request. The posts are its messages so far. What
 	// is decided is not kept: an attempt that fails later on decides anew.
 	Decide(ctx context.Context, v message.View, posts []plugindata.Message) (Verdict, error)

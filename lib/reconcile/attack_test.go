@@ -1064,6 +1064,8 @@ func TestNothingIsTriedAgainAtOnceForEver(t *testing.T) {
 
 // decider approves everything, and remembers what it was told of that.
 type decider struct {
+	// aloof says that no request is its business.
+	aloof   bool
 	mu      sync.Mutex
 	verdict integration.Verdict
 	err     error
@@ -1072,6 +1074,8 @@ type decider struct {
 }
 
 func (*decider) Name() string { return "test" }
+
+func (d *decider) Concerns(message.View) bool { return !d.aloof }
 
 func (d *decider) Decide(context.Context, message.View, []plugindata.Message) (integration.Verdict, error) {
 	d.mu.Lock()

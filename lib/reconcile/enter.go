@@ -119,9 +119,7 @@ func (x *round) dueNow() bool {
 // woken by the lane.
 func (x *round) await() {
 	x.ripen()
-	deciders, wait := x.panel.Due(x.decision())
-	x.sooner(wait)
-	parked := !x.more && len(deciders) == 0
+	parked := !x.more && len(x.urgent()) == 0
 	for i := range x.rec.Progress.Deliveries {
 		due, wait, refused := x.due(&x.rec.Progress.Deliveries[i])
 		x.sooner(wait)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -136,7 +137,7 @@ func (x *round) work(ctx context.Context) (again time.Duration, err error) {
 	}
 	x.resolve(ctx)
 	x.enter()
-	if deciders, _ := x.panel.Due(x.decision()); len(x.places) == 0 && len(deciders) == 0 {
+	if len(x.places) == 0 && len(x.urgent()) == 0 {
 		return x.later(), nil
 	}
 	if err := x.claim(ctx); err != nil {
@@ -183,6 +184,17 @@ func (x *round) decision() decide.Case {
 		ID: x.id, Request: x.req, View: x.wants.View, Record: x.rec, Memory: &x.t.decisions,
 		Fenced: x.fenced,
 	}
+}
+
+// urgent are the deciders for which a request is claimed though nobody can be told
+// now. One whose business it is not is asked when somebody is.
+func (x *round) urgent() []integration.Decider {
+	list, wait := x.panel.Due(x.decision())
+	x.sooner(wait)
+	if x.wants.LeftAll(&x.rec.Progress) > 0 {
+		list = slices.DeleteFunc(list, func(d integration.Decider) bool { return !d.Concerns(x.wants.View) })
+	}
+	return list
 }
 
 // open are the deciders that have not finished with the request.

@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
-	"sync"
 
 	"github.com/gravitational/teleport/api/types"
+	"golang.org/x/sync/errgroup"
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/outbound"
@@ -24,29 +23,47 @@ const floorCommand = "floor"
 // floorWatching is what the floor says once it sees requests.
 const floorWatching = "the floor is watching"
 
+// The ways in which the floor works.
+const (
+	atOnce = "at-once"
+	// inLine: a call and its record after the other, as is needed where nothing can
+	// be looked up.
+	inLine = "in-line"
+	// reading: it reads all records first, and does nothing with them.
+	reading = "reading"
+)
+
 // newFloor describes the process that is the floor of a world.
-func newFloor(w *harness.World, channels []string) (*harness.Replica, error) {
+func newFloor(w *harness.World, s *script, way string) (*harness.Replica, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	return harness.NewReplica(self, floorCommand, w.Cluster.Addr(), w.Identity(), w.Slack.URL(), w.Slack.Token(), strings.Join(channels, ",")), nil
+	path, err := s.write(w)
+	if err != nil {
+		return nil, err
+	}
+	return harness.NewReplica(self, floorCommand, w.Cluster.Addr(), w.Identity(), w.Service().URL(), path, way), nil
 }
 
-// floor watches requests and posts a line about each pending one to each channel.
+// floor does what a script says about each new request.
 type floor struct {
-	api, token string
-	channels   []string
-	http       *http.Client
-	posts      sync.WaitGroup
-	// calls bounds the calls under way as the plugin does.
-	calls chan struct{}
+	*script
+	conn   *teleport.Conn
+	http   *http.Client
+	origin string        // of the service
+	calls  chan struct{} // bounds the calls under way as the plugin does
+	turns  chan struct{} // bounds the requests that are told at once
 }
 
 // runFloor is the floor's program. Its arguments are those that newFloor gives.
 func runFloor(ctx context.Context, args []string) error {
 	if len(args) != 5 {
 		return errors.New("the floor is started by the benchmark itself")
+	}
+	s, err := readScript(args[3])
+	if err != nil {
+		return err
 	}
 	id, err := teleport.Load(teleport.Credentials{Identity: args[1]})
 	if err != nil {
@@ -56,18 +73,32 @@ func runFloor(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	conn := teleport.NewConn(clt)
-	defer conn.Close() //nolint:errcheck // the process ends
-	f := &floor{
-		api: args[2], token: args[3], channels: strings.Split(args[4], ","),
-		http: newClient(), calls: make(chan struct{}, outbound.ConnectionsPerHost),
+	service, err := url.Parse(args[2])
+	if err != nil {
+		return fmt.Errorf("reading the address of the service: %w", err)
 	}
-	defer f.posts.Wait()
-	return f.watch(ctx, conn)
+	f := &floor{
+		script: s, conn: teleport.NewConn(clt), origin: service.Scheme + "://" + service.Host,
+		http:  outbound.NewTransport(outbound.Options{}).Client(),
+		calls: make(chan struct{}, outbound.ConnectionsPerHost/2), turns: make(chan struct{}, outbound.ConnectionsPerHost),
+	}
+	defer f.conn.Close() //nolint:errcheck // the process ends
+	switch args[4] {
+	case inLine:
+		f.turns = make(chan struct{}, 1)
+	case reading:
+		err := f.conn.AllPluginData(ctx, types.KindAccessRequest, s.Plugin, func(string, map[string]string) error { return nil })
+		if err != nil {
+			return err
+		}
+	}
+	return f.watch(ctx)
 }
 
-func (f *floor) watch(ctx context.Context, conn *teleport.Conn) error {
-	w, err := conn.NewWatcher(ctx, types.KindAccessRequest)
+// watch works until the program is told to end, or anything fails.
+func (f *floor) watch(ctx context.Context) error {
+	work, ctx := errgroup.WithContext(ctx)
+	w, err := f.conn.NewWatcher(ctx, types.KindAccessRequest)
 	if err != nil {
 		return err
 	}
@@ -77,67 +108,38 @@ func (f *floor) watch(ctx context.Context, conn *teleport.Conn) error {
 		case e := <-w.Events():
 			if e.Type == types.OpInit {
 				fmt.Println(floorWatching)
-				if err := f.list(ctx, conn); err != nil {
-					return err
-				}
-			} else if req, ok := e.Resource.(types.AccessRequest); ok && e.Type == types.OpPut {
-				f.tell(ctx, req)
+			} else if e.Type == types.OpPut {
+				work.Go(func() error { return f.tell(ctx, e.Resource.GetName()) })
 			}
 		case <-w.Done():
 			return w.Error()
 		case <-ctx.Done():
-			return nil
+			return work.Wait()
 		}
 	}
 }
 
-func (f *floor) list(ctx context.Context, conn *teleport.Conn) error {
-	return conn.ListRequests(ctx, func(page []*types.AccessRequestV3) error {
-		for _, req := range page {
-			f.tell(ctx, req)
-		}
-		return nil
-	})
-}
-
-func (f *floor) tell(ctx context.Context, req types.AccessRequest) {
-	text := req.GetUser() + " requests " + strings.Join(req.GetRoles(), ", ") + ": " + req.GetName()
-	for _, channel := range f.channels {
-		f.posts.Go(func() {
+// tell claims a request, makes the calls, and records what they have achieved.
+func (f *floor) tell(ctx context.Context, id string) error {
+	if err := f.record(ctx, id, f.Claim); err != nil {
+		return err
+	}
+	f.turns <- struct{}{}
+	defer func() { <-f.turns }()
+	var calls errgroup.Group
+	for _, c := range f.Calls {
+		calls.Go(func() error {
 			f.calls <- struct{}{}
 			defer func() { <-f.calls }()
-			if err := f.post(ctx, channel, text); err != nil {
-				fmt.Println(err)
-			}
+			return c.do(ctx, f.http, f.origin, f.Request, id, rand.Text()[:min(len(c.Nonce), 25)])
 		})
 	}
+	if err := calls.Wait(); err != nil {
+		return err
+	}
+	return f.record(ctx, id, f.Result)
 }
 
-func (f *floor) post(ctx context.Context, channel, text string) error {
-	form := url.Values{"token": {f.token}, "channel": {channel}, "text": {text}}
-	return call(ctx, f.http, f.api+"chat.postMessage", form.Encode())
-}
-
-// newClient has as many connections as the plugin's.
-func newClient() *http.Client {
-	const limit = outbound.ConnectionsPerHost
-	return &http.Client{Transport: &http.Transport{MaxConnsPerHost: limit, MaxIdleConnsPerHost: limit}}
-}
-
-// call sends a form and reads the answer.
-func call(ctx context.Context, client *http.Client, url, form string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(form))
-	if err != nil {
-		return fmt.Errorf("calling: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("calling: %w", err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return fmt.Errorf("calling: %w", err)
-	}
-	return nil
+func (f *floor) record(ctx context.Context, id string, w write) error {
+	return f.conn.UpdatePluginData(ctx, types.KindAccessRequest, id, f.Plugin, w.Set, w.Expect)
 }

@@ -3,302 +3,188 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"os"
-	"slices"
-	"strings"
-	"syscall"
 	"time"
 
-	"github.com/gravitational/teleport/api/types"
-
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/sandbox/cluster"
 )
 
-// measureStart measures the binary, its start, and its memory at rest.
-func measureStart(ctx context.Context, r *report) error {
-	path, err := harness.Binary("slack")
-	if err != nil {
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("measuring the binary: %w", err)
-	}
-	r.add(row{Name: "binary", Unit: "MB", Ours: megabytes(info.Size()), Existing: some(70), Goal: some(40)})
-	p, err := newPair(ctx, 1)
+// samples is how many there are of each figure, of which the median is told.
+const samples = 7
+
+// measureStart measures the start of both, and their memory at rest.
+func measureStart(ctx context.Context, r *report, service string) error {
+	p, err := newPair(ctx, setup{service: service, recipients: 1})
 	if err != nil {
 		return err
 	}
 	defer p.end()
-	var ours, floor []time.Duration
-	for range 20 {
-		if err := again(ctx, p.ours, &ours); err != nil {
-			return err
+	var took, rss [2][]float64
+	for range samples {
+		for i, s := range p.both() {
+			if _, _, err := s.process.Stop(); err != nil {
+				return err
+			}
+			if err := s.begin(ctx); err != nil {
+				return err
+			}
+			took[i] = append(took[i], milliseconds(time.Since(s.process.Began())))
+			if rss[i], err = sampled(rss[i], s.process.RSS); err != nil {
+				return err
+			}
 		}
-		if err := again(ctx, p.floor, &floor); err != nil {
-			return err
-		}
 	}
-	r.add(row{Name: "exec to ready, median of 20", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(45)})
-	return r.memory(p, "memory at rest", some(63), some(40))
-}
-
-// again ends a program, starts it and notes how long that start took.
-func again(ctx context.Context, s *subject, took *[]time.Duration) error {
-	if _, _, err := s.process.Stop(); err != nil {
-		return err
-	}
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
-	*took = append(*took, time.Since(s.process.Began()))
+	r.compare(service, "start to ready (floor: to watching)", "ms", median(took[0]), median(took[1]), limit{})
+	r.compare(service, "memory at rest", "MB", median(rss[0]), median(rss[1]), limit{})
 	return nil
 }
 
-// memory adds the memory of both as it is now.
-func (r *report) memory(p pair, name string, existing, goal *float64) error {
-	all := row{Name: name, Existing: existing, Goal: goal}
-	if err := r.size(p, all, (*harness.Replica).RSS); err != nil {
-		return err
-	}
-	return r.size(p, row{Name: name + ", without the pages of the binary"}, (*harness.Replica).AnonymousRSS)
+// sampled adds a size in megabytes.
+func sampled(to []float64, read func() (int64, error)) ([]float64, error) {
+	bytes, err := read()
+	return append(to, megabytes(bytes)), err
 }
 
-// size completes a row with a size of both, and adds it.
-func (r *report) size(p pair, of row, read func(*harness.Replica) (int64, error)) error {
-	ours, err := read(p.ours.process)
-	if err != nil {
-		return err
-	}
-	floor, err := read(p.floor.process)
-	if err != nil {
-		return err
-	}
-	of.Unit, of.Ours, of.Floor = "MB", megabytes(ours), some(megabytes(floor))
-	r.add(of)
-	return nil
-}
-
-// measurePosts measures how long a request takes to be told, one after another.
-func measurePosts(ctx context.Context, r *report) error {
+// measurePosts measures how long a request takes to be told.
+func measurePosts(ctx context.Context, r *report, service string) error {
 	for _, c := range []struct {
-		recipients, times int
-		latency           time.Duration
-		existing          *float64
-		goal              func(floor float64) *float64
+		name string
+		setup
+		latency time.Duration
+		times   int // in each sample
+		limit
 	}{
-		{1, 200, 0, some(3.3), func(floor float64) *float64 { return some(floor + 2) }},
-		{5, 200, 0, nil, func(float64) *float64 { return nil }},
-		{1, 50, 100 * time.Millisecond, nil, func(floor float64) *float64 { return some(floor + 2) }},
-		{5, 50, 100 * time.Millisecond, some(510), func(float64) *float64 { return some(115) }},
+		{"request to message", setup{service, 1, false}, 0, 31, limit{1, 0.5}},
+		{"request to the last of 5 messages, the service takes 100 ms", setup{service, 5, false}, 100 * time.Millisecond, 3, limit{1.05, 0}},
+		{"the same, without the right to look up", setup{service, 5, true}, 100 * time.Millisecond, 3, limit{1.15, 0}},
 	} {
-		p, err := newPair(ctx, c.recipients)
+		if c.blind && !canBeBlind(service) {
+			continue
+		}
+		p, err := newPair(ctx, c.setup)
 		if err != nil {
 			return err
 		}
-		ours, floor, err := latencies(ctx, p, c.times, c.latency)
+		figures, err := p.posts(ctx, c.times, c.latency)
 		p.end()
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("create to the last of %d posts, Slack takes %v, ", c.recipients, c.latency)
-		r.add(
-			row{Name: name + "p50", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: c.existing, Goal: c.goal(median(floor))},
-			row{Name: name + "p99", Unit: "ms", Ours: percentile(ours, 99), Floor: some(percentile(floor, 99))},
-		)
+		r.compare(service, c.name, "ms", figures[0], figures[1], c.limit)
 	}
 	return nil
 }
 
-func latencies(ctx context.Context, p pair, times int, latency time.Duration) (ours, floor []time.Duration, err error) {
-	if _, _, err := p.bursts(ctx, 40, 1); err != nil { // to warm up
-		return nil, nil, err
+// canBeBlind reports whether a service may keep the plugin from looking up what it
+// has posted.
+func canBeBlind(service string) bool {
+	return (&harness.Options{Service: service}).Blind()
+}
+
+// posts returns the median of samples, each of which is that of so many requests.
+func (p pair) posts(ctx context.Context, times int, latency time.Duration) (figures [2]float64, err error) {
+	for range 40 { // to warm up
+		for _, s := range p.both() {
+			if _, _, err := s.burst(ctx, 1); err != nil {
+				return figures, err
+			}
+		}
 	}
 	p.latency(latency)
-	return p.bursts(ctx, times, 1)
+	var took [2][]time.Duration
+	for range samples {
+		var sample [2][]time.Duration
+		for range times {
+			for i, s := range p.both() {
+				one, _, err := s.burst(ctx, 1)
+				if err != nil {
+					return figures, err
+				}
+				sample[i] = append(sample[i], one)
+			}
+		}
+		for i := range took {
+			took[i] = append(took[i], median(sample[i]))
+		}
+	}
+	return [2]float64{milliseconds(median(took[0])), milliseconds(median(took[1]))}, nil
 }
 
-// measureBurst measures many requests at once, and the memory after them.
-func measureBurst(ctx context.Context, r *report) error {
-	const requests, recipients, latency = 500, 3, 20 * time.Millisecond
-	p, err := newPair(ctx, recipients)
-	if err != nil {
-		return err
+// latency sets how long a call to either service takes.
+func (p pair) latency(d time.Duration) {
+	for _, s := range p.both() {
+		s.Service().SetLatency(d)
 	}
-	defer p.end()
-	p.latency(latency)
-	before, err := p.cpu()
-	if err != nil {
-		return err
-	}
-	const times = 5
-	ours, floor, err := p.bursts(ctx, times, requests)
-	if err != nil {
-		return err
-	}
-	after, err := p.cpu()
-	if err != nil {
-		return err
-	}
-	bare, err := measureBare(ctx, requests*recipients, latency)
-	if err != nil {
-		return err
-	}
-	used := func(i int) float64 { return milliseconds((after[i] - before[i]) / times) }
-	r.add(
-		row{
-			Name: fmt.Sprintf("%d requests for %d recipients at once, Slack takes %v: first of the process", requests, recipients, latency), Unit: "ms",
-			Ours: milliseconds(ours[0]), Floor: some(milliseconds(floor[0])), Existing: some(650), Goal: some(325),
-		},
-		row{Name: "the same, median of 5", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(650), Goal: some(325)},
-		row{
-			Name: fmt.Sprintf("%d calls of %v over %d connections, with nothing else to do (floor), median of 5", requests*recipients, latency, outbound.ConnectionsPerHost),
-			Unit: "ms", Ours: median(ours), Floor: some(median(bare)),
-		},
-		row{Name: "processor time for that", Unit: "ms", Ours: used(0), Floor: some(used(1))},
-		row{Name: "processor time of the cluster and Slack in memory, for ours and the floor together", Unit: "ms", Ours: used(2)},
-	)
-	return r.memory(p, "memory after that", some(73), nil)
 }
 
-// cpu is the processor time used so far by the plugin, by the floor, and by this
-// process, which is the cluster and Slack.
-func (p pair) cpu() (used [3]time.Duration, err error) {
-	if used[0], err = p.ours.process.CPU(); err != nil {
-		return used, err
-	}
-	if used[1], err = p.floor.process.CPU(); err != nil {
-		return used, err
-	}
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return used, fmt.Errorf("reading the processor time of this process: %w", err)
-	}
-	used[2] = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-	return used, nil
-}
-
-// measureInLine measures what it costs that an app may not read its conversations:
-// messages are made one by one.
-func measureInLine(ctx context.Context, r *report) error {
-	for _, c := range []struct {
-		recipients, requests, times int
-		latency                     time.Duration
-		existing                    *float64
-	}{
-		{5, 1, 20, 100 * time.Millisecond, some(510)},
-		{3, 500, 1, 20 * time.Millisecond, some(650)},
-	} {
-		s, err := newSubject(c.recipients, true)
+// measureBursts measures many requests at once, and the memory after them.
+func measureBursts(ctx context.Context, r *report, service string) error {
+	const requests, latency = 500, 20 * time.Millisecond
+	name := fmt.Sprintf("%d requests at once to 3 recipients, the service takes %v", requests, latency)
+	for _, blind := range []bool{false, true} {
+		if blind && !canBeBlind(service) {
+			continue
+		}
+		p, err := newPair(ctx, setup{service, 3, blind})
 		if err != nil {
 			return err
 		}
-		defer s.end()
-		s.Slack.SetScopes(s.Slack.Token(), "chat:write", "users:read", "users:read.email")
-		if err := s.begin(ctx); err != nil {
+		p.latency(latency)
+		took, cpu, err := p.bursts(ctx, requests)
+		if err == nil && !blind {
+			err = r.memory(p, service)
+		}
+		p.end()
+		if err != nil {
 			return err
 		}
-		s.Slack.SetLatency(c.latency)
-		var took []time.Duration
-		for range c.times {
-			one, _, err := s.burst(ctx, c.requests)
+		if blind {
+			r.compare(service, name+", without the right to look up (floor: a call and its record, one after another)", "ms",
+				took[0], took[1], limit{1.1, 0})
+			continue
+		}
+		r.compare(service, name, "ms", took[0], took[1], limit{1.15, 0})
+		r.compare(service, "processor time for that", "ms", cpu[0], cpu[1], limit{1.3, 0})
+	}
+	return nil
+}
+
+// bursts returns the medians of time and processor time. The first burst of a
+// process counts as any other.
+func (p pair) bursts(ctx context.Context, requests int) (took, cpu [2]float64, err error) {
+	var times, used [2][]float64
+	for range samples {
+		for i, s := range p.both() {
+			before, err := s.process.CPU()
 			if err != nil {
-				return err
+				return took, cpu, err
 			}
-			took = append(took, one)
+			one, _, err := s.burst(ctx, requests)
+			if err != nil {
+				return took, cpu, err
+			}
+			after, err := s.process.CPU()
+			if err != nil {
+				return took, cpu, err
+			}
+			times[i], used[i] = append(times[i], milliseconds(one)), append(used[i], milliseconds(after-before))
 		}
-		r.add(row{
-			Name: fmt.Sprintf("%d at once for %d recipients, Slack takes %v, without the history scopes", c.requests, c.recipients, c.latency),
-			Unit: "ms", Ours: median(took), Existing: c.existing,
-		})
 	}
-	return nil
+	for i := range times {
+		took[i], cpu[i] = median(times[i]), median(used[i])
+	}
+	return took, cpu, nil
 }
 
-// measureCalls counts the calls for one request of one recipient, from its
-// creation to its record, and from its approval to its record.
-func measureCalls(ctx context.Context, r *report) error {
-	s, err := newSubject(1, true)
+// memory adds the memory of both after bursts.
+func (r *report) memory(p pair, service string) error {
+	ours, err := p.ours.process.RSS()
 	if err != nil {
 		return err
 	}
-	defer s.end()
-	if err := s.begin(ctx); err != nil {
+	floor, err := p.floor.process.RSS()
+	if err != nil {
 		return err
 	}
-	if _, _, err := s.burst(ctx, 1); err != nil { // what is looked up once
-		return err
-	}
-	const times = 20
-	c := s.count()
-	var ids []string
-	for range times {
-		_, id, err := s.burst(ctx, 1)
-		if err != nil {
-			return err
-		}
-		ids = append(ids, id...)
-	}
-	c.add(r, "announced", times)
-	c = s.count()
-	for _, id := range ids {
-		if err := s.approved(ctx, id); err != nil {
-			return err
-		}
-	}
-	c.add(r, "approved by one review", times)
+	r.compare(service, "memory after 7 such bursts", "MB", megabytes(ours), megabytes(floor), limit{})
 	return nil
-}
-
-// approved approves a request and waits until that is recorded.
-func (s *subject) approved(ctx context.Context, id string) error {
-	if err := s.Cluster.Review(id, cluster.Bob, types.RequestState_APPROVED, "fine"); err != nil {
-		return err
-	}
-	if v := s.Outcome(ctx, harness.Expected{ID: id, Recipients: []string{"bench-0"}, Reviews: 1, Status: "APPROVED"}); !v.Good() {
-		return fmt.Errorf("the approval was not told: %v", v)
-	}
-	changes, stop := s.Cluster.OnChange()
-	defer stop()
-	for s.Cluster.PluginData(id, s.Plugin())["resolution"] == "" {
-		select {
-		case <-changes:
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for the record of %s: %w", id, ctx.Err())
-		}
-	}
-	return nil
-}
-
-// calls are the numbers of calls at one moment.
-type calls struct {
-	s              *subject
-	cluster, slack map[string]int
-}
-
-func (s *subject) count() calls { return calls{s, s.Cluster.Calls(), s.Slack.Counts()} }
-
-// add reports what was called since, for each request.
-func (c calls) add(r *report, what string, requests int) {
-	for _, side := range []struct {
-		name        string
-		before, now map[string]int
-	}{{"the cluster", c.cluster, c.s.Cluster.Calls()}, {"Slack", c.slack, c.s.Slack.Counts()}} {
-		total, names := 0, []string{}
-		for _, method := range slices.Sorted(maps.Keys(side.now)) {
-			n := side.now[method] - side.before[method]
-			if n == 0 || method == "Ping" { // Ping is the heartbeat, whatever happens
-				continue
-			}
-			total += n
-			names = append(names, fmt.Sprintf("%s %.3g", method, float64(n)/float64(requests)))
-			if method == "UpdatePluginData" {
-				r.add(row{Name: "record writes, request " + what, Unit: "each", Ours: float64(n) / float64(requests), Goal: some(2)})
-			}
-		}
-		r.add(row{Name: fmt.Sprintf("calls to %s, request %s (%s)", side.name, what, strings.Join(names, ", ")), Unit: "each", Ours: float64(total) / float64(requests)})
-	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,20 +21,63 @@ type report struct {
 	Rows     []row  `json:"rows"`
 }
 
-// row is one figure. Floor, Existing and Goal are nil where there is none.
+// row is one figure of one plugin. Floor and Target are nil where there is none.
 type row struct {
-	Name     string   `json:"name"`
-	Unit     string   `json:"unit"`
-	Ours     float64  `json:"ours"`
-	Floor    *float64 `json:"floor,omitempty"`
-	Existing *float64 `json:"existing,omitempty"`
-	Goal     *float64 `json:"goal,omitempty"`
+	Measure string   `json:"measure"`
+	Service string   `json:"service"`
+	Unit    string   `json:"unit"`
+	Ours    float64  `json:"ours"`
+	Floor   *float64 `json:"floor,omitempty"`
+	// Target is the most that Ours should be, and Rule why.
+	Target *float64 `json:"target,omitempty"`
+	Rule   string   `json:"rule,omitempty"`
 }
 
-// some is an optional figure that is there.
-func some(v float64) *float64 { return &v }
+// limit is the most that a figure should be: a multiple of its floor and something
+// more. The zero value is no limit.
+type limit struct{ times, more float64 }
 
-func (r *report) add(rows ...row) { r.Rows = append(r.Rows, rows...) }
+// rule is a limit in words.
+func (l limit) rule() string {
+	switch {
+	case l.times == 0:
+		return ""
+	case l.more == 0:
+		return fmt.Sprintf("%g × floor", l.times)
+	}
+	return fmt.Sprintf("floor + %g", l.more)
+}
+
+// compare adds a figure beside its floor.
+func (r *report) compare(service, measure, unit string, ours, floor float64, l limit) {
+	of := row{Measure: measure, Service: service, Unit: unit, Ours: ours, Floor: &floor, Rule: l.rule()}
+	if l.times > 0 {
+		target := l.times*floor + l.more
+		of.Target = &target
+	}
+	r.Rows = append(r.Rows, of)
+}
+
+// bound adds a figure that has a fixed limit.
+func (r *report) bound(service, measure, unit string, ours, target float64) {
+	r.Rows = append(r.Rows, row{Measure: measure, Service: service, Unit: unit, Ours: ours, Target: &target, Rule: fmt.Sprintf("%g", target)})
+}
+
+// note adds a figure that is only told.
+func (r *report) note(service, measure, unit string, ours float64) {
+	r.Rows = append(r.Rows, row{Measure: measure, Service: service, Unit: unit, Ours: ours})
+}
+
+// sort puts the plugins side by side under each measure.
+func (r *report) sort() {
+	order := make(map[string]int)
+	for _, row := range r.Rows {
+		if _, seen := order[row.Measure]; !seen {
+			order[row.Measure] = len(order)
+		}
+	}
+	slices.SortStableFunc(r.Rows, func(a, b row) int { return cmp.Compare(order[a.Measure], order[b.Measure]) })
+}
 
 func (r *report) writeJSON(path string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
@@ -48,28 +92,37 @@ func (r *report) writeJSON(path string) error {
 
 // print writes the figures as a table.
 func (r *report) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	// What follows the last tab is not aligned, and so begins at the left.
-	fmt.Fprintln(w, "ours\tfloor\texisting\tgoal\tunit\t \t  measure")
-	for _, row := range r.Rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", figure(&row.Ours), figure(row.Floor), figure(row.Existing),
-			figure(row.Goal), row.Unit, row.verdict(), row.Name)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "measure\tplugin\tours\tfloor\tratio\tunit\tat most\t\t")
+	for i, row := range r.Rows {
+		measure := row.Measure
+		if i > 0 && measure == r.Rows[i-1].Measure {
+			measure = ""
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", measure, row.Service, figure(&row.Ours), figure(row.Floor),
+			figure(row.ratio()), row.Unit, row.Rule, row.verdict())
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("writing the table: %w", err)
 	}
-	_, err := fmt.Fprintf(out, `
-%s, %s; the cluster and Slack are in memory and share %d processors with the plugin.
-floor: a program that only watches and posts, measured in this run. existing: Teleport's own plugin 14.2.3 with a real cluster.
-`, r.Go, r.Platform, r.CPUs)
+	_, err := fmt.Fprintf(out, "\n%s, %s; medians of %d, taken in turn; cluster and services are in memory and share %d processors with the plugins.\n",
+		r.Go, r.Platform, samples, r.CPUs)
 	return err
+}
+
+func (r row) ratio() *float64 {
+	if r.Floor == nil || *r.Floor == 0 {
+		return nil
+	}
+	ratio := r.Ours / *r.Floor
+	return &ratio
 }
 
 func (r row) verdict() string {
 	switch {
-	case r.Goal == nil:
+	case r.Target == nil:
 		return ""
-	case r.Ours <= *r.Goal:
+	case r.Ours <= *r.Target:
 		return "met"
 	}
 	return "MISSED"
@@ -93,10 +146,5 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func megabytes(bytes int64) float64 { return float64(bytes) / 1e6 }
 
-// percentile returns the sample below which p of a hundred lie.
-func percentile(samples []time.Duration, p int) float64 {
-	sorted := slices.Sorted(slices.Values(samples))
-	return milliseconds(sorted[min(len(sorted)*p/100, len(sorted)-1)])
-}
-
-func median(samples []time.Duration) float64 { return percentile(samples, 50) }
+// median returns the middle of an odd number of samples.
+func median[T cmp.Ordered](of []T) T { return slices.Sorted(slices.Values(of))[len(of)/2] }

@@ -7,53 +7,75 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/discordapi"
+	"teleport-plugins/lib/sandbox/pagerdutyapi"
 	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 const (
-	role     = "editor"
-	postCall = "chat.postMessage"
-	// requester is no member of the workspace, so that a request is told to the
-	// channels alone.
+	role = "editor"
+	// requester is known to no service, so that a request is told to its recipients
+	// alone.
 	requester = "erin"
 )
+
+// setup is a world to measure in.
+type setup struct {
+	service    string
+	recipients int
+	// blind says that the plugin may not look up what it has posted.
+	blind bool
+}
+
+// options describe the world, with the recipients that its requests are told to.
+func (c setup) options() (o harness.Options, names []string) {
+	var channels []slackapi.Channel
+	guild := discordapi.Guild{ID: discordapi.GuildID, Name: "Bench", Bot: discordapi.BotPermissions}
+	var services []pagerdutyapi.Service
+	for i := range c.recipients {
+		name, id := fmt.Sprintf("bench-%d", i), fmt.Sprintf("11000000000000001%02d", i)
+		channels = append(channels, slackapi.Channel{ID: "C" + id, Name: name})
+		guild.Channels = append(guild.Channels, discordapi.Channel{ID: id, Name: name})
+		services = append(services, pagerdutyapi.Service{ID: "P" + id, Name: name, Policy: pagerdutyapi.DefaultPolicies()[0].ID})
+		switch c.service {
+		case "slack":
+			name = "C" + id
+		case "discord":
+			name = id
+		}
+		names = append(names, name)
+	}
+	o = harness.Options{
+		Service: c.service, Recipients: map[string][]string{"*": names}, Halted: true,
+		Config:    "# the defaults of everything else\n",
+		Slack:     slackapi.Options{Channels: channels},
+		Discord:   discordapi.Options{Guilds: []discordapi.Guild{guild}},
+		PagerDuty: pagerdutyapi.Options{Services: services},
+	}
+	o.KeepNoCalls()
+	if c.blind {
+		o.Blind()
+	}
+	return o, names
+}
 
 // subject is a program that tells requests, in a world of its own.
 type subject struct {
 	*harness.World
-	process    *harness.Replica
-	recipients int
-	// records says that the program writes records, which it is to complete
-	// before the next request.
-	records bool
+	setup
+	names   []string
+	process *harness.Replica
+	floor   bool
 }
 
-// channels names so many channels.
-func channels(n int) (names []string, all []slackapi.Channel) {
-	for i := range n {
-		c := slackapi.Channel{ID: fmt.Sprintf("C0BENCH%02d", i), Name: fmt.Sprintf("bench-%d", i)}
-		names, all = append(names, c.ID), append(all, c)
-	}
-	return names, all
-}
-
-// newSubject makes a world whose requests are told to so many recipients, and the
-// plugin or the floor in it, which is not started.
-func newSubject(recipients int, plugin bool) (*subject, error) {
-	names, all := channels(recipients)
-	w, err := harness.Start(harness.Options{
-		Service: "slack", Recipients: map[string][]string{"*": names}, Halted: true,
-		Config: "# the defaults of everything else\n",
-		Slack:  slackapi.Options{Channels: all},
-	})
+// newSubject makes a world, with the plugin in it, which is not started.
+func newSubject(c setup) (*subject, error) {
+	o, names := c.options()
+	w, err := harness.Start(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &subject{World: w, process: w.Replica(0), recipients: recipients, records: plugin}
-	if !plugin {
-		s.process, err = newFloor(w, names)
-	}
-	return s, err
+	return &subject{World: w, setup: c, names: names, process: w.Replica(0)}, nil
 }
 
 // begin starts the program and waits until it sees requests.
@@ -61,7 +83,7 @@ func (s *subject) begin(ctx context.Context) error {
 	if err := s.process.Start(); err != nil {
 		return err
 	}
-	if s.records {
+	if !s.floor {
 		return s.process.Ready(ctx)
 	}
 	_, err := s.process.Logged(ctx, floorWatching, s.process.Began())
@@ -71,7 +93,7 @@ func (s *subject) begin(ctx context.Context) error {
 // end ends the program and its world.
 func (s *subject) end() {
 	if s.process.Running() {
-		_ = s.process.Kill()
+		_, _, _ = s.process.Stop()
 	}
 	_ = s.Close()
 }
@@ -79,30 +101,31 @@ func (s *subject) end() {
 // create makes a request.
 func (s *subject) create(p cluster.CreateParams) (id string, err error) {
 	p.User, p.Roles, p.Reason = requester, []string{role}, "replica lag on db-3, INC-204"
+	p.Annotations = s.Annotations(s.names...)
 	return s.Cluster.CreateRequest(p)
 }
 
-// told waits until so many posts have arrived since the start.
-func (s *subject) told(ctx context.Context, posts int) error {
-	return s.Slack.Wait(ctx, func() bool { return s.Slack.Calls(postCall) >= posts })
-}
+// posts is how many announcements were made so far.
+func (s *subject) posts() int { return s.Service().Calls(s.Methods().Post) }
 
-// last is when the newest post was answered.
-func (s *subject) last() time.Time {
-	var last time.Time
-	for _, r := range s.Slack.Requests() {
-		if r.Method == postCall && r.Time.After(last) {
-			last = r.Time
-		}
+// patience is how long it may take to tell any number of requests.
+const patience = 5 * time.Minute
+
+// told waits until so many announcements have been made.
+func (s *subject) told(ctx context.Context, posts int) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := s.Service().Wait(ctx, func() bool { return s.posts() >= posts }); err != nil {
+		logs := s.process.Logs()
+		return fmt.Errorf("%w; there are %d of %d; the program said last: %v", err, s.posts(), posts, logs[max(len(logs)-3, 0):])
 	}
-	return last
+	return nil
 }
 
 // burst makes requests as fast as it can, and returns how long it took from the
-// first of them until all posts had arrived.
-func (s *subject) burst(ctx context.Context, requests int) (time.Duration, []string, error) {
-	before, start := s.Slack.Calls(postCall), time.Now()
-	var ids []string
+// first of them until all had been announced. It waits until that is recorded.
+func (s *subject) burst(ctx context.Context, requests int) (took time.Duration, ids []string, err error) {
+	before, start := s.posts(), time.Now()
 	for range requests {
 		id, err := s.create(cluster.CreateParams{})
 		if err != nil {
@@ -113,57 +136,59 @@ func (s *subject) burst(ctx context.Context, requests int) (time.Duration, []str
 	if err := s.told(ctx, before+requests*s.recipients); err != nil {
 		return 0, nil, err
 	}
-	took := s.last().Sub(start)
-	if !s.records {
-		return took, ids, nil
-	}
+	took = s.Service().Last(s.Methods().Post).Sub(start)
 	return took, ids, s.Settled(ctx, ids...)
 }
 
-// pair is the plugin and the floor, which are measured in turns.
+// pair is the plugin and the floor, which are measured in turn.
 type pair struct{ ours, floor *subject }
 
 // newPair starts both.
-func newPair(ctx context.Context, recipients int) (p pair, err error) {
-	if p.ours, err = newSubject(recipients, true); err != nil {
+func newPair(ctx context.Context, c setup) (p pair, err error) {
+	if p.ours, err = newSubject(c); err != nil {
 		return p, err
 	}
-	if p.floor, err = newSubject(recipients, false); err != nil {
-		p.ours.end()
-		return p, err
+	way := atOnce
+	if c.blind {
+		way = inLine
 	}
-	for _, s := range []*subject{p.ours, p.floor} {
-		if err := s.begin(ctx); err != nil {
-			p.end()
-			return p, err
-		}
+	p.floor, err = floorOf(ctx, c, way)
+	if err == nil {
+		err = p.ours.begin(ctx)
 	}
-	return p, nil
+	if err == nil {
+		err = p.floor.begin(ctx)
+	}
+	if err != nil {
+		p.end()
+	}
+	return p, err
+}
+
+// floorOf makes a world with the floor in it, which is not started.
+func floorOf(ctx context.Context, c setup, way string) (*subject, error) {
+	s, err := newSubject(c)
+	if err != nil {
+		return nil, err
+	}
+	script, err := s.learn(ctx)
+	if err == nil {
+		s.floor = true
+		s.process, err = newFloor(s.World, script, way)
+	}
+	if err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (p pair) end() {
 	p.ours.end()
-	p.floor.end()
-}
-
-// latency sets how long a call to either Slack takes.
-func (p pair) latency(d time.Duration) {
-	p.ours.Slack.SetLatency(d)
-	p.floor.Slack.SetLatency(d)
-}
-
-// bursts measures bursts of both in turns.
-func (p pair) bursts(ctx context.Context, times, requests int) (ours, floor []time.Duration, err error) {
-	for range times {
-		took, _, err := p.ours.burst(ctx, requests)
-		if err != nil {
-			return nil, nil, err
-		}
-		ours = append(ours, took)
-		if took, _, err = p.floor.burst(ctx, requests); err != nil {
-			return nil, nil, err
-		}
-		floor = append(floor, took)
+	if p.floor != nil {
+		p.floor.end()
 	}
-	return ours, floor, nil
 }
+
+// both returns the plugin and the floor, in the order of figures.
+func (p pair) both() [2]*subject { return [2]*subject{p.ours, p.floor} }

@@ -277,10 +277,8 @@ func (r *Replica) Metrics(ctx context.Context) (map[string]float64, error) {
 // with the pages of the binary that are in use. It is known on Linux only.
 func (r *Replica) RSS() (bytes int64, err error) { return r.status("VmRSS") }
 
-// AnonymousRSS is the part of RSS that is no page of a file: what the process
-// takes from others, since the kernel can drop the pages of the binary and
-// shares them among replicas.
-func (r *Replica) AnonymousRSS() (bytes int64, err error) { return r.status("RssAnon") }
+// PeakRSS is the most that RSS ever was.
+func (r *Replica) PeakRSS() (bytes int64, err error) { return r.status("VmHWM") }
 
 // Descriptors is how many files and connections the process has open. It is known
 // on Linux only.

@@ -1,9 +1,11 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/discordapi"
@@ -19,8 +21,16 @@ type Service interface {
 	Close() error
 	// Faults are the switches with which it is told to misbehave.
 	Faults() *fault.Set
-	// Calls is how often a method was called.
+	// URL is the base of the API, once it was started.
+	URL() string
+	// SetLatency changes the time that each call takes.
+	SetLatency(d time.Duration)
+	// Calls is how often a method was called, and Last when that was last
+	// answered.
 	Calls(method string) int
+	Last(method string) time.Time
+	// Wait returns once done reports true, which is asked after each call.
+	Wait(ctx context.Context, done func() bool) error
 }
 
 // Methods names calls of a service, as its faults and counters know them.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 )
 
 // CallLog is a log of the newest calls, with a counter for each method. R is one
@@ -16,6 +17,7 @@ type CallLog[R any] struct {
 	ring   []R
 	next   int
 	counts map[string]int
+	last   map[string]time.Time
 }
 
 // DefaultKeep is how many calls are kept when nothing else is said.
@@ -27,7 +29,7 @@ func NewCallLog[R any](size int) *CallLog[R] {
 	if size == 0 {
 		size = DefaultKeep
 	}
-	return &CallLog[R]{size: max(size, 0), counts: make(map[string]int)}
+	return &CallLog[R]{size: max(size, 0), counts: make(map[string]int), last: make(map[string]time.Time)}
 }
 
 // Keeps reports whether calls are kept at all, and not only counted.
@@ -38,6 +40,7 @@ func (c *CallLog[R]) Add(method string, call R) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[method]++
+	c.last[method] = time.Now()
 	switch {
 	case c.size == 0:
 	case len(c.ring) < c.size:
@@ -61,6 +64,13 @@ func (c *CallLog[R]) Calls(method string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts[method]
+}
+
+// Last is when a method was answered last; the zero time if it never was.
+func (c *CallLog[R]) Last(method string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last[method]
 }
 
 // Counts is Calls for every method that was called at all.
