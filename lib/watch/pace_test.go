@@ -290,6 +290,13 @@ func TestWhatIsLogged(t *testing.T) {
 			w.with(func() { w.hang = true })
 			settle(time.Hour)
 		}, 0},
+		"one list that fails": {"Could not list the access requests; it will be tried again", func(w *world, _ *rules, _ chan<- struct{}) {
+			w.with(func() { w.list, w.lists = busy, nil })
+			for len(w.lists) == 0 {
+				settle(100 * time.Millisecond)
+			}
+			w.with(func() { w.list = nil })
+		}, 1},
 		"lists that fail in a row": {"Could not list the access requests; it will be tried again", func(w *world, _ *rules, _ chan<- struct{}) {
 			w.list = busy
 		}, 1},
