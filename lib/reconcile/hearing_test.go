@@ -95,7 +95,7 @@ func TestTheLastLostCallCounts(t *testing.T) {
 		}
 		second := time.Now().Add(-20 * time.Second)
 		r.settle(time.Hour)
-		if len(edits) != 5 || edits[4].Before(second.Add(30*time.Second)) {
+		if len(edits) != 5 || !about(edits[4].Sub(second), 30*time.Second) {
 			t.Errorf("shown at %v; the second answer was lost at %v", edits, second)
 		}
 	})

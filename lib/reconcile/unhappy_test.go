@@ -18,6 +18,8 @@ import (
 // when notes the time of each step of a kind.
 func (r *rig) when(step string, fault error) *[]time.Time {
 	var times []time.Time
+	r.desk.mu.Lock()
+	defer r.desk.mu.Unlock()
 	before := r.desk.fault
 	r.desk.fault = func(s, address string) error {
 		if s == step {
@@ -62,12 +64,14 @@ func TestARequestIsGivenUpADayAfterItsEnd(t *testing.T) {
 				defer x.stop()
 				r.memory.put("1", nil)
 				r.settle(time.Second)
+				r.desk.mu.Lock()
 				r.desk.fault = func(step, address string) error {
 					if step == "edit" && address == "ops" {
 						return c.fault
 					}
 					return nil
 				}
+				r.desk.mu.Unlock()
 				if c.ended {
 					r.memory.decide("1", types.RequestState_DENIED)
 				} else {
@@ -200,19 +204,25 @@ func TestAnEarlierRequestWithTheIDIsNotWaitedForForLong(t *testing.T) {
 		defer x.stop()
 		r.memory.put("1", nil)
 		r.settle(time.Minute)
+		r.desk.mu.Lock()
 		r.desk.fault = func(step, address string) error {
 			if step == "edit" && address == "ops" {
 				return fail(outbound.Retry)
 			}
 			return nil
 		}
+		r.desk.mu.Unlock()
 		r.memory.remove("1")
 		r.memory.put("1", nil)
 		r.settle(29 * time.Second)
 		r.wantPosts(map[string]int{"ops": 1, "sec": 1})
-		if shown := r.desk.posts[1].shown.Status; shown != message.Expired && r.desk.posts[0].shown.Status != message.Expired {
-			t.Errorf("the place that takes it shows %v", shown)
+		r.desk.mu.Lock()
+		for _, p := range r.desk.posts {
+			if p.address == "sec" && p.shown.Status != message.Expired {
+				t.Errorf("the place that takes it shows %v", p.shown)
+			}
 		}
+		r.desk.mu.Unlock()
 		r.settle(3 * time.Second)
 		r.wantPosts(map[string]int{"ops": 2, "sec": 2})
 		list := r.fields(line)
@@ -252,7 +262,9 @@ func TestAFailureOfARecipientIsForgottenOnceTold(t *testing.T) {
 			author++
 			r.memory.review("1", string(author), types.RequestState_APPROVED, "")
 			r.settle(d)
+			r.desk.mu.Lock()
 			r.desk.fault = nil
+			r.desk.mu.Unlock()
 			r.settle(time.Hour)
 			return gaps(*edits)
 		}

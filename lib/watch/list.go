@@ -125,7 +125,7 @@ func (l *lister) list(ctx context.Context) error {
 // complete ends a list of n requests. An empty one of a cluster that does not
 // say whether we may see them is no proof of anything.
 func (l *lister) complete(list List, n int, sure bool) {
-	gone := 0
+	var gone int
 	if sure || n > 0 {
 		gone = list.End()
 	}

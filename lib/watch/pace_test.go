@@ -21,6 +21,14 @@ func pauses(times []time.Time) (list []time.Duration) {
 	return list
 }
 
+// await lets time pass until something is so.
+func (w *world) await(so func() bool) {
+	for is := false; !is; {
+		settle(100 * time.Millisecond)
+		w.with(func() { is = so() })
+	}
+}
+
 // wantPauses says that pauses grow from the first to the last, each twice as long as
 // the one before, and differ from that by at most a part, up and down.
 func wantPauses(t *testing.T, got []time.Duration, first, last time.Duration, part float64) {
@@ -265,16 +273,18 @@ func TestWhatIsLogged(t *testing.T) {
 		more   int // than while all goes well
 	}{
 		"rules that cannot be loaded": {"Could not load the access monitoring rules; the earlier ones hold", func(w *world, r *rules, _ chan<- struct{}) {
+			r.mu.Lock()
 			r.err = busy
+			r.mu.Unlock()
 			w.last().send(types.Event{Type: types.OpPut, Resource: &types.ResourceHeader{Kind: types.KindAccessMonitoringRule}})
 		}, 1},
 		"an identity that is refused": {"Could not connect with the new identity; the connection made with the old one goes on", func(w *world, _ *rules, redial chan<- struct{}) {
-			w.connect = busy
+			w.with(func() { w.connect = busy })
 			redial <- struct{}{}
 			settle(time.Second)
 			redial <- struct{}{} // the next one is tried as well
 			settle(time.Second)
-			w.connect = nil
+			w.with(func() { w.connect = nil })
 		}, 2},
 		"an identity that is accepted": {"Could not connect with the new identity; the connection made with the old one goes on", func(_ *world, _ *rules, redial chan<- struct{}) {
 			redial <- struct{}{}
@@ -290,8 +300,13 @@ func TestWhatIsLogged(t *testing.T) {
 			w.with(func() { w.hang = true })
 			settle(time.Hour)
 		}, 0},
+		"one list that fails": {"Could not list the access requests; it will be tried again", func(w *world, _ *rules, _ chan<- struct{}) {
+			w.with(func() { w.list, w.lists = busy, nil })
+			w.await(func() bool { return len(w.lists) > 0 })
+			w.with(func() { w.list = nil })
+		}, 1},
 		"lists that fail in a row": {"Could not list the access requests; it will be tried again", func(w *world, _ *rules, _ chan<- struct{}) {
-			w.list = busy
+			w.with(func() { w.list = busy })
 		}, 1},
 		"each connection that caught up": {"Caught up with the access requests", func(w *world, _ *rules, _ chan<- struct{}) {
 			w.last().end()
@@ -368,9 +383,7 @@ func TestAStreamThatIsConfirmedIsGoodNews(t *testing.T) {
 			t.Errorf("the condition is %q", w.condition())
 		}
 		w.with(func() { w.connect, w.dials = nil, nil })
-		for len(w.dials) == 0 {
-			settle(100 * time.Millisecond)
-		}
+		w.await(func() bool { return len(w.dials) > 0 })
 		if w.condition() != "" {
 			t.Errorf("with a stream the condition is %q", w.condition())
 		}

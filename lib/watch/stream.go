@@ -190,8 +190,7 @@ func (f *follower) heartbeat(ctx context.Context, src Source, stop context.Cance
 			continue
 		}
 		if missed++; missed >= 2 {
-			stop(fmt.Errorf("%w: %w", errSilent, err))
-			return
+			stop(fmt.Errorf("%w: %w", errSilent, err)) // and with that the context
 		}
 	}
 }

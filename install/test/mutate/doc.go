@@ -15,6 +15,6 @@
 // files by -overlay. What does not compile is not counted, nor is what the compiler
 // makes the same code of.
 //
-// The tests run with -short and stop at the first that fails. They are given twice
-// the processor's time that they take without a change.
+// The tests run with -short and stop at the first that fails. They are given four
+// times the processor's time that they take without a change.
 package main

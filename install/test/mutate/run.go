@@ -37,7 +37,7 @@ type runner struct {
 	work string // folder for what is made
 	// patience is the time by the clock that the tests of a mutant are given, beside
 	// four times what they take without a change. Of the processor's time they are
-	// given twice as much.
+	// given four times as much, too.
 	patience time.Duration
 	programs map[string]*program // by package
 	made     atomic.Int64
@@ -84,7 +84,7 @@ func (r *runner) alone(ctx context.Context, p *program, list string) (fate, erro
 
 // judge runs tests in an environment that chooses a mutant, if any can be chosen.
 func (r *runner) judge(ctx context.Context, p *program, path, environment string) (fate, error) {
-	limit := limits{r.patience + 4*p.took.clock, 2*p.took.processor + time.Second}
+	limit := limits{r.patience + 4*p.took.clock, 4*p.took.processor + time.Second}
 	_, _, err := r.test(ctx, p.pkg, path, limit, environment)
 	switch {
 	case ctx.Err() != nil:
