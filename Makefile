@@ -1,6 +1,7 @@
 # Everything that can be done with this repository; `make help` lists it.
 
-SERVICES := slack discord pagerduty
+# A service is a folder with a far end of its own.
+SERVICES := $(patsubst access/%/farend/,%,$(wildcard access/*/farend/))
 
 VERSION ?= 0.0.0-dev
 GITREF  ?= $(shell git describe --always --long --dirty --tags --abbrev=12 2>/dev/null)
@@ -50,7 +51,7 @@ build: $(PLUGINS) build/teleport-sandbox ## build the plugins and the sandbox in
 
 build/teleport-sandbox: FORCE
 	@mkdir -p build
-	$(GOBUILD) -o $@ ./lib/sandbox/cmd/teleport-sandbox
+	$(GOBUILD) -o $@ ./access/services/cmd/teleport-sandbox
 
 build/teleport-%: FORCE
 	@mkdir -p build

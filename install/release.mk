@@ -57,7 +57,7 @@ image: version-check ## build the container images of all plugins and of the san
 	@$(foreach s,sandbox $(SERVICES),$(DOCKER) tag teleport-plugin-$(s):$(IMAGE_TAG)-$(HOST_ARCH) teleport-plugin-$(s):$(IMAGE_TAG) &&) true
 
 HOST_ARCH    = $(shell $(GO) env GOHOSTARCH)
-main_package = $(if $(filter sandbox,$(1)),lib/sandbox,access/$(1))/cmd/teleport-$(1)
+main_package = access/$(if $(filter sandbox,$(1)),services,$(1))/cmd/teleport-$(1)
 # In the two dialects of date.
 CREATED      = $(shell date -u -d @$(EPOCH) +%FT%TZ 2>/dev/null || date -u -r $(EPOCH) +%FT%TZ)
 

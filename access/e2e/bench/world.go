@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 const (
