@@ -66,6 +66,9 @@ race: build ## run all tests with the race detector
 demo: build ## start the sandbox and the plugins, and print the address of the page
 	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))
 
+new-service: ## add a service as a copy of the example: make new-service NAME=acme
+	@install/new-service $(NAME)
+
 lint: ## check format and code
 	@unformatted=$$($(GO) run $(GOFUMPT) -l access lib docker install); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofumpt -w):"; echo "$$unformatted"; exit 1; fi
@@ -103,4 +106,4 @@ clean: ## remove what was built
 
 FORCE:
 
-.PHONY: help build test race demo lint fuzz bench faults worlds mutate chaos clean FORCE
+.PHONY: help build test race demo new-service lint fuzz bench faults worlds mutate chaos clean FORCE

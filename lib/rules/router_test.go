@@ -254,7 +254,7 @@ func TestEarlierRulesHoldWhileTheClusterFails(t *testing.T) {
 		broken := errors.New("broken")
 		// The listing breaks off after a part of the rules.
 		r.cluster.set(broken, newRule("a", editors, "new"))
-		if err := r.Reload(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "loading the access monitoring rules of slack") {
+		if err := r.Reload(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "loading the access monitoring rules of example") {
 			t.Errorf("got %v", err)
 		}
 		r.wantRecipients("old")

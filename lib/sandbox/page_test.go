@@ -13,7 +13,7 @@ import (
 	"teleport-plugins/lib/sandbox"
 )
 
-// fakePlugin posts the reason of each request to Slack, unescaped, and edits the
+// fakePlugin posts the reason of each request, unescaped, and edits the
 // message when the request is decided: as the page is concerned, a plugin.
 type fakePlugin struct {
 	t      *testing.T

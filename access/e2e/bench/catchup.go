@@ -56,8 +56,8 @@ func known(ctx context.Context, requests int) (took time.Duration, memory int64,
 	if _, _, err := s.process.Stop(); err != nil {
 		return 0, 0, err
 	}
-	if now := s.count(); now.slack[postCall] != c.slack[postCall] || now.cluster["UpdatePluginData"] != c.cluster["UpdatePluginData"] {
-		return 0, 0, fmt.Errorf("the plugin worked on requests that were announced before: %v %v", now.slack, now.cluster)
+	if now := s.count(); now.service[s.Methods().Post] != c.service[s.Methods().Post] || now.cluster["UpdatePluginData"] != c.cluster["UpdatePluginData"] {
+		return 0, 0, fmt.Errorf("the plugin worked on requests that were announced before: %v %v", now.service, now.cluster)
 	}
 	return line.Time.Sub(s.process.Began()), memory, nil
 }

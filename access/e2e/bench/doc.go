@@ -1,4 +1,4 @@
-// Command bench measures the Slack plugin as it ships: speed, memory and calls.
+// Command bench measures a plugin as it ships: speed, memory and calls.
 //
 // Each measure stands beside a floor taken in the same run: a program that does
 // no more than watch the cluster and send one HTTP request for each recipient.
@@ -6,6 +6,6 @@
 // promises: to read the request and its record, to claim, to record. The figures
 // of Teleport's own plugins (14.2.3) were measured against a real cluster.
 //
-// The cluster and Slack are in memory, in this process, and share the processors
+// The cluster and the service are in memory, in this process, and share the processors
 // with the plugin.
 package main

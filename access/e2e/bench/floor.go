@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -30,7 +29,7 @@ func newFloor(w *harness.World, channels []string) (*harness.Replica, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	return harness.NewReplica(self, floorCommand, w.Cluster.Addr(), w.Identity(), w.Slack.URL(), w.Slack.Token(), strings.Join(channels, ",")), nil
+	return harness.NewReplica(self, floorCommand, w.Cluster.Addr(), w.Identity(), w.Service().URL(), w.Service().Token(), strings.Join(channels, ",")), nil
 }
 
 // floor watches requests and posts a line about each pending one to each channel.
@@ -114,8 +113,11 @@ func (f *floor) tell(ctx context.Context, req types.AccessRequest) {
 }
 
 func (f *floor) post(ctx context.Context, channel, text string) error {
-	form := url.Values{"token": {f.token}, "channel": {channel}, "text": {text}}
-	return call(ctx, f.http, f.api+"chat.postMessage", form.Encode())
+	req, err := service().Bare(f.api, f.token, channel, text)
+	if err != nil {
+		return err
+	}
+	return carryOut(ctx, f.http, req)
 }
 
 // newClient has as many connections as the plugin's.
@@ -131,7 +133,12 @@ func call(ctx context.Context, client *http.Client, url, form string) error {
 		return fmt.Errorf("calling: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := client.Do(req)
+	return carryOut(ctx, client, req)
+}
+
+// carryOut makes a call and reads the answer.
+func carryOut(ctx context.Context, client *http.Client, req *http.Request) error {
+	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("calling: %w", err)
 	}

@@ -19,7 +19,7 @@ import (
 
 // measureStart measures the binary, its start, and its memory at rest.
 func measureStart(ctx context.Context, r *report) error {
-	path, err := harness.Binary("slack")
+	path, err := harness.Binary(service().Name)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func measurePosts(ctx context.Context, r *report) error {
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("create to the last of %d posts, Slack takes %v, ", c.recipients, c.latency)
+		name := fmt.Sprintf("create to the last of %d posts, %s takes %v, ", c.recipients, service().Title, c.latency)
 		r.add(
 			row{Name: name + "p50", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: c.existing, Goal: c.goal(median(floor))},
 			row{Name: name + "p99", Unit: "ms", Ours: percentile(ours, 99), Floor: some(percentile(floor, 99))},
@@ -150,7 +150,7 @@ func measureBurst(ctx context.Context, r *report) error {
 	used := func(i int) float64 { return milliseconds((after[i] - before[i]) / times) }
 	r.add(
 		row{
-			Name: fmt.Sprintf("%d requests for %d recipients at once, Slack takes %v: first of the process", requests, recipients, latency), Unit: "ms",
+			Name: fmt.Sprintf("%d requests for %d recipients at once, %s takes %v: first of the process", requests, recipients, service().Title, latency), Unit: "ms",
 			Ours: milliseconds(ours[0]), Floor: some(milliseconds(floor[0])), Existing: some(650), Goal: some(325),
 		},
 		row{Name: "the same, median of 5", Unit: "ms", Ours: median(ours), Floor: some(median(floor)), Existing: some(650), Goal: some(325)},
@@ -159,13 +159,13 @@ func measureBurst(ctx context.Context, r *report) error {
 			Unit: "ms", Ours: median(ours), Floor: some(median(bare)),
 		},
 		row{Name: "processor time for that", Unit: "ms", Ours: used(0), Floor: some(used(1))},
-		row{Name: "processor time of the cluster and Slack in memory, for ours and the floor together", Unit: "ms", Ours: used(2)},
+		row{Name: "processor time of the cluster and the service in memory, for ours and the floor together", Unit: "ms", Ours: used(2)},
 	)
 	return r.memory(p, "memory after that", some(73), nil)
 }
 
 // cpu is the processor time used so far by the plugin, by the floor, and by this
-// process, which is the cluster and Slack.
+// process, which is the cluster and the service.
 func (p pair) cpu() (used [3]time.Duration, err error) {
 	if used[0], err = p.ours.process.CPU(); err != nil {
 		return used, err
@@ -192,16 +192,15 @@ func measureInLine(ctx context.Context, r *report) error {
 		{5, 1, 20, 100 * time.Millisecond, some(510)},
 		{3, 500, 1, 20 * time.Millisecond, some(650)},
 	} {
-		s, err := newSubject(c.recipients, true)
+		s, err := newSubject(c.recipients, true, func(o *harness.Options) { o.Blind() })
 		if err != nil {
 			return err
 		}
 		defer s.end()
-		s.Slack.SetScopes(s.Slack.Token(), "chat:write", "users:read", "users:read.email")
 		if err := s.begin(ctx); err != nil {
 			return err
 		}
-		s.Slack.SetLatency(c.latency)
+		s.Service().SetLatency(c.latency)
 		var took []time.Duration
 		for range c.times {
 			one, _, err := s.burst(ctx, c.requests)
@@ -211,7 +210,7 @@ func measureInLine(ctx context.Context, r *report) error {
 			took = append(took, one)
 		}
 		r.add(row{
-			Name: fmt.Sprintf("%d at once for %d recipients, Slack takes %v, without the history scopes", c.requests, c.recipients, c.latency),
+			Name: fmt.Sprintf("%d at once for %d recipients, %s takes %v, without the right to look up", c.requests, c.recipients, service().Title, c.latency),
 			Unit: "ms", Ours: median(took), Existing: c.existing,
 		})
 	}
@@ -258,7 +257,7 @@ func (s *subject) approved(ctx context.Context, id string) error {
 	if err := s.Cluster.Review(id, cluster.Bob, types.RequestState_APPROVED, "fine"); err != nil {
 		return err
 	}
-	if v := s.Outcome(ctx, harness.Expected{ID: id, Recipients: []string{"bench-0"}, Reviews: 1, Status: "APPROVED"}); !v.Good() {
+	if v := s.Outcome(ctx, harness.Expected{ID: id, Recipients: s.Service().Places()[3:4], Reviews: 1, Status: "APPROVED"}); !v.Good() {
 		return fmt.Errorf("the approval was not told: %v", v)
 	}
 	changes, stop := s.Cluster.OnChange()
@@ -275,18 +274,18 @@ func (s *subject) approved(ctx context.Context, id string) error {
 
 // calls are the numbers of calls at one moment.
 type calls struct {
-	s              *subject
-	cluster, slack map[string]int
+	s                *subject
+	cluster, service map[string]int
 }
 
-func (s *subject) count() calls { return calls{s, s.Cluster.Calls(), s.Slack.Counts()} }
+func (s *subject) count() calls { return calls{s, s.Cluster.Calls(), s.Service().Counts()} }
 
 // add reports what was called since, for each request.
 func (c calls) add(r *report, what string, requests int) {
 	for _, side := range []struct {
 		name        string
 		before, now map[string]int
-	}{{"the cluster", c.cluster, c.s.Cluster.Calls()}, {"Slack", c.slack, c.s.Slack.Counts()}} {
+	}{{"the cluster", c.cluster, c.s.Cluster.Calls()}, {service().Title, c.service, c.s.Service().Counts()}} {
 		total, names := 0, []string{}
 		for _, method := range slices.Sorted(maps.Keys(side.now)) {
 			n := side.now[method] - side.before[method]

@@ -59,7 +59,7 @@ func (r *report) print(out io.Writer) error {
 		return fmt.Errorf("writing the table: %w", err)
 	}
 	_, err := fmt.Fprintf(out, `
-%s, %s; the cluster and Slack are in memory and share %d processors with the plugin.
+%s, %s; the cluster and the service are in memory and share %d processors with the plugin.
 floor: a program that only watches and posts, measured in this run. existing: Teleport's own plugin 14.2.3 with a real cluster.
 `, r.Go, r.Platform, r.CPUs)
 	return err

@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/access/slack/slackapi"
+	"teleport-plugins/access/services"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 const (
-	role     = "editor"
-	postCall = "chat.postMessage"
-	// requester is no member of the workspace, so that a request is told to the
+	role = "editor"
+	// requester is nobody whom the service knows, so that a request is told to the
 	// channels alone.
 	requester = "erin"
 )
@@ -28,30 +28,30 @@ type subject struct {
 	records bool
 }
 
-// channels names so many channels.
-func channels(n int) (names []string, all []slackapi.Channel) {
-	for i := range n {
-		c := slackapi.Channel{ID: fmt.Sprintf("C0BENCH%02d", i), Name: fmt.Sprintf("bench-%d", i)}
-		names, all = append(names, c.ID), append(all, c)
-	}
-	return names, all
+// service is the one that is measured: the first that has a floor.
+func service() farend.Service {
+	all := services.All()
+	return all[slices.IndexFunc(all, func(s farend.Service) bool { return s.Bare != nil })]
 }
 
 // newSubject makes a world whose requests are told to so many recipients, and the
 // plugin or the floor in it, which is not started.
-func newSubject(recipients int, plugin bool) (*subject, error) {
-	names, all := channels(recipients)
-	w, err := harness.Start(harness.Options{
-		Service: "slack", Recipients: map[string][]string{"*": names}, Halted: true,
-		Config: "# the defaults of everything else\n",
-		Slack:  slackapi.Options{Channels: all},
-	})
+func newSubject(recipients int, plugin bool, further ...func(*harness.Options)) (*subject, error) {
+	o := harness.Options{
+		Service: service().Name, Halted: true, Config: "# the defaults of everything else\n",
+		FarEnd: farend.Options{Places: recipients},
+	}
+	o.Recipients = map[string][]string{"*": service().Simulate(o.FarEnd).Places()[3:]}
+	for _, f := range further {
+		f(&o)
+	}
+	w, err := harness.Start(o)
 	if err != nil {
 		return nil, err
 	}
 	s := &subject{World: w, process: w.Replica(0), recipients: recipients, records: plugin}
 	if !plugin {
-		s.process, err = newFloor(w, names)
+		s.process, err = newFloor(w, o.Recipients["*"])
 	}
 	return s, err
 }
@@ -84,14 +84,14 @@ func (s *subject) create(p cluster.CreateParams) (id string, err error) {
 
 // told waits until so many posts have arrived since the start.
 func (s *subject) told(ctx context.Context, posts int) error {
-	return s.Slack.Wait(ctx, func() bool { return s.Slack.Calls(postCall) >= posts })
+	return s.Service().Wait(ctx, func() bool { return s.Service().Calls(s.Methods().Post) >= posts })
 }
 
 // last is when the newest post was answered.
 func (s *subject) last() time.Time {
 	var last time.Time
-	for _, r := range s.Slack.Requests() {
-		if r.Method == postCall && r.Time.After(last) {
+	for _, r := range s.Service().Requests() {
+		if r.Method == s.Methods().Post && r.Time.After(last) {
 			last = r.Time
 		}
 	}
@@ -101,7 +101,7 @@ func (s *subject) last() time.Time {
 // burst makes requests as fast as it can, and returns how long it took from the
 // first of them until all posts had arrived.
 func (s *subject) burst(ctx context.Context, requests int) (time.Duration, []string, error) {
-	before, start := s.Slack.Calls(postCall), time.Now()
+	before, start := s.Service().Calls(s.Methods().Post), time.Now()
 	var ids []string
 	for range requests {
 		id, err := s.create(cluster.CreateParams{})
@@ -146,10 +146,10 @@ func (p pair) end() {
 	p.floor.end()
 }
 
-// latency sets how long a call to either Slack takes.
+// latency sets how long a call to either service takes.
 func (p pair) latency(d time.Duration) {
-	p.ours.Slack.SetLatency(d)
-	p.floor.Slack.SetLatency(d)
+	p.ours.Service().SetLatency(d)
+	p.floor.Service().SetLatency(d)
 }
 
 // bursts measures bursts of both in turns.

@@ -24,7 +24,7 @@ func (a *Account) Panel(limit int) panel.Panel {
 		out.People[u.ID] = u.Name
 	}
 	for _, v := range st.Services {
-		ch := panel.Channel{ID: v.ID, Name: v.Name, Kind: panel.Board, Messages: []panel.Message{}}
+		ch := panel.Channel{ID: v.ID, Name: v.Name, Kind: panel.Place, Messages: []panel.Message{}}
 		for _, in := range st.Incidents {
 			if in.Service == v.ID {
 				ch.Messages = append(ch.Messages, incident(in, out.People)...)

@@ -3,6 +3,8 @@ package farend
 
 import (
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -21,8 +23,18 @@ func Service() farend.Service {
 		Methods:     farend.Methods{Post: "chat.postMessage", Edit: "chat.update", Find: "conversations.history"},
 		Refusals:    []string{"is_archived", "not_in_channel", "channel_not_found", "restricted_action"},
 		CanBlind:    true,
+		Bare:        bare,
 		Accent:      "#8d3a90", Side: "#43143f",
 	}
+}
+
+func bare(api, token, channel, text string) (*http.Request, error) {
+	form := url.Values{"token": {token}, "channel": {channel}, "text": {text}}
+	req, err := http.NewRequest(http.MethodPost, api+"chat.postMessage", strings.NewReader(form.Encode()))
+	if err == nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req, err
 }
 
 // Workspace is a simulated workspace.

@@ -2,10 +2,12 @@ package farend
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
 	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/fault"
 	"teleport-plugins/lib/sandbox/panel"
@@ -32,6 +34,9 @@ type Service struct {
 	// Furnish adds to a cluster what the demonstration of the service needs
 	// beyond the presets; may be nil.
 	Furnish func(*cluster.Cluster)
+	// Bare is the plainest call that posts a text, for the floor of benchmarks; nil
+	// for a service that is not measured.
+	Bare func(api, token, place, text string) (*http.Request, error)
 	// Accent and Side are colours of the service's panel: of its signs, and of
 	// the list of channels.
 	Accent, Side string
@@ -70,6 +75,8 @@ type Server interface {
 	// Calls is how often a method was called, Counts the same for all methods.
 	Calls(method string) int
 	Counts() map[string]int
+	// Requests are the newest calls.
+	Requests() []apiserver.Request
 	// Subscribe returns a channel that gets a value after changes.
 	Subscribe() (changes <-chan struct{}, end func())
 	// Wait waits until done reports true, asking after each change.

@@ -20,7 +20,7 @@ const (
 	Private = "private"
 	Direct  = "dm"
 	Group   = "group_dm"
-	Board   = "board" // anything that is no conversation
+	Place   = "place" // anything that is no conversation
 )
 
 // Channel is a place with its messages.
