@@ -199,26 +199,38 @@ func (c checkout) release(t *testing.T) {
 // contribute adds a service as access/README.md says. It shows up wherever there
 // are services, and three lines are all that is changed outside its folder.
 func (c checkout) contribute(t *testing.T) {
+	name := c.own(t)
 	for _, line := range c.commands(t, "access/README.md", "Begin with a copy") {
 		said := c.run(t, line)
 		switch {
 		case strings.HasSuffix(line, " version"):
-			contains(t, said, "teleport-acme v0.0.0-dev git:")
+			contains(t, said, "teleport-"+name+" v0.0.0-dev git:")
 		case strings.HasSuffix(line, " configure"):
-			contains(t, said, "[acme]")
+			contains(t, said, "["+name+"]")
 		case strings.HasPrefix(line, "make test"):
-			contains(t, said, "ok  \tteleport-plugins/access/acme/farend\t")
+			contains(t, said, "ok  \tteleport-plugins/access/"+name+"/farend\t")
 		}
 	}
 	addsThreeLines(t, c)
 	for _, tried := range []struct{ line, says string }{
 		{"go test ./install/docs ./install/roles ./access/services/... && go test -run Compose ./install/test", "ok"},
-		{"make build && PLUGINS_BIN=$PWD/build go run ./access/e2e/faults -quick -service acme -row 'decided before|promoted|removed'", "acme"},
-		{"PLUGINS_BIN=$PWD/build go run ./access/e2e/chaos -service acme -seed 1 -for 5s -rest 60s || true", "acme"},
-		{"make release VERSION=1.2.3 ARCHES=amd64 SERVICES=acme && tar tzf build/release/teleport-access-acme-v1.2.3-linux-amd64-bin.tar.gz", "teleport-access-acme/roles/access-plugin.yaml"},
+		{"make build && PLUGINS_BIN=$PWD/build go run ./access/e2e/faults -quick -service " + name + " -row 'decided before|promoted|removed'", name},
+		{"PLUGINS_BIN=$PWD/build go run ./access/e2e/chaos -service " + name + " -seed 1 -for 5s -rest 60s || true", name},
+		{"make release VERSION=1.2.3 ARCHES=amd64 SERVICES=" + name + " && tar tzf build/release/teleport-access-" + name + "-v1.2.3-linux-amd64-bin.tar.gz", "teleport-access-" + name + "/roles/access-plugin.yaml"},
 	} {
 		contains(t, c.run(t, tried.line), tried.says)
 	}
+}
+
+// own is how the document calls the service that it adds.
+func (c checkout) own(t *testing.T) string {
+	t.Helper()
+	first := c.commands(t, "access/README.md", "Begin with a copy")[0]
+	_, name, ok := strings.Cut(first, "make new-service NAME=")
+	if !ok {
+		t.Fatalf("the document begins with %q", first)
+	}
+	return name
 }
 
 // addsThreeLines looks at what a new service has changed beside its own folder.
@@ -236,7 +248,7 @@ func addsThreeLines(t *testing.T, c checkout) {
 	if added > 3 {
 		t.Errorf("a new service changes %d lines outside its folder:\n%s", added, c.run(t, "git diff"))
 	}
-	if made := c.run(t, "git status --porcelain | grep '^??'"); strings.TrimSpace(made) != "?? access/acme/" {
+	if made := c.run(t, "git status --porcelain | grep '^??'"); strings.TrimSpace(made) != "?? access/"+c.own(t)+"/" {
 		t.Errorf("a new service makes\n%s", made)
 	}
 }
@@ -251,7 +263,7 @@ func TestNewServiceCostsAFolderAndThreeLines(t *testing.T) {
 		t.Fatalf("%v: %s", err, out) // what is not committed yet belongs to it
 	}
 	c.run(t, "git add -A && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m t")
-	c.run(t, "make -s new-service NAME=acme")
+	c.run(t, "make -s new-service NAME="+c.own(t))
 	addsThreeLines(t, c)
-	c.run(t, "test -z \"$(gofmt -l access)\" && go vet ./access/acme/... ./access/services")
+	c.run(t, "test -z \"$(gofmt -l access)\" && go vet ./access/"+c.own(t)+"/... ./access/services")
 }

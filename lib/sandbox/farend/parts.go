@@ -21,7 +21,11 @@ func (s Service) Least() map[string]any {
 	tree := map[string]any{"teleport": map[string]any{"identity": "identity"}}
 	for name, section := range far.Config() {
 		keys := maps.Clone(section.(map[string]any))
-		maps.DeleteFunc(keys, func(_ string, value any) bool { return value == "" }) // the address of what does not serve
+		for key, value := range keys {
+			if value == "" { // the address of what does not serve
+				keys[key] = "http://127.0.0.1:9"
+			}
+		}
 		tree[name] = keys
 	}
 	maps.Copy(tree, s.Routes(map[string][]string{"*": far.Places()[:1]}))
