@@ -66,7 +66,7 @@ race: build ## run all tests with the race detector
 demo: build ## start the sandbox and the plugins, and print the address of the page
 	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))
 
-new-service: ## add a service as a copy of the example: make new-service NAME=acme
+new-service: ## add a service as a copy of the example: make new-service NAME=…
 	@install/new-service $(NAME)
 
 lint: ## check format and code
