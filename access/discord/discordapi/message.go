@@ -3,38 +3,22 @@ package discordapi
 import (
 	"encoding/json"
 	"slices"
-	"sync"
 	"time"
 
 	"teleport-plugins/lib/sandbox/panel"
 )
 
-// message is one version of a message.
+// message is one version of a message; it is not changed once others can see it.
 type message struct {
-	id      uint64
-	author  string
-	content string
-	// embeds and components are as they were sent, nil when there are none.
-	embeds     json.RawMessage
-	components json.RawMessage
-	mentions   []string
-	nonce      string
-	edited     time.Time
-	edits      int
-	deleted    bool
-	payload    json.RawMessage
-	stripped   bool
-
-	rendering sync.Once
-	rendered  panel.Rendered
+	Message
+	id uint64
 }
 
-// next is a copy to be changed and put in the message's place.
-func (m *message) next() *message {
-	return &message{
-		id: m.id, author: m.author, content: m.content, embeds: m.embeds, components: m.components, mentions: m.mentions,
-		nonce: m.nonce, edited: m.edited, edits: m.edits, deleted: m.deleted, payload: m.payload, stripped: m.stripped,
-	}
+// written makes a message of what it holds.
+func (m message) written() *message {
+	m.ID, m.Created = formatID(m.id), timeOf(m.id)
+	m.Rendered = Render(m.Content, m.Embeds, m.Components)
+	return &m
 }
 
 // Message is a message as a reader of the state sees it.
@@ -66,26 +50,16 @@ type Message struct {
 	Rendered panel.Rendered `json:"-"`
 }
 
-// view is m for readers of the state; it may be called without the lock.
-func (m *message) view() Message {
-	m.rendering.Do(func() { m.rendered = Render(m.content, m.embeds, m.components) })
-	return Message{
-		ID: formatID(m.id), Author: m.author, Created: timeOf(m.id), Edited: m.edited, Content: m.content,
-		Embeds: m.embeds, Components: m.components, Stripped: m.stripped, Payload: m.payload, Nonce: m.nonce,
-		Edits: m.edits, Deleted: m.deleted, Mentions: m.mentions, Rendered: m.rendered,
-	}
-}
-
 // body is m as the API tells it. The lock is held.
 func (w *world) body(ch *channel, m *message) map[string]any {
 	out := map[string]any{
-		"id": formatID(m.id), "channel_id": ch.ID, "type": 0, "content": m.content, "author": w.userBody(m.author),
+		"id": formatID(m.id), "channel_id": ch.ID, "type": 0, "content": m.Content, "author": w.userBody(m.Author),
 		"timestamp": timeOf(m.id).Format(time.RFC3339Nano), "edited_timestamp": nil, "tts": false, "pinned": false,
-		"mention_everyone": slices.Contains(m.mentions, "everyone"), "mentions": []any{}, "mention_roles": []any{},
-		"attachments": []any{}, "embeds": orEmpty(m.embeds), "components": orEmpty(m.components), "flags": 0,
+		"mention_everyone": slices.Contains(m.Mentions, "everyone"), "mentions": []any{}, "mention_roles": []any{},
+		"attachments": []any{}, "embeds": orEmpty(m.Embeds), "components": orEmpty(m.Components), "flags": 0,
 	}
-	if !m.edited.IsZero() {
-		out["edited_timestamp"] = m.edited.UTC().Format(time.RFC3339Nano)
+	if !m.Edited.IsZero() {
+		out["edited_timestamp"] = m.Edited.UTC().Format(time.RFC3339Nano)
 	}
 	if thread, ok := w.channels[formatID(m.id)]; ok {
 		out["thread"], out["flags"] = w.channelBody(thread), 1<<5
@@ -117,8 +91,9 @@ func (w *world) userBody(id string) map[string]any {
 
 func (w *world) channelBody(ch *channel) map[string]any {
 	out := map[string]any{"id": ch.ID, "type": ch.Type, "flags": 0, "last_message_id": nil}
-	if n := len(ch.messages); n > 0 {
-		out["last_message_id"] = formatID(ch.messages[n-1].id)
+	for _, newest := range ch.Backward() {
+		out["last_message_id"] = newest.ID
+		break
 	}
 	if ch.Type == DMChannel {
 		out["recipients"] = []any{w.userBody(ch.User)}

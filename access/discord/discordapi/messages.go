@@ -79,13 +79,14 @@ func createMessage(s *Server, c *call) (int, any, error) {
 			return http.StatusOK, s.state.bodyOrNil(ch, m), err
 		}
 	}
-	m := &message{id: s.state.newID(s.Now()), author: s.state.botID, nonce: p.nonce(), payload: c.Body}
-	if err := s.state.fill(ch, m, p); err != nil {
+	made := message{id: s.state.newID(s.Now()), Message: Message{Author: s.state.botID, Nonce: p.nonce(), Payload: c.Body}}
+	if err := s.state.fill(ch, &made, p); err != nil {
 		return 0, nil, err
 	}
-	ch.messages = append(ch.messages, m)
-	if m.nonce != "" {
-		s.state.nonces[m.nonce] = nonceUse{ch.ID, m.id, s.Now()}
+	m := made.written()
+	ch.Put(int64(m.id), m)
+	if m.Nonce != "" {
+		s.state.nonces[m.Nonce] = nonceUse{ch.ID, m.id, s.Now()}
 	}
 	s.Changed()
 	return http.StatusOK, s.state.body(ch, m), nil
@@ -113,8 +114,8 @@ func (w *world) repeated(nonce string, now time.Time) (*message, *channel, error
 	if ch == nil {
 		return nil, nil, failure(10008)
 	}
-	m := ch.find(use.message)
-	if m == nil || m.deleted {
+	m := ch.Find(int64(use.message))
+	if m == nil || m.Deleted {
 		return nil, nil, failure(10008)
 	}
 	return m, ch, nil
@@ -157,27 +158,27 @@ func (w *world) writable(id string) (*channel, error) {
 // is known from reports of developers, its documentation is silent.
 func (w *world) fill(ch *channel, m *message, p payload) error {
 	if p.Content != nil {
-		m.content = strings.TrimSpace(*p.Content)
+		m.Content = strings.TrimSpace(*p.Content)
 	}
 	if p.Components != nil {
-		m.components = list(p.Components)
+		m.Components = list(p.Components)
 	}
 	if p.Embeds != nil {
-		m.embeds = list(p.Embeds)
-		m.stripped = m.embeds != nil && !w.permissions(ch).Has(EmbedLinks)
+		m.Embeds = list(p.Embeds)
+		m.Stripped = m.Embeds != nil && !w.permissions(ch).Has(EmbedLinks)
 	}
-	if m.content == "" && m.components == nil && m.embeds == nil {
+	if m.Content == "" && m.Components == nil && m.Embeds == nil {
 		return failure(50006)
 	}
-	if m.stripped {
-		if m.content == "" && m.components == nil {
+	if m.Stripped {
+		if m.Content == "" && m.Components == nil {
 			return failure(50013)
 		}
-		m.embeds = nil
+		m.Embeds = nil
 	}
-	m.mentions = append(m.mentions, pinged(m.content, p.AllowedMentions)...)
-	slices.Sort(m.mentions)
-	m.mentions = slices.Compact(m.mentions)
+	m.Mentions = append(m.Mentions, pinged(m.Content, p.AllowedMentions)...)
+	slices.Sort(m.Mentions)
+	m.Mentions = slices.Compact(m.Mentions)
 	return nil
 }
 
@@ -198,15 +199,17 @@ func editMessage(s *Server, c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if old.author != s.state.botID {
+	if old.Author != s.state.botID {
 		return 0, nil, failure(50005)
 	}
-	m := old.next()
-	m.payload, m.edits, m.edited = c.Body, m.edits+1, s.Now().UTC()
-	if err := s.state.fill(ch, m, p); err != nil {
+	next := *old
+	next.Payload, next.Edits, next.Edited = c.Body, next.Edits+1, s.Now().UTC()
+	next.Mentions = slices.Clone(next.Mentions)
+	if err := s.state.fill(ch, &next, p); err != nil {
 		return 0, nil, err
 	}
-	ch.replace(m)
+	m := next.written()
+	ch.Put(int64(m.id), m)
 	s.Changed()
 	return http.StatusOK, s.state.body(ch, m), nil
 }
@@ -229,7 +232,7 @@ func deleteMessage(s *Server, c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if m.author != s.state.botID && !s.state.permissions(ch).Has(ManageMessages) {
+	if m.Author != s.state.botID && !s.state.permissions(ch).Has(ManageMessages) {
 		return 0, nil, failure(50013)
 	}
 	ch.remove(m)
@@ -286,11 +289,12 @@ func listMessages(s *Server, c *call) (int, any, error) {
 // zero: those next to "after" when it is given, else the newest.
 func (ch *channel) between(after, before uint64, limit int) []*message {
 	var found []*message
-	for _, m := range ch.messages {
-		if !m.deleted && m.id > after && (before == 0 || m.id < before) {
+	for id, m := range ch.Backward() {
+		if !m.Deleted && uint64(id) > after && (before == 0 || uint64(id) < before) {
 			found = append(found, m)
 		}
 	}
+	slices.Reverse(found)
 	if len(found) <= limit {
 		return found
 	}

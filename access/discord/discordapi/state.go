@@ -31,7 +31,6 @@ type ChannelState struct {
 // limit of them; zero or less means all.
 func (s *Server) Snapshot(limit int) State {
 	var st State
-	var messages [][]*message
 	s.Look(func() {
 		st = State{Version: s.Version(), BotUser: s.state.botID}
 		for _, u := range s.state.users {
@@ -42,46 +41,33 @@ func (s *Server) Snapshot(limit int) State {
 		}
 		for _, id := range s.state.order {
 			ch := s.state.channels[id]
-			st.Channels = append(st.Channels, ChannelState{Channel: ch.Channel})
-			messages = append(messages, ch.newest(limit))
+			st.Channels = append(st.Channels, ChannelState{ch.Channel, ch.views(limit)})
 		}
 	})
 	slices.SortFunc(st.Users, func(a, b User) int { return cmp.Compare(a.ID, b.ID) })
-	for i, list := range messages {
-		st.Channels[i].Messages = views(list)
-	}
 	return st
-}
-
-// newest copies the end of the list of messages.
-func (ch *channel) newest(limit int) []*message {
-	list := ch.messages
-	if limit > 0 && len(list) > limit {
-		list = list[len(list)-limit:]
-	}
-	return slices.Clone(list)
-}
-
-func views(list []*message) []Message {
-	out := make([]Message, 0, len(list))
-	for _, m := range list {
-		out = append(out, m.view())
-	}
-	return out
 }
 
 // Messages returns all messages of a channel, oldest first, deleted ones too.
 // The channel is named by its ID, a channel's name or, for a direct message, the
 // user's ID or name; an unknown one has no messages. A thread is named by the
 // ID of its message.
-func (s *Server) Messages(channel string) []Message {
-	var list []*message
+func (s *Server) Messages(channel string) (list []Message) {
 	s.Look(func() {
 		if ch := s.state.named(channel); ch != nil {
-			list = ch.newest(0)
+			list = ch.views(0)
 		}
 	})
-	return views(list)
+	return list
+}
+
+// views are the newest messages for readers of the state.
+func (ch *channel) views(limit int) []Message {
+	list := []Message{}
+	for _, m := range ch.Newest(limit) {
+		list = append(list, m.Message)
+	}
+	return list
 }
 
 // Message returns one message; the channel is named as for Messages.
@@ -127,9 +113,9 @@ func (s *Server) PostAs(user, channel, content string) (id string, err error) {
 			err = fmt.Errorf("posting as a user: no channel %q", channel)
 			return
 		}
-		m := &message{id: s.state.newID(s.Now()), author: user, content: content, mentions: pinged(content, nil)}
-		ch.messages = append(ch.messages, m)
-		id = formatID(m.id)
+		m := message{id: s.state.newID(s.Now()), Message: Message{Author: user, Content: content, Mentions: pinged(content, nil)}}.written()
+		ch.Put(int64(m.id), m)
+		id = m.ID
 	})
 	return id, err
 }

@@ -3,9 +3,10 @@ package discordapi
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
+
+	"teleport-plugins/lib/sandbox/chat"
 )
 
 // IDs of the bot when the Options name none.
@@ -148,9 +149,7 @@ func DefaultGuilds() []Guild {
 // channel is a channel with what was said in it.
 type channel struct {
 	Channel
-	// messages are sorted by id; a message is replaced as a whole when it
-	// changes, so that a pointer once read stays as it was.
-	messages []*message
+	chat.Log[message] // by ID
 }
 
 // nonceUse is where a nonce was used last.
@@ -327,35 +326,21 @@ func (w *world) named(name string) *channel {
 	return nil
 }
 
-// find returns the message with the id, deleted or not, or nil.
-func (ch *channel) find(id uint64) *message {
-	if i, ok := slices.BinarySearchFunc(ch.messages, id, func(m *message, id uint64) int { return cmp.Compare(m.id, id) }); ok {
-		return ch.messages[i]
-	}
-	return nil
-}
-
 // live returns the message with the written id that is still there, or nil.
 func (ch *channel) live(text string) *message {
 	id, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return nil
 	}
-	if m := ch.find(id); m != nil && !m.deleted {
+	if m := ch.Find(int64(id)); m != nil && !m.Deleted {
 		return m
 	}
 	return nil
 }
 
-// replace puts a new version in the place of the old one.
-func (ch *channel) replace(m *message) {
-	i, _ := slices.BinarySearchFunc(ch.messages, m.id, func(m *message, id uint64) int { return cmp.Compare(m.id, id) })
-	ch.messages[i] = m
-}
-
 // remove marks a message as deleted.
 func (ch *channel) remove(m *message) {
-	gone := m.next()
-	gone.deleted = true
-	ch.replace(gone)
+	gone := *m
+	gone.Deleted = true
+	ch.Put(int64(m.id), &gone)
 }

@@ -142,11 +142,10 @@ func (s *Server) postMessage(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message{
-		ts: s.state.nextTS(s.Now()), thread: parent, author: s.state.botUser,
-		text: cutRunes(body.text, maxPostText), blocks: body.blocks, metadata: body.metadata,
-		broadcast: parent != 0 && c.args.truth("reply_broadcast"),
-	}
+	m := message{ts: s.state.nextTS(s.Now()), thread: parent, Message: Message{
+		Author: s.state.botUser, Text: cutRunes(body.text, maxPostText), Blocks: body.blocks, Metadata: body.metadata,
+		Broadcast: parent != 0 && c.args.truth("reply_broadcast"),
+	}}.written()
 	ch.add(m)
 	s.Changed()
 	return posted{OK: true, Channel: ch.ID, TS: formatTS(m.ts), Message: s.state.wire(ch, m, true)}, nil
@@ -252,32 +251,32 @@ func (s *Server) updateMessage(c call) (any, error) {
 		return nil, err
 	}
 	m.editedTS = s.Now().UnixMicro()
-	ch.replace(m)
+	ch.Put(m.ts, m)
 	s.Changed()
-	return posted{OK: true, Channel: ch.ID, TS: formatTS(m.ts), Text: m.text, Message: s.state.wire(ch, m, true)}, nil
+	return posted{OK: true, Channel: ch.ID, TS: formatTS(m.ts), Text: m.Text, Message: s.state.wire(ch, m, true)}, nil
 }
 
 // changedTo is the message with what body gives; what body leaves out stays.
 // Blocks cannot take the place of rich_text (block_mismatch).
 func (m *message) changedTo(body content) (*message, error) {
-	out := m.edit()
-	out.edits++
+	out := *m
+	out.Edits++
 	if body.hasText {
-		out.text = body.text
+		out.Text = body.text
 	}
 	if body.hasBlocks {
-		if hasRichText(m.blocks) && len(body.blocks) > 0 && !hasRichText(body.blocks) {
+		if hasRichText(m.Blocks) && len(body.blocks) > 0 && !hasRichText(body.blocks) {
 			return nil, failure("block_mismatch")
 		}
-		out.blocks = body.blocks
+		out.Blocks = body.blocks
 	}
 	if body.hasMetadata {
-		out.metadata = body.metadata
+		out.Metadata = body.metadata
 	}
-	if out.text == "" && len(out.blocks) == 0 {
+	if out.Text == "" && len(out.Blocks) == 0 {
 		return nil, failure("no_text")
 	}
-	return out, nil
+	return out.written(), nil
 }
 
 // own finds a message of the bot's by the arguments channel, which must be the
@@ -291,7 +290,7 @@ func (ws *workspace) own(args Args, foreign string) (*channel, *message, error) 
 	if m == nil {
 		return nil, nil, failure("message_not_found")
 	}
-	if m.author != ws.botUser {
+	if m.Author != ws.botUser {
 		return nil, nil, failure(foreign)
 	}
 	return ch, m, nil
@@ -330,10 +329,9 @@ func (s *Server) postEphemeral(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message{
-		ts: s.state.nextTS(s.Now()), thread: parent, author: s.state.botUser, ephemeral: c.args["user"],
-		text: body.text, blocks: body.blocks,
-	}
+	m := message{ts: s.state.nextTS(s.Now()), thread: parent, Message: Message{
+		Author: s.state.botUser, EphemeralTo: c.args["user"], Text: body.text, Blocks: body.blocks,
+	}}.written()
 	ch.add(m)
 	s.Changed()
 	return struct {

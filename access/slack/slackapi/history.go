@@ -70,9 +70,11 @@ func (s *Server) conversationsHistory(c call) (any, error) {
 func (ws *workspace) history(ch *channel, when span, limit int, metadata bool) historyBody {
 	body := historyBody{OK: true, Messages: []wireMessage{}}
 	last := int64(0)
-	for i := len(ch.messages) - 1; i >= 0 && ch.messages[i].ts >= when.from; i-- {
-		m := ch.messages[i]
-		if m.deleted || m.ephemeral != "" || m.thread != 0 && !m.broadcast || !when.holds(m.ts) {
+	for ts, m := range ch.Backward() {
+		if ts < when.from {
+			break
+		}
+		if m.Deleted || m.EphemeralTo != "" || m.thread != 0 && !m.Broadcast || !when.holds(ts) {
 			continue
 		}
 		if len(body.Messages) == limit {
@@ -136,7 +138,7 @@ func (ws *workspace) replies(ch *channel, parent *message, when span, limit int,
 			body.HasMore, body.Meta.NextCursor = true, writeCursor("after", last)
 			break
 		}
-		body.Messages = append(body.Messages, ws.wire(ch, ch.find(ts), metadata))
+		body.Messages = append(body.Messages, ws.wire(ch, ch.Find(ts), metadata))
 		last, count = ts, count+1
 	}
 	return body

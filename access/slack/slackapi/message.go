@@ -3,9 +3,7 @@ package slackapi
 import (
 	"encoding/json"
 	"slices"
-	"sort"
 	"strconv"
-	"sync"
 	"time"
 
 	"teleport-plugins/lib/sandbox/panel"
@@ -13,28 +11,18 @@ import (
 
 // message is one version of a message; it is not changed once others can see it.
 type message struct {
-	ts, thread int64
-	author     string
-	text       string
-	blocks     json.RawMessage
-	metadata   json.RawMessage
-	broadcast  bool
-	edits      int
-	editedTS   int64
-	deleted    bool
-	// ephemeral is the only user who sees the message.
-	ephemeral string
-
-	rendering sync.Once
-	rendered  panel.Rendered
+	Message
+	ts, thread, editedTS int64
 }
 
-// edit returns a copy that may be changed.
-func (m *message) edit() *message {
-	return &message{
-		ts: m.ts, thread: m.thread, author: m.author, text: m.text, blocks: m.blocks, metadata: m.metadata,
-		broadcast: m.broadcast, edits: m.edits, editedTS: m.editedTS, deleted: m.deleted, ephemeral: m.ephemeral,
+// written makes a message of what it holds.
+func (m message) written() *message {
+	m.TS, m.Created, m.ThreadTS = formatTS(m.ts), time.UnixMicro(m.ts).UTC(), ""
+	if m.thread != 0 {
+		m.ThreadTS = formatTS(m.thread)
 	}
+	m.Rendered = Render(m.Text, m.Blocks)
+	return &m
 }
 
 // wireMessage is a message as the API tells it.
@@ -63,15 +51,15 @@ type wireEdit struct {
 
 // wire writes a message out; metadata is only told to those who ask for it.
 func (ws *workspace) wire(ch *channel, m *message, metadata bool) wireMessage {
-	w := wireMessage{Type: "message", User: m.author, Team: ws.teamID, Text: m.text, TS: formatTS(m.ts), Blocks: m.blocks}
-	if m.author == ws.botUser {
+	w := wireMessage{Type: "message", User: m.Author, Team: ws.teamID, Text: m.Text, TS: formatTS(m.ts), Blocks: m.Blocks}
+	if m.Author == ws.botUser {
 		w.BotID, w.AppID = ws.botID, ws.appID
 	}
 	if metadata {
-		w.Metadata = m.metadata
+		w.Metadata = m.Metadata
 	}
-	if m.edits > 0 {
-		w.Edited = &wireEdit{User: m.author, TS: formatTS(m.editedTS)}
+	if m.Edits > 0 {
+		w.Edited = &wireEdit{User: m.Author, TS: formatTS(m.editedTS)}
 	}
 	ws.wireThread(ch, m, &w)
 	return w
@@ -80,10 +68,10 @@ func (ws *workspace) wire(ch *channel, m *message, metadata bool) wireMessage {
 func (ws *workspace) wireThread(ch *channel, m *message, w *wireMessage) {
 	if m.thread != 0 {
 		w.ThreadTS = formatTS(m.thread)
-		if parent := ch.find(m.thread); parent != nil {
-			w.ParentUser = parent.author
+		if parent := ch.Find(m.thread); parent != nil {
+			w.ParentUser = parent.Author
 		}
-		if m.broadcast {
+		if m.Broadcast {
 			w.Subtype = "thread_broadcast"
 		}
 		return
@@ -94,19 +82,6 @@ func (ws *workspace) wireThread(ch *channel, m *message, w *wireMessage) {
 	}
 }
 
-// index is the place of the first message not older than ts.
-func (ch *channel) index(ts int64) int {
-	return sort.Search(len(ch.messages), func(i int) bool { return ch.messages[i].ts >= ts })
-}
-
-// find returns the message that was posted at ts, also a deleted one, or nil.
-func (ch *channel) find(ts int64) *message {
-	if i := ch.index(ts); i < len(ch.messages) && ch.messages[i].ts == ts {
-		return ch.messages[i]
-	}
-	return nil
-}
-
 // live returns the message with the written timestamp that is still there and
 // that everyone in the conversation sees, or nil.
 func (ch *channel) live(ts string) *message {
@@ -114,8 +89,8 @@ func (ch *channel) live(ts string) *message {
 	if !ok {
 		return nil
 	}
-	m := ch.find(micros)
-	if m == nil || m.deleted || m.ephemeral != "" {
+	m := ch.Find(micros)
+	if m == nil || m.Deleted || m.EphemeralTo != "" {
 		return nil
 	}
 	return m
@@ -123,20 +98,17 @@ func (ch *channel) live(ts string) *message {
 
 // add puts a message at the end. An ephemeral reply does not count as a reply.
 func (ch *channel) add(m *message) {
-	ch.messages = append(ch.messages, m)
-	if m.thread != 0 && m.ephemeral == "" {
+	ch.Put(m.ts, m)
+	if m.thread != 0 && m.EphemeralTo == "" {
 		ch.replies[m.thread] = append(ch.replies[m.thread], m.ts)
 	}
 }
 
-// replace puts a new version in the place of the old one.
-func (ch *channel) replace(m *message) { ch.messages[ch.index(m.ts)] = m }
-
 // remove marks a message as deleted.
 func (ch *channel) remove(m *message) {
-	gone := m.edit()
-	gone.deleted = true
-	ch.replace(gone)
+	gone := *m
+	gone.Deleted = true
+	ch.Put(m.ts, &gone)
 	if r := ch.replies[m.thread]; m.thread != 0 {
 		ch.replies[m.thread] = slices.DeleteFunc(slices.Clone(r), func(ts int64) bool { return ts == m.ts })
 	}
@@ -166,20 +138,6 @@ type Message struct {
 	EphemeralTo string `json:"ephemeral_to,omitempty"`
 	// Rendered is what a reader sees.
 	Rendered panel.Rendered `json:"-"`
-}
-
-// view is m for readers of the state; it may be called without the lock.
-func (m *message) view() Message {
-	v := Message{
-		TS: formatTS(m.ts), Created: time.UnixMicro(m.ts).UTC(), Author: m.author, Text: m.text, Blocks: m.blocks, Metadata: m.metadata,
-		Broadcast: m.broadcast, Edits: m.edits, Deleted: m.deleted, EphemeralTo: m.ephemeral,
-	}
-	if m.thread != 0 {
-		v.ThreadTS = formatTS(m.thread)
-	}
-	m.rendering.Do(func() { m.rendered = Render(m.text, m.blocks) })
-	v.Rendered = m.rendered
-	return v
 }
 
 // permalinkName is how a permalink names a message.

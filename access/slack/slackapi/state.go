@@ -29,7 +29,6 @@ type ChannelState struct {
 // at most limit of them; zero or less means all.
 func (s *Server) Snapshot(limit int) State {
 	var st State
-	var messages [][]*message
 	s.Look(func() {
 		st = State{Version: s.Version(), Team: s.opts.TeamName, BotUser: s.state.botUser}
 		for _, u := range s.state.users {
@@ -37,45 +36,32 @@ func (s *Server) Snapshot(limit int) State {
 		}
 		for _, id := range s.state.order {
 			ch := s.state.channels[id]
-			st.Channels = append(st.Channels, ChannelState{Channel: ch.Channel})
-			messages = append(messages, ch.newest(limit))
+			st.Channels = append(st.Channels, ChannelState{ch.Channel, ch.views(limit)})
 		}
 	})
 	slices.SortFunc(st.Users, func(a, b User) int { return strings.Compare(a.ID, b.ID) })
-	for i, list := range messages {
-		st.Channels[i].Messages = views(list)
-	}
 	return st
-}
-
-// newest copies the end of the list of messages.
-func (ch *channel) newest(limit int) []*message {
-	list := ch.messages
-	if limit > 0 && len(list) > limit {
-		list = list[len(list)-limit:]
-	}
-	return slices.Clone(list)
-}
-
-func views(list []*message) []Message {
-	out := make([]Message, 0, len(list))
-	for _, m := range list {
-		out = append(out, m.view())
-	}
-	return out
 }
 
 // Messages returns all messages of a conversation, oldest first, deleted and
 // ephemeral ones too. The conversation is named by its ID, a channel's name or,
 // for a DM, the user's ID; an unknown one has no messages.
-func (s *Server) Messages(conversation string) []Message {
-	var list []*message
+func (s *Server) Messages(conversation string) (list []Message) {
 	s.Look(func() {
 		if ch := s.state.named(conversation); ch != nil {
-			list = ch.newest(0)
+			list = ch.views(0)
 		}
 	})
-	return views(list)
+	return list
+}
+
+// views are the newest messages for readers of the state.
+func (ch *channel) views(limit int) []Message {
+	list := []Message{}
+	for _, m := range ch.Newest(limit) {
+		list = append(list, m.Message)
+	}
+	return list
 }
 
 // Message returns one message; the conversation is named as for Messages.
@@ -84,13 +70,13 @@ func (s *Server) Message(conversation, ts string) (Message, bool) {
 	var m *message
 	s.Look(func() {
 		if ch := s.state.named(conversation); ok && ch != nil {
-			m = ch.find(micros)
+			m = ch.Find(micros)
 		}
 	})
 	if m == nil {
 		return Message{}, false
 	}
-	return m.view(), true
+	return m.Message, true
 }
 
 // DeleteMessage removes a message as a person would do by hand. It fails when
@@ -121,7 +107,7 @@ func (s *Server) PostAs(user, conversation, text, threadTS string) (ts string, e
 			err = fmt.Errorf("posting as a user: %w", wrong)
 			return
 		}
-		m := &message{ts: s.state.nextTS(s.Now()), thread: parent, author: user, text: text}
+		m := message{ts: s.state.nextTS(s.Now()), thread: parent, Message: Message{Author: user, Text: text}}.written()
 		ch.add(m)
 		ts = formatTS(m.ts)
 	})

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"teleport-plugins/lib/sandbox/chat"
 )
 
 // User is a member of the workspace.
@@ -84,9 +86,7 @@ func DefaultChannels() []Channel {
 // channel is a conversation with what was said in it.
 type channel struct {
 	Channel
-	// messages is sorted by ts; a message is replaced as a whole when it
-	// changes, so a pointer once read stays as it was.
-	messages []*message
+	chat.Log[message] // by ts
 	// replies holds the ts of the replies to a message, oldest first.
 	replies map[int64][]int64
 }
