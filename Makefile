@@ -1,6 +1,7 @@
 # Everything that can be done with this repository; `make help` lists it.
 
-SERVICES := slack discord pagerduty
+# A service is a folder with a far end of its own.
+SERVICES := $(patsubst access/%/farend/,%,$(wildcard access/*/farend/))
 
 VERSION ?= 0.0.0-dev
 GITREF  ?= $(shell git describe --always --long --dirty --tags --abbrev=12 2>/dev/null)
@@ -50,7 +51,7 @@ build: $(PLUGINS) build/teleport-sandbox ## build the plugins and the sandbox in
 
 build/teleport-sandbox: FORCE
 	@mkdir -p build
-	$(GOBUILD) -o $@ ./lib/sandbox/cmd/teleport-sandbox
+	$(GOBUILD) -o $@ ./access/services/cmd/teleport-sandbox
 
 build/teleport-%: FORCE
 	@mkdir -p build
@@ -64,6 +65,9 @@ race: build ## run all tests with the race detector
 
 demo: build ## start the sandbox and the plugins, and print the address of the page
 	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))
+
+new-service: ## add a service as a copy of the example: make new-service NAME=…
+	@install/new-service $(NAME)
 
 lint: ## check format and code
 	@unformatted=$$($(GO) run $(GOFUMPT) -l access lib docker install); \
@@ -102,4 +106,4 @@ clean: ## remove what was built
 
 FORCE:
 
-.PHONY: help build test race demo lint fuzz bench faults worlds mutate chaos clean FORCE
+.PHONY: help build test race demo new-service lint fuzz bench faults worlds mutate chaos clean FORCE

@@ -15,10 +15,6 @@ EPOCH    := $(EPOCH)
 REVISION := $(REVISION)
 export VERSION GITREF EPOCH REVISION
 
-TITLE_slack     := Slack
-TITLE_discord   := Discord
-TITLE_pagerduty := Pagerduty
-
 # Nothing of the machine may reach a binary: not its own compiler, whichever
 # that is, and not what its owner has set for other builds.
 PINNED := GOTOOLCHAIN=go$(shell awk '$$1 == "go" {print $$2}' go.mod) GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT=
@@ -47,8 +43,8 @@ stage-%: FORCE
 	@cp install/alerts.yml install/alerts_test.yml $(DIR)/docs/
 	@for f in install/*.md; do sed 's#](\.\./access/\([a-z]*\)/README\.md#](\1.md#g' $$f >$(DIR)/docs/$${f##*/}; done
 	@cp LICENSE install/install $(DIR)/
-	@cp install/roles/$*/*.yaml $(DIR)/roles/
-	@sed 's/@PLUGIN@/$*/g; s/@TITLE@/$(TITLE_$*)/g' install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service
+	@cp access/$*/roles/*.yaml $(DIR)/roles/
+	@sed 's/@PLUGIN@/$*/g; s/@TITLE@/$$(printf %s $* | awk '{print toupper(substr($$0, 1, 1)) substr($$0, 2)}')/g' install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service
 	@echo 'v$(VERSION)' >$(DIR)/VERSION
 
 image: version-check ## build the container images of all plugins and of the sandbox, for amd64 and arm64
@@ -57,7 +53,7 @@ image: version-check ## build the container images of all plugins and of the san
 	@$(foreach s,sandbox $(SERVICES),$(DOCKER) tag teleport-plugin-$(s):$(IMAGE_TAG)-$(HOST_ARCH) teleport-plugin-$(s):$(IMAGE_TAG) &&) true
 
 HOST_ARCH    = $(shell $(GO) env GOHOSTARCH)
-main_package = $(if $(filter sandbox,$(1)),lib/sandbox,access/$(1))/cmd/teleport-$(1)
+main_package = access/$(if $(filter sandbox,$(1)),services,$(1))/cmd/teleport-$(1)
 # In the two dialects of date.
 CREATED      = $(shell date -u -d @$(EPOCH) +%FT%TZ 2>/dev/null || date -u -r $(EPOCH) +%FT%TZ)
 
@@ -116,6 +112,6 @@ helm-test: $(HELM:$(CURDIR)/%=%) ## check and render the charts
 
 charts: version-check $(HELM:$(CURDIR)/%=%) ## package the charts of all plugins into build/charts; VERSION=x.y.z
 	@mkdir -p build/charts
-	@$(foreach s,$(SERVICES),$(HELM) package install/helm/teleport-plugin-$(s) --version $(VERSION) --app-version $(VERSION) --destination build/charts &&) true
+	@$(foreach s,$(SERVICES),$(HELM) package access/$(s)/chart --version $(VERSION) --app-version $(VERSION) --destination build/charts &&) true
 
 .PHONY: newcomer-test helm-test charts release version-check image image-test ship-test reproducible-test

@@ -11,10 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
 )
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/sandbox/discordapi"
 )
 
 func load(t *testing.T, text string) (*Config, config.Report, error) {

@@ -5,9 +5,9 @@ package discord
 import (
 	"testing"
 
+	"teleport-plugins/access/discord/discordapi"
+	"teleport-plugins/access/discord/discordapi/contract"
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/sandbox/discordapi"
-	"teleport-plugins/lib/sandbox/discordapi/contract"
 )
 
 // TestEveryCallIsAsDiscordDescribesIt makes each call that the plugin knows and

@@ -13,13 +13,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -170,7 +170,7 @@ func TestAnAnnouncementShowsTheRequest(t *testing.T) {
 	got := b.shown(t, m)
 	contains(t, got.Content, "You have a new Role Request:", "*ID*: "+request().ID, "*User*: alice@example.com",
 		"*Role*: `db-admin` *Login(s)*: `postgres, root`", "*Reason*: ```\nINC-204, replica lag```", "*Link*: https://prod", "*Status*: ⏳ PENDING")
-	if len(got.Rendered.Colors) != 1 || got.Rendered.Colors[0] != amber || len(got.Rendered.Buttons) != 1 {
+	if !slices.Equal(got.Rendered.Tones, tones(amber)) || len(got.Rendered.Buttons) != 1 {
 		t.Errorf("rendered %+v", got.Rendered)
 	}
 	if len(got.Mentions) != 0 {
@@ -199,7 +199,7 @@ func TestEditsFollowTheRequestToItsEnd(t *testing.T) {
 		got := b.shown(t, m)
 		contains(t, got.Content, c.text)
 		contains(t, got.Rendered.Text, "Approved request at ", "looks good", "bob")
-		if !slices.Equal(got.Rendered.Colors, []int{c.color, green}) || len(got.Mentions) != 0 {
+		if !slices.Equal(got.Rendered.Tones, tones(c.color, green)) || len(got.Mentions) != 0 {
 			t.Errorf("%s: %+v pinged %v", c.status, got.Rendered, got.Mentions)
 		}
 	}

@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/sandbox/discordapi"
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -145,10 +146,10 @@ func TestWhatMayNotBeReadIsNotTakenForEmpty(t *testing.T) {
 // once. Until all of them were read, it is not concluded that there is none.
 func TestALongChannelIsReadToItsEndBeforeAnythingIsConcluded(t *testing.T) {
 	now := created
-	b := newBench(t, discordapi.Options{Now: func() time.Time {
+	b := newBench(t, discordapi.Options{Options: apiserver.Options{Now: func() time.Time {
 		now = now.Add(100 * time.Millisecond)
 		return now
-	}})
+	}}})
 	m := b.mustPost(t, request())
 	for range searchPages*searchPage + 10 {
 		b.postAs(t, discordapi.DaveID, requests, "chatter")

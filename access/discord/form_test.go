@@ -1,13 +1,14 @@
 package discord
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -21,8 +22,8 @@ func TestReviewsStayWhenOnlyTheirNumberIsKnown(t *testing.T) {
 	}
 	got := b.shown(t, m)
 	contains(t, got.Rendered.Text, "looks good", "⌛ EXPIRED")
-	if !slices.Equal(got.Rendered.Colors, []int{grey, green}) {
-		t.Errorf("colours %v", got.Rendered.Colors)
+	if !slices.Equal(got.Rendered.Tones, tones(grey, green)) {
+		t.Errorf("colours %v", got.Rendered.Tones)
 	}
 }
 
@@ -39,8 +40,8 @@ func TestReviewsAreNotLostWhenTheMessageCannotBeReadForNow(t *testing.T) {
 	}
 	after := b.shown(t, m).Rendered
 	contains(t, after.Text, "⌛ EXPIRED", "Earlier reviews: 22")
-	if !slices.Equal(after.Colors[1:], before.Colors[1:]) {
-		t.Errorf("colours %v, want %v", after.Colors, before.Colors)
+	if !slices.Equal(after.Tones[1:], before.Tones[1:]) {
+		t.Errorf("colours %v, want %v", after.Tones, before.Tones)
 	}
 }
 
@@ -62,7 +63,7 @@ func TestWithoutEmbedsTheTextSaysAll(t *testing.T) {
 			}
 			got := b.shown(t, m)
 			contains(t, got.Content, "*Review*: ✅ APPROVED by bob `looks good`", "*Request expires*: <t:")
-			if len(b.discord.Messages(channel)) != 1 || len(got.Rendered.Colors) != 0 {
+			if len(b.discord.Messages(channel)) != 1 || len(got.Rendered.Tones) != 0 {
 				t.Errorf("got %+v", got.Rendered)
 			}
 			if err := b.Show(t.Context(), m, v); err != nil {
@@ -70,7 +71,7 @@ func TestWithoutEmbedsTheTextSaysAll(t *testing.T) {
 			}
 			calls, other := b.discord.Calls(createMessage), v
 			other.ID = "another"
-			if m, err = b.post(t, channel, other); err != nil || b.discord.Calls(createMessage) != calls+1 || b.shown(t, m).Edits != 0 || len(b.shown(t, m).Rendered.Colors) != 0 {
+			if m, err = b.post(t, channel, other); err != nil || b.discord.Calls(createMessage) != calls+1 || b.shown(t, m).Edits != 0 || len(b.shown(t, m).Rendered.Tones) != 0 {
 				t.Errorf("the next one is tried with embeds again: %v", err)
 			}
 		})
@@ -95,10 +96,10 @@ func TestEmbedsAreGivenUpOnlyWhereTheirPermissionIsMissing(t *testing.T) {
 			if outbound.KindOf(err) == outbound.Unclear {
 				m, err = b.post(t, requests, request())
 			}
-			if err != nil || b.lacks(embeds, requests) || len(b.shown(t, m).Rendered.Colors) != 0 {
+			if err != nil || b.lacks(embeds, requests) || len(b.shown(t, m).Rendered.Tones) != 0 {
 				t.Errorf("got %v; embeds are believed to be refused: %t", err, b.lacks(embeds, requests))
 			}
-			if err := b.Show(t.Context(), m, request()); err != nil || len(b.shown(t, m).Rendered.Colors) != 1 {
+			if err := b.Show(t.Context(), m, request()); err != nil || len(b.shown(t, m).Rendered.Tones) != 1 {
 				t.Errorf("not brought into form: %v", err)
 			}
 		})
@@ -148,7 +149,7 @@ func TestAnAnnouncementThatIsRefusedForItsContentIsToldWithoutIt(t *testing.T) {
 			}
 			got := b.shown(t, m)
 			contains(t, got.Content, v.ID, "❌ DENIED", wants)
-			if strangers := times > 1 && strings.Contains(got.Rendered.Text, v.Reason); strangers || len(got.Rendered.Colors) > 0 {
+			if strangers := times > 1 && strings.Contains(got.Rendered.Text, v.Reason); strangers || len(got.Rendered.Tones) > 0 {
 				t.Errorf("%s: what may have been refused is still in\n%s", code, got.Rendered.Text)
 			}
 			if b.lacks(embeds, requests) {
@@ -205,4 +206,12 @@ func TestANoteThatWasRemovedIsNotToldAgain(t *testing.T) {
 	if a, b := len(b.discord.Messages(requests)), len(b.discord.Messages(security)); a != 1 || b != 1 {
 		t.Errorf("%d and %d messages", a, b)
 	}
+}
+
+// tones are the colours of cards as a reader sees them.
+func tones(colors ...int) (list []string) {
+	for _, c := range colors {
+		list = append(list, fmt.Sprintf("#%06x", c))
+	}
+	return list
 }

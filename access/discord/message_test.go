@@ -13,8 +13,9 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/sandbox/discordapi"
+	"teleport-plugins/lib/sandbox/panel"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -38,7 +39,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 // shape is a message as it is sent and as a reader sees it.
-func shape(t *testing.T, c content) (string, discordapi.Rendered) {
+func shape(t *testing.T, c content) (string, panel.Rendered) {
 	t.Helper()
 	sent, err := json.MarshalIndent(map[string]any{"content": strings.Split(c.text, "\n"), "embeds": c.embeds, "components": c.buttons}, "", "  ")
 	if err != nil {
@@ -133,7 +134,7 @@ func TestHostileTextsCannotPingBreakOrForge(t *testing.T) {
 
 // checkHarmless holds a message against the limits, and looks that it mentions
 // nobody and leads nowhere but to Teleport.
-func checkHarmless(t *testing.T, name string, c content, seen discordapi.Rendered) {
+func checkHarmless(t *testing.T, name string, c content, seen panel.Rendered) {
 	t.Helper()
 	if n := size(c.text); n > contentLimit {
 		t.Errorf("%s: content of %d", name, n)

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/sandbox/discordapi"
 )
 
 func TestRecipientsBecomeChannels(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
-	"teleport-plugins/lib/sandbox/discordapi"
 )
 
 // due is a reminder of n lists with the title, one of them due for each day before

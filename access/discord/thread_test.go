@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
 )
 

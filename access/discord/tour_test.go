@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/sandbox/discordapi"
 )
 
 // TestEveryMessageIsQuietAndNamed holds what the description does not say.

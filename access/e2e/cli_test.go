@@ -5,15 +5,14 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // run runs the binary to its end.
@@ -37,7 +36,7 @@ func TestVersionLine(t *testing.T) {
 	}
 	stdout, stderr, code := run(t, "version")
 	// A build that knows no reference of its source leaves out the middle.
-	want := regexp.MustCompile(`^teleport-slack v[0-9]\S* (git:\S+ )?` + regexp.QuoteMeta(info.GoVersion) + "\n$")
+	want := regexp.MustCompile(`^teleport-` + service() + ` v[0-9]\S* (git:\S+ )?` + regexp.QuoteMeta(info.GoVersion) + "\n$")
 	if code != 0 || stderr != "" || !want.MatchString(stdout) {
 		t.Errorf("exit code %d, %q, errors %q", code, stdout, stderr)
 	}
@@ -49,9 +48,9 @@ func TestUsage(t *testing.T) {
 		code int
 		want string // on standard error
 	}{
-		{nil, 0, "usage: teleport-slack"},
-		{[]string{"help"}, 0, "usage: teleport-slack"},
-		{[]string{"--help"}, 0, "usage: teleport-slack"},
+		{nil, 0, "usage: teleport-" + service()},
+		{[]string{"help"}, 0, "usage: teleport-" + service()},
+		{[]string{"--help"}, 0, "usage: teleport-" + service()},
 		{[]string{"start", "--nonsense"}, 1, "nonsense"},
 		{[]string{"nonsense"}, 1, "nonsense"},
 		{[]string{"version", "nonsense"}, 1, "nonsense"},
@@ -76,10 +75,12 @@ func TestExampleConfigWorks(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	identity := regexp.MustCompile(`identity = "(.*)"`).FindStringSubmatch(read(t, w.ConfigPath))[1]
-	for key, value := range map[string]string{
-		"addr": w.Cluster.Addr(), "identity": identity, "token": w.Slack.Token(), "api_url": w.Slack.URL(), `"\*"`: channel,
-	} {
-		text = fill(t, text, key, value)
+	values := map[string]any{"addr": w.Cluster.Addr(), "identity": identity, `"\*"`: w.channel()}
+	maps.Copy(values, w.Service().Config()[service()].(map[string]any))
+	for key, value := range values {
+		if value, ok := value.(string); ok {
+			text = fill(t, text, key, value)
+		}
 	}
 	w.must(os.WriteFile(w.ConfigPath, []byte(text), 0o600))
 	w.must(w.StartReplicas())
@@ -91,7 +92,11 @@ func TestExampleConfigWorks(t *testing.T) {
 
 // What an app may do without is no fault.
 func TestCheckTellsWhatIsMissingWithoutHarm(t *testing.T) {
-	w := start(t, harness.Options{Halted: true, Slack: slackapi.Options{Scopes: []string{"chat:write", "users:read", "users:read.email"}}})
+	o := harness.Options{Service: service(), Halted: true}
+	if !o.Blind() {
+		t.Skip("nothing can be missing without harm")
+	}
+	w := start(t, o)
 	stdout, stderr, code := run(t, "check", "-c", w.ConfigPath)
 	if want := "note  looking messages up: off"; code != 0 || !strings.Contains(stdout, want) {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
@@ -117,63 +122,13 @@ func fill(t *testing.T, text, key, value string) string {
 	return line.ReplaceAllString(text, fmt.Sprintf("$1 = %q", value))
 }
 
-// A config is told all of its faults at once, by file and line, and never what
-// is secret in it.
-func TestWrongConfig(t *testing.T) {
-	const secret = "xapp-1-A111-222-secret"
-	lines := []struct{ text, fault string }{
-		{`[teleport]`, ""},
-		{`refresh_identity = true`, "refresh_identity"},
-		{`[slack]`, ""},
-		{`token = "` + secret + `"`, "token"},
-		{`api_url = "nowhere"`, "api_url"},
-		{`[role_to_recipients]`, `"*"`},
-		{`editor = "access-requests"`, ""},
-		{`[log]`, ""},
-		{`severity = "loud"`, "severity"},
-		{`[delivery]`, ""},
-		{`call_timeout = "1us"`, "call_timeout"},
-	}
-	path := filepath.Join(t.TempDir(), "wrong.toml")
-	var text strings.Builder
-	for _, l := range lines {
-		text.WriteString(l.text + "\n")
-	}
-	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stdout, stderr, code := run(t, "start", "-c", path)
-	if code != 1 || stdout != "" {
-		t.Errorf("exit code %d, output %q", code, stdout)
-	}
-	for i, l := range lines {
-		told := regexp.MustCompile(fmt.Sprintf(`(?m)^ERROR .*%s:%d: .*%s`, regexp.QuoteMeta(path), i+1, regexp.QuoteMeta(l.fault)))
-		if l.fault != "" && !told.MatchString(stderr) {
-			t.Errorf("nothing is said of line %d, %s", i+1, l.text)
-		}
-	}
-	for _, bad := range []string{secret, "goroutine ", "panic", ".go:0"} {
-		if strings.Contains(stderr, bad) {
-			t.Errorf("the errors hold %q", bad)
-		}
-	}
-	for line := range strings.Lines(stderr) {
-		if !strings.HasPrefix(line, "ERROR ") && !strings.HasPrefix(line, "WARN ") {
-			t.Errorf("a line is no log line: %q", line)
-		}
-	}
-	if t.Failed() {
-		t.Log(stderr)
-	}
-}
-
 // Credentials that the service refuses end the start, since only a person can
 // mend that.
 func TestRefusedToken(t *testing.T) {
 	w := start(t, harness.Options{Halted: true})
-	w.Slack.RefuseToken(w.Slack.Token(), "token_revoked")
+	w.RefuseToken()
 	stdout, stderr, code := run(t, "start", "-c", w.ConfigPath)
-	if code != 1 || !strings.Contains(stderr, "credentials") || strings.Contains(stdout+stderr, w.Slack.Token()) {
+	if code != 1 || !strings.Contains(stderr, "credentials") || strings.Contains(stdout+stderr, w.Service().Token()) {
 		t.Errorf("exit code %d, output %q, errors %q", code, stdout, stderr)
 	}
 }

@@ -10,18 +10,18 @@ import (
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/lib/sandbox/panel"
 )
 
-const (
-	channel = "access-requests"
-	role    = "editor"
-)
+const role = "editor"
 
-// binary is the path of the Slack plugin, without which there is nothing to test.
+// service is the one with which the program itself is tried: all have the same.
+func service() string { return harness.Services()[0] }
+
+// binary is the path of its plugin, without which there is nothing to test.
 func binary(t *testing.T) string {
 	t.Helper()
-	path, err := harness.Binary("slack")
+	path, err := harness.Binary(service())
 	if errors.Is(err, harness.ErrNotBuilt) {
 		t.Skip(err)
 	}
@@ -41,7 +41,9 @@ type world struct {
 func start(t *testing.T, o harness.Options) *world {
 	t.Helper()
 	binary(t)
-	o.Service = "slack"
+	if o.Service == "" {
+		o.Service = service()
+	}
 	halted := o.Halted
 	o.Halted = true
 	inner, err := harness.Start(o)
@@ -83,7 +85,7 @@ func (w *world) patient() context.Context {
 	return ctx
 }
 
-// request makes a request of alice, who is a member of the workspace.
+// request makes a request of alice, who is known at the service.
 func (w *world) request() string {
 	w.Helper()
 	id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{role}, Reason: "INC-204"})
@@ -96,23 +98,34 @@ func (w *world) review(id, author string, state types.RequestState) {
 	w.must(w.Cluster.Review(id, author, state, "because of "+author))
 }
 
-// dm is the ID under which a user's direct messages are found.
+// dm is the recipient that stands for a user.
 func (w *world) dm(email string) string {
 	w.Helper()
-	for _, u := range w.Slack.Snapshot(1).Users {
-		if u.Email == email {
-			return u.ID
+	person := w.Person(email)
+	if person == "" {
+		w.Fatalf("%s is not known at the service", email)
+	}
+	return person
+}
+
+// channel is where requests are announced.
+func (w *world) channel() string { return w.Service().Places()[0] }
+
+// said is what is said at a place.
+func (w *world) said(recipient string) []panel.Message {
+	for _, ch := range w.Service().Panel(0).Channels {
+		if ch.ID == w.Place(recipient) {
+			return ch.Messages
 		}
 	}
-	w.Fatalf("%s is no member of the workspace", email)
-	return ""
+	return nil
 }
 
 // everyone are the conversations that hold a post of a request: the channel, and
 // the requester's own.
-func (w *world) everyone() []string { return []string{channel, w.dm(cluster.Alice)} }
+func (w *world) everyone() []string { return []string{w.channel(), w.dm(cluster.Alice)} }
 
-// shows waits until the workspace shows what is expected, and no more than that.
+// shows waits until the service shows what is expected, and no more than that.
 func (w *world) shows(expected ...harness.Expected) {
 	w.Helper()
 	if v := w.Outcome(w.patient(), expected...); !v.Good() {
@@ -127,9 +140,9 @@ func (w *world) untilPosted(ids ...string) {
 }
 
 // notices counts what the requester was told beside the announcement.
-func notices(messages []slackapi.Message) (n int) {
+func notices(messages []panel.Message) (n int) {
 	for _, m := range messages {
-		if m.ThreadTS == "" && !m.Deleted && len(m.Metadata) == 0 {
+		if m.Thread == "" && !m.Deleted && m.Request == "" {
 			n++
 		}
 	}
@@ -198,7 +211,7 @@ func TestReplicasShareTheWork(t *testing.T) {
 		w.review(id, cluster.Carol, approve)
 	}
 	w.shows(harness.Expected{Recipients: w.everyone(), Reviews: 2, Status: message.Approved}.Of(ids...)...)
-	if n := notices(w.Slack.Messages(w.dm(cluster.Alice))); n > len(ids) {
+	if n := notices(w.said(w.dm(cluster.Alice))); n > len(ids) {
 		w.Errorf("the requester was told of %d decisions on %d requests", n, len(ids))
 	}
 }

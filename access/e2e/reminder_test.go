@@ -10,7 +10,6 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/discordapi"
 )
 
 // soon makes reminders that a test need not wait for.
@@ -23,8 +22,8 @@ interval = "300ms"
 func (w *world) reminded(title string) map[string]int {
 	told := map[string]int{}
 	for _, owner := range []string{cluster.Alice, cluster.Bob, cluster.Carol} {
-		for _, m := range w.Slack.Messages(w.dm(owner)) {
-			told[owner] += strings.Count(m.Rendered.Text, title)
+		for _, m := range w.said(w.dm(owner)) {
+			told[owner] += strings.Count(m.Text, title)
 		}
 	}
 	return told
@@ -56,7 +55,7 @@ func TestOwnersOfAccessListsAreReminded(t *testing.T) {
 	w.must(w.StartReplicas())
 	recorded := func() map[string]time.Time {
 		told := map[string]time.Time{}
-		if text := w.Cluster.AccessListData("payments", "slack")["user_notifications"]; text != "" {
+		if text := w.Cluster.AccessListData("payments", w.Plugin())["user_notifications"]; text != "" {
 			w.must(json.Unmarshal([]byte(text), &told))
 		}
 		return told
@@ -88,29 +87,29 @@ func TestOwnersOfAccessListsAreReminded(t *testing.T) {
 	}
 }
 
-// Discord's owners are those whom the config names.
-func TestOwnersAreRemindedInDiscord(t *testing.T) {
-	binary(t)
-	inner, err := harness.Start(harness.Options{Service: "discord", Config: soon, Halted: true, Cluster: cluster.Options{AdvancedWorkflows: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t, inner}
-	t.Cleanup(w.finish)
-	w.must(w.Cluster.PutAccessList(cluster.AccessList{
-		Name: "payments", Title: "Payments team", Owners: []string{cluster.Alice, "nobody"}, NextAudit: time.Now().Add(-time.Hour),
-	}))
-	w.must(w.StartReplicas())
-	w.until("the reminder is recorded", func() bool {
-		return strings.Contains(w.Cluster.AccessListData("payments", "discord")["user_notifications"], cluster.Alice)
-	})
-	code, _, err := w.Replica(0).Stop()
-	if code != 0 || err != nil {
-		t.Errorf("exit code %d, %v", code, err)
-	}
-	got := w.Discord.Messages(discordapi.AliceID)
-	if len(got) != 1 || !strings.Contains(got[0].Rendered.Text, "Payments team: overdue since") {
-		t.Errorf("told %+v", got)
+// Owners are reminded wherever users can be told.
+func TestOwnersAreRemindedEverywhere(t *testing.T) {
+	for _, name := range harness.Services() {
+		t.Run(name, func(t *testing.T) {
+			w := start(t, harness.Options{Service: name, Config: soon, Halted: true, Cluster: cluster.Options{AdvancedWorkflows: true}})
+			if w.Person(cluster.Alice) == "" {
+				t.Skip("users are not told here")
+			}
+			w.must(w.Cluster.PutAccessList(cluster.AccessList{
+				Name: "payments", Title: "Payments team", Owners: []string{cluster.Alice, "nobody"}, NextAudit: time.Now().Add(-time.Hour),
+			}))
+			w.must(w.StartReplicas())
+			w.until("the reminder is recorded", func() bool {
+				return strings.Contains(w.Cluster.AccessListData("payments", name)["user_notifications"], cluster.Alice)
+			})
+			code, _, err := w.Replica(0).Stop()
+			if code != 0 || err != nil {
+				t.Errorf("exit code %d, %v", code, err)
+			}
+			if told := w.reminded("Payments team"); told[cluster.Alice] != 1 {
+				t.Errorf("told %v", told)
+			}
+		})
 	}
 }
 

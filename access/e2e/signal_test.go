@@ -26,9 +26,9 @@ func TestSIGTERMEndsWithSuccess(t *testing.T) {
 // recorded, so that the next process does not post again.
 func TestSIGTERMFinishesWhatIsUnderWay(t *testing.T) {
 	w := start(t, harness.Options{})
-	w.Slack.Faults().Add(fault.Fault{Method: "chat.postMessage", Effect: fault.Slow, DelayMS: 500})
+	w.Service().Faults().Add(fault.Fault{Method: w.Methods().Post, Effect: fault.Slow, DelayMS: 500})
 	id := w.request()
-	for len(w.Cluster.PluginData(id, "slack")) == 0 { // until it is claimed
+	for len(w.Cluster.PluginData(id, w.Plugin())) == 0 { // until it is claimed
 		select {
 		case <-time.After(time.Millisecond):
 		case <-w.patient().Done():
@@ -38,7 +38,7 @@ func TestSIGTERMFinishesWhatIsUnderWay(t *testing.T) {
 	if code, _, err := w.Replica(0).Stop(); err != nil || code != 0 {
 		t.Fatalf("exit code %d, %v", code, err)
 	}
-	w.Slack.Faults().Clear()
+	w.Service().Faults().Clear()
 	w.must(w.Replica(0).Start())
 	w.must(w.Replica(0).Ready(w.patient()))
 	w.untilPosted(id)
@@ -52,13 +52,13 @@ func TestSIGHUPReloads(t *testing.T) {
 	w.untilPosted(before)
 
 	now := time.Now()
-	w.must(w.Configure(map[string][]string{"*": {"security"}}, harness.ShortTimes))
+	w.must(w.Configure(map[string][]string{"*": {w.Service().Places()[1]}}, harness.ShortTimes))
 	w.must(w.Replica(0).Signal(syscall.SIGHUP))
 	w.logged("The config was reloaded", now)
 	after := w.request()
 	w.shows(
 		harness.Expected{ID: before, Recipients: w.everyone()},
-		harness.Expected{ID: after, Recipients: []string{"security", w.everyone()[1]}},
+		harness.Expected{ID: after, Recipients: []string{w.Service().Places()[1], w.everyone()[1]}},
 	)
 	if w.Replica(0).Began() != began || !w.Replica(0).Running() {
 		t.Error("the process is another")
@@ -69,7 +69,7 @@ func TestSIGHUPReloads(t *testing.T) {
 func TestSIGHUPKeepsTheOldConfig(t *testing.T) {
 	w := start(t, harness.Options{})
 	now := time.Now()
-	w.must(w.Configure(map[string][]string{"editor": {"security"}}, harness.ShortTimes))
+	w.must(w.Configure(map[string][]string{"editor": {w.Service().Places()[1]}}, harness.ShortTimes))
 	w.must(w.Replica(0).Signal(syscall.SIGHUP))
 	w.logged("the old one stays in force", now)
 	w.untilPosted(w.request())

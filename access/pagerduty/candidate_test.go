@@ -6,11 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 // again is another person's request, made under the id of the pending one after
@@ -135,7 +136,7 @@ func TestAnIncidentThatDoesNotSayIsJudgedByItsTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened := pending().Created.Add(tc.after)
-			r := newRigWith(t, "", pagerdutyapi.Options{Now: func() time.Time { return opened }}, nil)
+			r := newRigWith(t, "", pagerdutyapi.Options{Options: apiserver.Options{Now: func() time.Time { return opened }}}, nil)
 			in, err := r.api.OpenWithKey("PSAPPRV", "Access request", key(pending().ID))
 			if err != nil {
 				t.Fatal(err)

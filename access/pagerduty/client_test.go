@@ -11,13 +11,13 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/access/pagerduty/approval"
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 // calls are all calls that the integration makes, each by its own method.

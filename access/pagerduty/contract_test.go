@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
+	"teleport-plugins/access/pagerduty/pagerdutyapi/contract"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
-	"teleport-plugins/lib/sandbox/pagerdutyapi/contract"
 )
 
 func TestEveryCallKeepsToThePublishedDescription(t *testing.T) {

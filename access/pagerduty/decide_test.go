@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 // alice is on call for payments at the first level.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 func TestIdentity(t *testing.T) {

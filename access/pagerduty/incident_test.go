@@ -13,12 +13,13 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 func TestAnAnnouncementOpensTheDocumentedIncident(t *testing.T) {
@@ -159,7 +160,7 @@ func TestALostAnswerIsLookedUp(t *testing.T) {
 
 func TestFindShowsAllIncidentsOfAllTime(t *testing.T) {
 	now := time.Now()
-	r := newRigWith(t, "", pagerdutyapi.Options{Now: func() time.Time { return now }}, nil)
+	r := newRigWith(t, "", pagerdutyapi.Options{Options: apiserver.Options{Now: func() time.Time { return now }}}, nil)
 	old := r.posted(t)
 	if err := r.api.ResolveByHand(old.ID, "PUALICE"); err != nil {
 		t.Fatal(err)

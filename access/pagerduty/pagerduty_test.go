@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 // TestWhatPagerDutyDoesNotTakeIsToldPlainly: the plain form drops all that people

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
@@ -22,7 +23,6 @@ import (
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

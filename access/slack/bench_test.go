@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // echo answers every call as Slack answers a post: with the whole message.

@@ -104,7 +104,7 @@ func (s *service) Find(ctx context.Context, to integration.Place, e integration.
 	}
 	var found []plugindata.Message
 	for _, id := range ids {
-		if !stampedAt(id).Before(v.Created.Add(-history.ClockSlack)) { // else that of another request with this id
+		if !stampedAt(id).Before(v.Created.Add(-history.ClockSkew)) { // else that of another request with this id
 			found = append(found, plugindata.Message{Channel: channel, ID: id})
 		}
 	}

@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/slack/slackapi"
+	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // now makes a request one of this moment, as the messages of the sandbox are.
@@ -23,7 +24,7 @@ func now(v *message.View) { v.Created = time.Now() }
 func inProcess(t *testing.T) (*slackapi.Server, *service) {
 	server := slackapi.New(slackapi.Options{})
 	s, _ := build(t, "http://slack.test/api/", direct{server})
-	t.Cleanup(func() { keepsContract(t, server) })
+	t.Cleanup(func() { contract.Keep(t, server.Requests()) })
 	return server, s
 }
 

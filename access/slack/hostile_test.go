@@ -8,8 +8,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"teleport-plugins/access/slack/slackapi"
+	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/lib/sandbox/apiserver"
 )
 
 // hostile are texts that try to be more than text.
@@ -203,7 +205,7 @@ func TestHostileTextInEveryPartIsTaken(t *testing.T) {
 			server := slackapi.New(slackapi.Options{})
 			service, logged := build(t, "http://slack.test/api/", direct{server})
 			checkView(t, server, service, everywhere(s))
-			keepsContract(t, server)
+			contract.Keep(t, server.Requests())
 			if logged.Len() > 0 {
 				t.Errorf("logged %v", logged.All())
 			}
@@ -233,7 +235,7 @@ func FuzzAnyRequestIsTakenAndNeverBreaksOut(f *testing.F) {
 		if resource != "" {
 			v.Resources = []string{resource, user}
 		}
-		server := slackapi.New(slackapi.Options{Now: func() time.Time { return time.Unix(1<<38, 0) }})
+		server := slackapi.New(slackapi.Options{Options: apiserver.Options{Now: func() time.Time { return time.Unix(1<<38, 0) }}})
 		service, _ := build(t, "http://slack.test/api/", direct{server})
 		checkView(t, server, service, v)
 	})

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 func TestInspectSaysWhatToMend(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // due is a reminder of n lists with the title, one of them due for each day before

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/access/slack/slackapi"
 )
 
 // In a burst Slack is asked once for the id of a conversation.

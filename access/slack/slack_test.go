@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"teleport-plugins/access/slack/slackapi"
+	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/slackapi"
-	"teleport-plugins/lib/sandbox/slackapi/contract"
 )
 
 // A request as it goes by: announced, reviewed, decided, told to the requester.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // layout is an announcement as it is documented, which Teleport's own plugin posts.

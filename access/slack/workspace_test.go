@@ -5,15 +5,15 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"teleport-plugins/access/slack/slackapi"
+	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
@@ -21,8 +21,6 @@ import (
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/slackapi"
-	"teleport-plugins/lib/sandbox/slackapi/contract"
 )
 
 // Conversations and people of the simulated workspace.
@@ -40,14 +38,6 @@ type workspace struct {
 	logged *observer.ObservedLogs
 }
 
-// published are Slack's published descriptions; nil where there are none.
-var published = sync.OnceValues(func() (*contract.Checker, error) {
-	if dir := os.Getenv(contract.EnvDir); dir != "" {
-		return contract.Load(dir)
-	}
-	return nil, nil
-})
-
 // inWorkspace starts a simulated Slack. At the end of the test every call that
 // was made is held against Slack's published descriptions, where they are given.
 func inWorkspace(t testing.TB, change ...func(*Config)) *workspace {
@@ -58,27 +48,11 @@ func inWorkspace(t testing.TB, change ...func(*Config)) *workspace {
 	}
 	t.Cleanup(func() {
 		_ = server.Close()
-		keepsContract(t, server)
+		contract.Keep(t, server.Requests())
 	})
 	w := &workspace{Server: server, t: t}
 	w.service, w.logged = build(t, server.URL(), nil, change...)
 	return w
-}
-
-func keepsContract(t testing.TB, server *slackapi.Server) {
-	t.Helper()
-	checker, err := published()
-	if err != nil {
-		t.Error(err)
-	}
-	if checker == nil {
-		return
-	}
-	for _, r := range server.Requests() {
-		for _, err := range checker.CheckRequest(r) {
-			t.Error(err)
-		}
-	}
 }
 
 // build makes the service as the program does, with calls carried out by base.

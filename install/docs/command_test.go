@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,12 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"go.yaml.in/yaml/v3"
-
-	"teleport-plugins/access/slack"
-	"teleport-plugins/lib/plugin"
-	"teleport-plugins/lib/sandbox"
 )
 
 // commands lists the commands that the pages show, as words.
@@ -52,13 +45,16 @@ func shows(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
+// first is the service whose plugin the documents show commands of.
+func first() string { return integrations()[0].Name }
+
 // binary is a plugin as it ships; all have the same command line.
 func binary(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(os.Getenv("PLUGINS_BIN"), "teleport-slack")
+	path := filepath.Join(os.Getenv("PLUGINS_BIN"), "teleport-"+first())
 	if os.Getenv("PLUGINS_BIN") == "" {
-		path = filepath.Join(t.TempDir(), "teleport-slack")
-		shows(t, root, "go", "build", "-o", path, "./access/slack/cmd/teleport-slack")
+		path = filepath.Join(t.TempDir(), "teleport-"+first())
+		shows(t, root, "go", "build", "-o", path, "./access/"+first()+"/cmd/teleport-"+first())
 	}
 	return path
 }
@@ -143,7 +139,7 @@ func TestReferenceHasTheCommandLine(t *testing.T) {
 	var names []string
 	for _, m := range regexp.MustCompile(`(?m)^([a-z]+)(?: \[.*)?$`).FindAllStringSubmatch(shows(t, root, program, "--help"), -1) {
 		if m[1] != "help" {
-			names = append(names, "teleport-slack "+m[1])
+			names = append(names, "teleport-"+first()+" "+m[1])
 		}
 	}
 	same(t, "commands", column(rows(text, "Command"), 0), names)
@@ -167,69 +163,4 @@ func TestReadmeHasEveryTarget(t *testing.T) {
 		documented = append(documented, strings.TrimPrefix(name, "make "))
 	}
 	same(t, "targets of make", documented, makeTargets(t))
-}
-
-// scopes are those of the manifest in the guide for Slack.
-func scopes(t *testing.T) []string {
-	t.Helper()
-	for _, b := range blocks([]page{read(t, "access/slack/README.md")}, "yaml") {
-		var manifest struct {
-			OAuth struct {
-				Scopes struct{ Bot []string }
-			} `yaml:"oauth_config"`
-		}
-		if err := yaml.Unmarshal([]byte(b.text), &manifest); err == nil && len(manifest.OAuth.Scopes.Bot) > 0 {
-			return manifest.OAuth.Scopes.Bot
-		}
-	}
-	t.Fatal("the guide for Slack has no manifest")
-	return nil
-}
-
-// check runs the command check of teleport-slack, with a token of these scopes.
-func check(t *testing.T, scopes []string) (output string, code int) {
-	t.Helper()
-	sb, err := sandbox.Start(sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sb.Close() })
-	sb.Slack().SetScopes(sb.Slack().Token(), scopes...)
-	path, err := sb.WriteConfig(t.TempDir(), "slack")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out, fault bytes.Buffer
-	code = plugin.Run(slack.Integration(), []string{"check", "--config", path}, &out, &fault)
-	return out.String(), code
-}
-
-var place = regexp.MustCompile(`(config|connection to Teleport at|cluster) \S.*`)
-
-func TestGuideShowsWhatCheckPrints(t *testing.T) {
-	out, code := check(t, scopes(t))
-	if code != 0 {
-		t.Errorf("check ends with %d:\n%s", code, out)
-	}
-	var shown string
-	for _, b := range blocks([]page{read(t, "access/slack/README.md")}, "console") {
-		if _, rest, ok := strings.Cut(b.text, "$ teleport-slack check\n"); ok {
-			shown = rest
-		}
-	}
-	if want, got := place.ReplaceAllString(out, "$1"), place.ReplaceAllString(shown, "$1"); got != want {
-		t.Errorf("the guide shows\n%s\nand check prints\n%s", got, want)
-	}
-}
-
-func TestGuideExplainsTheScopes(t *testing.T) {
-	all := scopes(t)
-	text := read(t, "access/slack/README.md").section(t, "## Step 3: the Slack app")
-	same(t, "scopes", column(rows(text, "Scope"), 0), all)
-	for _, needed := range []string{"chat:write", "users:read.email"} {
-		out, code := check(t, slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == needed }))
-		if code != 1 || !strings.Contains(out, "FAIL  recipients: the Slack app lacks the scope "+needed) {
-			t.Errorf("without %s: %d\n%s", needed, code, out)
-		}
-	}
 }

@@ -10,23 +10,19 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"teleport-plugins/access/discord"
-	"teleport-plugins/access/pagerduty"
-	"teleport-plugins/access/slack"
+	"teleport-plugins/access/services"
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
-func integrations() []plugin.Integration {
-	return []plugin.Integration{slack.Integration(), discord.Integration(), pagerduty.Integration()}
-}
+func integrations() []farend.Service { return services.All() }
 
 // about lists the integrations that a block is for: those whose section it has,
 // else the one whose folder the page is in, else all.
-func about(b block, tree map[string]any) (list []plugin.Integration) {
+func about(b block, tree map[string]any) (list []farend.Service) {
 	for _, i := range integrations() {
 		if _, ok := tree[i.Name]; ok {
-			return []plugin.Integration{i}
+			return []farend.Service{i}
 		}
 		if strings.HasPrefix(b.page, "access/"+i.Name+"/") {
 			list = append(list, i)
@@ -36,19 +32,6 @@ func about(b block, tree map[string]any) (list []plugin.Integration) {
 		return integrations()
 	}
 	return list
-}
-
-// least is the smallest config of each plugin, into which a fragment is put.
-func least(name string) map[string]any {
-	section := map[string]any{"token": "xoxb-1"}
-	if name == "pagerduty" {
-		section = map[string]any{"api_key": "key", "user_email": "bot@example.com"}
-	}
-	tree := map[string]any{"teleport": map[string]any{"identity": "identity"}, name: section}
-	if name != "pagerduty" {
-		tree["role_to_recipients"] = map[string]any{"*": "1112223334445556667"}
-	}
-	return tree
 }
 
 // put lays a tree over another.
@@ -85,11 +68,11 @@ func provide(t *testing.T, tree map[string]any) {
 	}
 }
 
-func loads(t *testing.T, i plugin.Integration, tree map[string]any) {
+func loads(t *testing.T, i farend.Service, tree map[string]any) {
 	t.Helper()
 	if _, whole := tree["teleport"]; !whole {
 		fragment := maps.Clone(tree)
-		tree = least(i.Name)
+		tree = i.Least()
 		put(tree, fragment)
 	}
 	provide(t, tree)
@@ -129,11 +112,21 @@ func TestEveryConfigLoads(t *testing.T) {
 	}
 }
 
+// configOf is the section of a plugin in the reference, or in its own guide.
+func configOf(t *testing.T, name string) string {
+	t.Helper()
+	heading := "## Config of teleport-" + name
+	if ref := read(t, "install/REFERENCE.md"); strings.Contains(ref.text, heading+"\n") {
+		return ref.section(t, heading)
+	}
+	return read(t, "access/"+name+"/README.md").section(t, heading)
+}
+
 func TestReferenceHasEveryKey(t *testing.T) {
 	ref := read(t, "install/REFERENCE.md")
 	common := "\n" + ref.section(t, "## Config of every plugin")
 	for _, i := range integrations() {
-		text := common + "\n" + ref.section(t, "## Config of teleport-"+i.Name)
+		text := common + "\n" + configOf(t, i.Name)
 		keys := config.Keys(i.New())
 		missing, stale := config.Compare(keys, config.KeysInReference(text))
 		if len(missing)+len(stale) > 0 {

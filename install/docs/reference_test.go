@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"teleport-plugins/access/pagerduty"
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
@@ -26,7 +25,7 @@ import (
 // own are the plugin's own metrics: name, type and labels, as in the reference.
 func own(t *testing.T) map[string][2]string {
 	t.Helper()
-	registry := diag.NewRegistry("slack", "1.2.3")
+	registry := diag.NewRegistry("example", "1.2.3")
 	diag.NewMetrics(registry)
 	families, err := registry.Gather()
 	if err != nil {
@@ -101,8 +100,12 @@ func fields(of any) (names []string) {
 func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 	text := read(t, "install/REFERENCE.md").section(t, "## Records in the cluster")
 	var keys []string
-	for _, codec := range []plugindata.Codec{plugindata.Messages{}, pagerduty.Codec{}} {
-		record := plugindata.New(codec)
+	for _, i := range integrations() {
+		parts, err := i.Parts(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		record := plugindata.New(parts.Codec)
 		record.Known = plugindata.Known{
 			User: "u", Roles: []string{"r"}, Resources: []string{"/c/node/n"}, Reason: "r", Created: time.Unix(1, 0),
 			Logins: map[string][]string{"r": {"l"}}, Annotations: map[string][]string{"a": {"v"}}, SuggestedReviewers: []string{"s"},

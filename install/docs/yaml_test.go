@@ -103,7 +103,7 @@ func withinFiles(t *testing.T, b block, shown *types.RoleV6) {
 	if m == nil || !strings.HasPrefix(shown.GetName(), "access-plugin") {
 		return
 	}
-	text, err := os.ReadFile(filepath.Join(root, "install", "roles", m[1], "access-plugin.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, "access", m[1], "roles", "access-plugin.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,41 +12,62 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"teleport-plugins/access/discord"
-	"teleport-plugins/access/pagerduty"
-	"teleport-plugins/access/slack"
+	"teleport-plugins/access/services"
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
-// charts are the plugins, each with the least values that its chart needs and
-// the file in which the plugin expects its credential.
-var charts = []struct {
-	integration plugin.Integration
-	values      []string
-	credential  string
-}{
-	{slack.Integration(), []string{"slack.tokenFromSecret=creds", "roleToRecipients.*=general"}, "slack-token"},
-	{discord.Integration(), []string{"discord.tokenFromSecret=creds", "roleToRecipients.*=1234567890"}, "discord-token"},
-	{pagerduty.Integration(), []string{"pagerduty.apiKeyFromSecret=creds", "pagerduty.userEmail=a@example.com"}, "pagerduty_api_key"},
+// chart is that of a plugin, with the values that Helm calls its test values: the
+// least that it needs.
+type chart struct {
+	farend.Service
+	dir string
+}
+
+func charts() (list []chart) {
+	for _, s := range services.All() {
+		list = append(list, chart{s, filepath.Join("..", "..", "access", s.Name, "chart")})
+	}
+	return list
+}
+
+// annotation is something that the chart says of its plugin.
+func (c chart) annotation(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, "Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var about struct{ Annotations map[string]string }
+	if err := yaml.Unmarshal(text, &about); err != nil {
+		t.Fatal(err)
+	}
+	return about.Annotations[name]
+}
+
+// value is the name of a value in the section of the service that begins with
+// what the chart calls the credential.
+func (c chart) value(t *testing.T, suffix string) string {
+	t.Helper()
+	return c.Name + "." + c.annotation(t, "credentialValue") + suffix
 }
 
 var required = []string{"teleport.address=teleport.example.com:443", "teleport.identitySecretName=identity"}
 
-// helm runs the program on a chart with the values set.
-func helm(t *testing.T, name string, values []string, command ...string) (string, error) {
+// helm runs the program on a chart, with the least values unless bare, and with
+// those that are set.
+func helm(t *testing.T, c chart, bare bool, values []string, command ...string) (string, error) {
 	t.Helper()
 	program := os.Getenv("HELM")
 	if program == "" {
 		t.Skip("the charts were not rendered, for want of the program helm; run make helm-test")
 	}
-	args := append(command, "teleport-plugin-"+name)
+	args := append(command, c.dir)
+	if !bare {
+		args = append(args, "--values", filepath.Join(c.dir, "ci", "least-values.yaml"))
+	}
 	for _, v := range values {
-		flag := "--set"
-		if strings.HasPrefix(v, "roleToRecipients") {
-			flag = "--set-string" // the ids of channels are no numbers
-		}
-		args = append(args, flag, v)
+		args = append(args, "--set", v)
 	}
 	out, err := exec.Command(program, args...).Output()
 	var exit *exec.ExitError
@@ -78,9 +99,9 @@ func (o object) at(path ...any) any {
 }
 
 // render gives the objects of a chart by their kinds.
-func render(t *testing.T, name string, values ...string) map[string]object {
+func render(t *testing.T, c chart, values ...string) map[string]object {
 	t.Helper()
-	text, err := helm(t, name, append(values, required...), "template", "rel")
+	text, err := helm(t, c, false, append(values, required...), "template", "rel")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,9 +121,9 @@ func render(t *testing.T, name string, values ...string) map[string]object {
 }
 
 func TestChartsAreClean(t *testing.T) {
-	for _, c := range charts {
-		if _, err := helm(t, c.integration.Name, append(c.values, required...), "lint", "--strict"); err != nil {
-			t.Errorf("%s: %v", c.integration.Name, err)
+	for _, c := range charts() {
+		if _, err := helm(t, c, false, required, "lint", "--strict"); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
 		}
 	}
 }
@@ -110,14 +131,14 @@ func TestChartsAreClean(t *testing.T) {
 // The rendered config is one that the plugin reads without a warning, with the
 // credentials where the chart mounts them.
 func TestPluginReadsTheRenderedConfig(t *testing.T) {
-	for _, c := range charts {
-		name := c.integration.Name
+	for _, c := range charts() {
+		name := c.Name
 		t.Run(name, func(t *testing.T) {
-			objects := render(t, name, c.values...)
+			objects := render(t, c)
 			text, _ := objects["ConfigMap"].at("data", "teleport-"+name+".toml").(string)
 			dir := t.TempDir()
 			text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+name, dir)
-			for _, file := range []string{"teleport-identity/auth_id", c.credential} {
+			for _, file := range []string{"teleport-identity/auth_id", c.annotation(t, "credentialFile")} {
 				if !strings.Contains(text, filepath.Join(dir, file)) {
 					t.Errorf("%s is not in the config:\n%s", file, text)
 				}
@@ -125,7 +146,7 @@ func TestPluginReadsTheRenderedConfig(t *testing.T) {
 			}
 			path := filepath.Join(dir, "config.toml")
 			write(t, path, text)
-			report, err := config.Load(path, c.integration.New())
+			report, err := config.Load(path, c.New())
 			if err == nil {
 				err = report.Strict()
 			}
@@ -149,9 +170,9 @@ func write(t *testing.T, path, text string) {
 // The credentials are mounted where the config looks for them, as one directory
 // that follows the secrets.
 func TestMountedCredentials(t *testing.T) {
-	for _, c := range charts {
-		name := c.integration.Name
-		pod := object(render(t, name, c.values...)["Deployment"].at("spec", "template", "spec").(map[string]any))
+	for _, c := range charts() {
+		name := c.Name
+		pod := object(render(t, c)["Deployment"].at("spec", "template", "spec").(map[string]any))
 		mount := object{"m": pod.at("containers", 0, "volumeMounts", 1)}
 		if mount.at("m", "mountPath") != "/var/lib/teleport/plugins/"+name || mount.at("m", "subPath") != nil {
 			t.Errorf("%s: the credentials are mounted by %v", name, mount)
@@ -160,7 +181,7 @@ func TestMountedCredentials(t *testing.T) {
 		if got := sources.at("s", 0, "secret", "name"); got != "identity" {
 			t.Errorf("%s: the identity is from %v", name, got)
 		}
-		if got := sources.at("s", 1, "secret", "items", 0, "path"); got != c.credential {
+		if got := sources.at("s", 1, "secret", "items", 0, "path"); got != c.annotation(t, "credentialFile") {
 			t.Errorf("%s: the credential is mounted as %v", name, got)
 		}
 	}
@@ -168,8 +189,8 @@ func TestMountedCredentials(t *testing.T) {
 
 // What the restricted profile of the Pod Security Standards asks for, and more.
 func TestPodIsRestricted(t *testing.T) {
-	for _, c := range charts {
-		pod := object(render(t, c.integration.Name, c.values...)["Deployment"].at("spec", "template", "spec").(map[string]any))
+	for _, c := range charts() {
+		pod := object(render(t, c)["Deployment"].at("spec", "template", "spec").(map[string]any))
 		for _, want := range []struct {
 			value any
 			path  []any
@@ -185,29 +206,32 @@ func TestPodIsRestricted(t *testing.T) {
 			{"/readyz", []any{"containers", 0, "readinessProbe", "httpGet", "path"}},
 		} {
 			if got := pod.at(want.path...); got != want.value {
-				t.Errorf("%s: %v is %v, want %v", c.integration.Name, want.path, got, want.value)
+				t.Errorf("%s: %v is %v, want %v", c.Name, want.path, got, want.value)
 			}
 		}
 	}
 }
 
 func TestSecretIsMadeOnlyFromAValue(t *testing.T) {
-	if o := render(t, "slack", charts[0].values...); o["Secret"] != nil {
-		t.Errorf("a secret was made although one was named: %v", o["Secret"])
-	}
-	o := render(t, "slack", "slack.token=xoxb-1", "roleToRecipients.*=general")
-	if got := o["Secret"].at("metadata", "name"); got != "rel-teleport-plugin-slack-secret" {
-		t.Errorf("the secret is named %v", got)
-	}
-	if got := o["Secret"].at("data", "slackToken"); got != "eG94Yi0x" {
-		t.Errorf("the secret holds %v", got)
+	for _, c := range charts() {
+		if o := render(t, c); o["Secret"] != nil {
+			t.Errorf("%s: a secret was made although one was named: %v", c.Name, o["Secret"])
+		}
+		o := render(t, c, c.value(t, "=xoxb-1"), c.value(t, "FromSecret="), c.value(t, "SecretPath=key"))
+		if got := o["Secret"].at("metadata", "name"); got != "rel-teleport-plugin-"+c.Name+"-secret" {
+			t.Errorf("the secret is named %v", got)
+		}
+		if got := o["Secret"].at("data", "key"); got != "eG94Yi0x" {
+			t.Errorf("%s: the secret holds %v", c.Name, got)
+		}
 	}
 }
 
 func TestOptions(t *testing.T) {
-	o := render(t, "slack", append(charts[0].values, "existingCASecretName=ca", "failFast=true", "podDisruptionBudget.enabled=true",
+	c := charts()[0]
+	o := render(t, c, "existingCASecretName=ca", "failFast=true", "podDisruptionBudget.enabled=true",
 		"extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].value=http://proxy", "image.tag=1.2.3+x", "imagePullSecrets[0].name=pull",
-		"podAnnotations.a=old", "annotations.deployment.b=c")...)
+		"podAnnotations.a=old", "annotations.deployment.b=c")
 	if o["PodDisruptionBudget"] == nil {
 		t.Error("there is no disruption budget")
 	}
@@ -216,7 +240,7 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"TELEPORT_PLUGIN_FAIL_FAST", "/etc/ssl/certs:/etc/teleport-plugin/ca", "HTTPS_PROXY", "teleport-plugin-slack:1.2.3_x",
+		"TELEPORT_PLUGIN_FAIL_FAST", "/etc/ssl/certs:/etc/teleport-plugin/ca", "HTTPS_PROXY", "teleport-plugin-" + c.Name + ":1.2.3_x",
 		"name: pull", "a: old", "b: c",
 	} {
 		if !bytes.Contains(text, []byte(want)) {
@@ -227,22 +251,23 @@ func TestOptions(t *testing.T) {
 
 // Values that cannot work are refused, in words that say what to do.
 func TestRefusedValues(t *testing.T) {
-	for _, test := range []struct {
-		chart  string
-		values []string
-		want   string
-	}{
-		{"slack", []string{"slack.token=x", "roleToRecipients.a=b"}, `roleToRecipients has no "*"`},
-		{"slack", []string{"roleToRecipients.*=b"}, "slack.tokenFromSecret"},
-		{"pagerduty", nil, "pagerduty.apiKeyFromSecret"},
-		{"slack", []string{"slack.token=x", "roleToRecipients.*=b", "tbot.enabled=true"}, "does not bring tbot"},
-		{"discord", []string{"discord.token=x", "roleToRecipients.*=b", "teleport.address="}, "teleport.address is empty"},
-		{"discord", []string{"discord.token=x", "roleToRecipients.*=b", "teleport.adress=x"}, "adress"},
-		{"discord", []string{"discord.token=x", "roleToRecipients.*=b", "log.severity=loud"}, "severity"},
-	} {
-		_, err := helm(t, test.chart, append(required[:2:2], test.values...), "template", "rel")
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s with %q gives %v, want %q in it", test.chart, test.values, err, test.want)
+	for _, c := range charts() {
+		for _, test := range []struct {
+			bare   bool
+			values []string
+			want   string
+		}{
+			{true, nil, c.value(t, "FromSecret")},
+			{false, []string{"tbot.enabled=true"}, "does not bring tbot"},
+			{false, []string{"teleport.address="}, "teleport.address is empty"},
+			{false, []string{"teleport.adress=x"}, "adress"},
+			{false, []string{"log.severity=loud"}, "severity"},
+			{true, []string{c.value(t, "=x"), "roleToRecipients.a=b"}, `roleToRecipients`},
+		} {
+			_, err := helm(t, c, test.bare, append(required[:2:2], test.values...), "template", "rel")
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s with %q gives %v, want %q in it", c.Name, test.values, err, test.want)
+			}
 		}
 	}
 }

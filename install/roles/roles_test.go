@@ -17,9 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"teleport-plugins/access/discord"
-	"teleport-plugins/access/pagerduty"
-	"teleport-plugins/access/slack"
+	"teleport-plugins/access/services"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox"
 )
@@ -85,27 +83,23 @@ func (d document) role(t *testing.T) *types.RoleV6 {
 // pluginRole is the role that the plugin holds.
 func pluginRole(t *testing.T, service string, optional bool) *types.RoleV6 {
 	t.Helper()
-	return documents(t, filepath.Join(service, "access-plugin.yaml"), optional)[0].role(t)
+	return documents(t, filepath.Join(folder(service), "access-plugin.yaml"), optional)[0].role(t)
 }
 
-func services(t *testing.T) []string {
-	t.Helper()
-	entries, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
+// folder is where the roles of a plugin are.
+func folder(service string) string { return filepath.Join("..", "..", "access", service, "roles") }
+
+// names are those of the services.
+func names() (list []string) {
+	for _, s := range services.All() {
+		list = append(list, s.Name)
 	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names
+	return list
 }
 
 func TestEveryFileIsTeleports(t *testing.T) {
-	for _, service := range services(t) {
-		files, err := filepath.Glob(filepath.Join(service, "*.yaml"))
+	for _, service := range names() {
+		files, err := filepath.Glob(filepath.Join(folder(service), "*.yaml"))
 		if err != nil || len(files) != 4 {
 			t.Fatalf("%s has %d files, error %v", service, len(files), err)
 		}
@@ -149,28 +143,32 @@ func checkDocument(t *testing.T, service string, d document) {
 // What every plugin holds and, beyond that, may be given.
 func TestRights(t *testing.T) {
 	required := []string{"access_plugin_data: read update", "access_request: list read"}
-	optional := map[string][]string{
-		"slack":     {"access_list: list read", "access_monitoring_rule: list read", "role: read", "user: read"},
-		"discord":   {"access_list: list read", "access_monitoring_rule: list read", "role: read", "user: read"},
-		"pagerduty": {"access_monitoring_rule: list read", "role: read", "user: read"},
-	}
-	for _, service := range services(t) {
+	for _, s := range services.All() {
+		service := s.Name
+		parts, err := s.Parts(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		optional := []string{"access_monitoring_rule: list read", "role: read", "user: read"}
+		if parts.Reminders != nil {
+			optional = append(optional, "access_list: list read")
+		}
 		t.Run(service, func(t *testing.T) {
 			if got := rights(pluginRole(t, service, false)); !slices.Equal(got, required) {
 				t.Errorf("without options: %q, want %q", got, required)
 			}
-			want := slices.Concat(required, optional[service])
+			want := slices.Concat(required, optional)
 			slices.Sort(want)
 			role := pluginRole(t, service, true)
 			if got := rights(role); !slices.Equal(got, want) {
 				t.Errorf("with options: %q, want %q", got, want)
 			}
 			review := role.GetAccessReviewConditions(types.Allow)
-			preview := documents(t, filepath.Join(service, "preview-role.yaml"), true)[0].role(t)
+			preview := documents(t, filepath.Join(folder(service), "preview-role.yaml"), true)[0].role(t)
 			if !slices.Equal(review.PreviewAsRoles, []string{preview.GetName()}) {
 				t.Errorf("previews as %q, want %q", review.PreviewAsRoles, preview.GetName())
 			}
-			if mayReview := len(review.Roles) > 0; mayReview != (service == "pagerduty") {
+			if mayReview := len(review.Roles) > 0; mayReview != (len(parts.Deciders) > 0) {
 				t.Errorf("may review requests for %q", review.Roles)
 			}
 		})
@@ -191,21 +189,21 @@ func rights(r types.Role) []string {
 
 // The user, the bot and the impersonator are about the role of the same plugin.
 func TestIdentitiesHoldThePluginRole(t *testing.T) {
-	for _, service := range services(t) {
+	for _, service := range names() {
 		want := []string{pluginRole(t, service, false).GetName()}
 		user := &types.UserV2{}
-		documents(t, filepath.Join(service, "access-plugin.yaml"), false)[1].strict(t, user)
+		documents(t, filepath.Join(folder(service), "access-plugin.yaml"), false)[1].strict(t, user)
 		if !slices.Equal(user.GetRoles(), want) {
 			t.Errorf("the user of %s holds %q, want %q", service, user.GetRoles(), want)
 		}
 		bot := &machineidv1.Bot{}
-		if err := protojson.Unmarshal(documents(t, filepath.Join(service, "bot.yaml"), false)[0].json, bot); err != nil {
+		if err := protojson.Unmarshal(documents(t, filepath.Join(folder(service), "bot.yaml"), false)[0].json, bot); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(bot.GetSpec().GetRoles(), want) {
 			t.Errorf("the bot of %s holds %q, want %q", service, bot.GetSpec().GetRoles(), want)
 		}
-		impersonate := documents(t, filepath.Join(service, "impersonator.yaml"), false)[0].role(t).GetImpersonateConditions(types.Allow)
+		impersonate := documents(t, filepath.Join(folder(service), "impersonator.yaml"), false)[0].role(t).GetImpersonateConditions(types.Allow)
 		if !slices.Equal(impersonate.Users, []string{user.GetName()}) || !slices.Equal(impersonate.Roles, want) {
 			t.Errorf("the impersonator of %s may be %q with %q", service, impersonate.Users, impersonate.Roles)
 		}
@@ -215,7 +213,8 @@ func TestIdentitiesHoldThePluginRole(t *testing.T) {
 // The command check, which tries every call that is needed, is content with the
 // role as it is, and with no less.
 func TestPluginWorksWithItsRole(t *testing.T) {
-	for _, integration := range []plugin.Integration{slack.Integration(), discord.Integration(), pagerduty.Integration()} {
+	for _, s := range services.All() {
+		integration := s.Integration
 		role := pluginRole(t, integration.Name, false)
 		t.Run(integration.Name, func(t *testing.T) {
 			if out, code := check(t, integration, role); code != 0 {
@@ -233,7 +232,7 @@ func TestPluginWorksWithItsRole(t *testing.T) {
 // check runs the command check of a plugin whose user holds just the role.
 func check(t *testing.T, i plugin.Integration, role types.Role) (output string, code int) {
 	t.Helper()
-	sb, err := sandbox.Start(sandbox.Options{})
+	sb, err := sandbox.Start(sandbox.Options{Services: services.All()})
 	if err != nil {
 		t.Fatal(err)
 	}

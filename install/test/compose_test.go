@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // compose is the program that reads the compose file, in either of its forms.
@@ -33,6 +35,29 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return port
+}
+
+// The compose file has every service.
+func TestComposeHasEveryService(t *testing.T) {
+	text, err := os.ReadFile("../../docker/compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Services map[string]struct {
+			Image   string
+			Command []string
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names() {
+		s := file.Services[name]
+		if s.Image != "teleport-plugin-"+name+":${TAG:-0.0.0-dev}" || len(s.Command) != 3 || s.Command[2] != "/sandbox/teleport-"+name+".toml" {
+			t.Errorf("%s is started as %+v", name, s)
+		}
+	}
 }
 
 // The file as it lies in the source shows a request in every service.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	all "teleport-plugins/access/services"
 	"teleport-plugins/lib/sandbox"
 	"teleport-plugins/lib/sandbox/cluster"
 )
@@ -43,7 +44,7 @@ func output(t *testing.T, command string, args ...string) string {
 
 func startSandbox(t *testing.T) *sandbox.Sandbox {
 	t.Helper()
-	sb, err := sandbox.Start(sandbox.Options{Cluster: cluster.Options{AdvancedWorkflows: true}})
+	sb, err := sandbox.Start(sandbox.Options{Services: all.All(), Cluster: cluster.Options{AdvancedWorkflows: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	all "teleport-plugins/access/services"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // The way of somebody who has just found the project, by nothing but the commands
@@ -125,13 +128,18 @@ func (c checkout) demo(t *testing.T) {
 		return page.answers()
 	})
 	id := page.request(t, `{"user":"alice@example.com","roles":["editor"],"reason":"my first request"}`)
-	eventually(t, "Slack shows the request", func() bool { return page.says(t, "slack", id, "my first request", "PENDING") })
-	eventually(t, "Discord shows the request", func() bool { return page.says(t, "discord", id, "PENDING") })
+	shown := func(words ...string) {
+		for _, service := range all.All() {
+			if service.Annotation == "" { // where annotations of roles say whom to tell, this role does not
+				eventually(t, fmt.Sprintf("%s shows %q", service.Title, words), func() bool { return page.says(t, service.Name, append(words, id)...) })
+			}
+		}
+	}
+	shown("PENDING")
 	page.post(t, "requests/"+id+"/reviews", `{"author":"bob@example.com","state":"APPROVED","reason":"go ahead"}`, nil)
-	eventually(t, "the message in Slack says that it is approved", func() bool { return page.says(t, "slack", id, "APPROVED") })
-	eventually(t, "the message in Discord says that it is approved", func() bool { return page.says(t, "discord", id, "APPROVED") })
+	shown("APPROVED")
 
-	page.post(t, "oncall", `{"user":"alice@example.com","service":"Payments","on":true}`, nil)
+	page.post(t, "switches", onCall(t), nil)
 	id = page.request(t, `{"user":"alice@example.com","roles":["demo-role"],"reason":"an incident"}`)
 	eventually(t, "whoever is on call is approved", func() bool {
 		for _, r := range page.state(t).Requests {
@@ -149,16 +157,37 @@ func (c checkout) demo(t *testing.T) {
 	if err := syscall.Kill(-cmd.Process.Pid, 0); err == nil {
 		t.Error("Ctrl-C leaves processes behind")
 	}
-	for _, service := range []string{"slack", "discord", "pagerduty"} {
-		contains(t, said.String(), "["+service+"] stopped")
+	for _, service := range all.All() {
+		contains(t, said.String(), "["+service.Name+"] stopped")
 	}
+}
+
+// onCall is what puts alice on call for Payments, by a switch of the panel of a
+// service that has such a one.
+func onCall(t *testing.T) string {
+	t.Helper()
+	for _, service := range all.All() {
+		if far := service.Simulate(farend.Options{}); len(far.Panel(1).Switches) > 0 {
+			return fmt.Sprintf(`{"service":%q,"switch":"Payments/alice@example.com","on":true}`, service.Name)
+		}
+	}
+	t.Fatal("nobody can be put on call")
+	return ""
+}
+
+// names are those of the services.
+func names() (list []string) {
+	for _, s := range all.All() {
+		list = append(list, s.Name)
+	}
+	return list
 }
 
 // release builds the archives, and looks at them as who downloads them does.
 func (c checkout) release(t *testing.T) {
 	c.run(t, "make release VERSION=1.2.3")
 	sums := c.run(t, "cd build/release && sha256sum -c SHA256SUMS")
-	for _, service := range []string{"slack", "discord", "pagerduty"} {
+	for _, service := range names() {
 		for _, arch := range []string{"amd64", "arm64"} {
 			contains(t, sums, fmt.Sprintf("teleport-access-%s-v1.2.3-linux-%s-bin.tar.gz: OK", service, arch))
 		}
@@ -167,21 +196,74 @@ func (c checkout) release(t *testing.T) {
 	}
 }
 
-// contribute adds a service as access/README.md says.
+// contribute adds a service as access/README.md says. It shows up wherever there
+// are services, and three lines are all that is changed outside its folder.
 func (c checkout) contribute(t *testing.T) {
+	name := c.own(t)
 	for _, line := range c.commands(t, "access/README.md", "Begin with a copy") {
 		said := c.run(t, line)
 		switch {
 		case strings.HasSuffix(line, " version"):
-			contains(t, said, "teleport-board v0.0.0-dev git:")
+			contains(t, said, "teleport-"+name+" v0.0.0-dev git:")
 		case strings.HasSuffix(line, " configure"):
-			contains(t, said, "[board]")
+			contains(t, said, "["+name+"]")
 		case strings.HasPrefix(line, "make test"):
-			contains(t, said, "ok  \tteleport-plugins/access/board\t")
+			contains(t, said, "ok  \tteleport-plugins/access/"+name+"/farend\t")
 		}
 	}
-	// Only the folder was added; nothing else had to be changed.
-	if changed := c.run(t, "git status --porcelain"); strings.TrimSpace(changed) != "?? access/board/" {
-		t.Errorf("adding a service changed:\n%s", changed)
+	addsThreeLines(t, c)
+	for _, tried := range []struct{ line, says string }{
+		{"go test ./install/docs ./install/roles ./access/services/... && go test -run Compose ./install/test", "ok"},
+		{"make build && PLUGINS_BIN=$PWD/build go run ./access/e2e/faults -quick -service " + name + " -row 'decided before|promoted|removed'", name},
+		{"PLUGINS_BIN=$PWD/build go run ./access/e2e/chaos -service " + name + " -seed 1 -for 5s -rest 60s || true", name},
+		{"make release VERSION=1.2.3 ARCHES=amd64 SERVICES=" + name + " && tar tzf build/release/teleport-access-" + name + "-v1.2.3-linux-amd64-bin.tar.gz", "teleport-access-" + name + "/roles/access-plugin.yaml"},
+	} {
+		contains(t, c.run(t, tried.line), tried.says)
 	}
+}
+
+// own is how the document calls the service that it adds.
+func (c checkout) own(t *testing.T) string {
+	t.Helper()
+	first := c.commands(t, "access/README.md", "Begin with a copy")[0]
+	_, name, ok := strings.Cut(first, "make new-service NAME=")
+	if !ok {
+		t.Fatalf("the document begins with %q", first)
+	}
+	return name
+}
+
+// addsThreeLines looks at what a new service has changed beside its own folder.
+func addsThreeLines(t *testing.T, c checkout) {
+	t.Helper()
+	added := 0
+	for line := range strings.Lines(c.run(t, "git diff --numstat")) {
+		var plus, minus int
+		var file string
+		if _, err := fmt.Sscan(line, &plus, &minus, &file); err != nil {
+			t.Fatal(err)
+		}
+		added += plus
+	}
+	if added > 3 {
+		t.Errorf("a new service changes %d lines outside its folder:\n%s", added, c.run(t, "git diff"))
+	}
+	if made := c.run(t, "git status --porcelain | grep '^??'"); strings.TrimSpace(made) != "?? access/"+c.own(t)+"/" {
+		t.Errorf("a new service makes\n%s", made)
+	}
+}
+
+// A new service costs a folder and three lines, and compiles at once.
+func TestNewServiceCostsAFolderAndThreeLines(t *testing.T) {
+	if os.Getenv("NEWCOMER") != "" {
+		t.Skip("the newcomer sees it")
+	}
+	c := clone(t, "HEAD")
+	if out, err := exec.Command("sh", "-c", "cd ../.. && { git diff -z --name-only --diff-filter=d HEAD; git ls-files -z -o --exclude-standard; } | xargs -0 -r tar c | tar x -i -C "+c.dir+" && git diff -z --name-only --diff-filter=D HEAD | (cd "+c.dir+" && xargs -0 -r rm -f)").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out) // what is not committed yet belongs to it
+	}
+	c.run(t, "git add -A && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m t")
+	c.run(t, "make -s new-service NAME="+c.own(t))
+	addsThreeLines(t, c)
+	c.run(t, "test -z \"$(gofmt -l access)\" && go vet ./access/"+c.own(t)+"/... ./access/services")
 }

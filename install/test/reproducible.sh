@@ -16,7 +16,7 @@ build() {
 		git clone -q . "$1"
 		cd "$1"
 		git checkout -q "$commit"
-		GOCACHE=$3 make -s release VERSION=1.2.3 ARCHES="$4" SERVICES="${SERVICES:-slack discord pagerduty}" >/dev/null
+		GOCACHE=$3 make -s release VERSION=1.2.3 ARCHES="$4" ${SERVICES:+"SERVICES=$SERVICES"} >/dev/null
 	)
 }
 

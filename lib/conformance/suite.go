@@ -8,8 +8,8 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
-	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -17,9 +17,19 @@ import (
 // looked up, or which knows a repeated call.
 const LostAnswer = "an answer that is lost doubles nothing"
 
-// Run runs the suite, except for the behaviours that are named. It asks for a new
-// far end for each behaviour.
-func Run(t *testing.T, i plugin.Integration, newFarEnd func(t *testing.T) FarEnd, except ...string) {
+// Options are what is particular of a run of the suite.
+type Options struct {
+	// FarEnd is what the simulated service is like.
+	FarEnd farend.Options
+	// Except are behaviours that are left out.
+	Except []string
+	// After looks at the simulated service at the end of each behaviour; may be nil.
+	After func(t *testing.T, far farend.FarEnd)
+}
+
+// Run runs the suite, each behaviour with a simulated service of its own.
+func Run(t *testing.T, s farend.Service, o Options) {
+	t.Helper()
 	for _, b := range []struct {
 		name string
 		run  func(w *world)
@@ -43,12 +53,12 @@ func Run(t *testing.T, i plugin.Integration, newFarEnd func(t *testing.T) FarEnd
 		{"what happened while the plugin was down is made good", downtime},
 		{"a lost connection is made good", lostConnection},
 	} {
-		if slices.Contains(except, b.name) {
+		if slices.Contains(o.Except, b.name) {
 			continue
 		}
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
-			b.run(newWorld(t, i, newFarEnd(t)))
+			b.run(newWorld(t, s, o))
 		})
 	}
 }
@@ -85,7 +95,7 @@ func reviews(w *world) {
 	w.untilShown(id, w.both(), "first word", "second word", cluster.Bob, cluster.Carol)
 	w.settled(id)
 	for place, posts := range w.places(id) {
-		all := posts[0].Text + strings.Join(posts[0].Replies, "\n")
+		all := read(posts[0])
 		if strings.Count(all, "first word") != 1 || strings.Index(all, "first word") > strings.Index(all, "second word") {
 			w.Errorf("reviews at %s: %s", place, all)
 		}
@@ -136,7 +146,7 @@ func passing(method string) []fault.Fault {
 
 func passingFailures(w *world) {
 	w.start()
-	for _, f := range passing(w.far.Methods().Post) {
+	for _, f := range passing(w.service.Methods.Post) {
 		w.far.Faults().Add(f)
 		id := w.request(cluster.CreateParams{Reason: fmt.Sprint(f.Effect)})
 		w.untilShown(id, w.both(), Role)
@@ -148,7 +158,7 @@ func passingFailures(w *world) {
 
 func failedEdits(w *world) {
 	w.start()
-	for _, f := range passing(w.far.Methods().Edit) {
+	for _, f := range passing(w.service.Methods.Edit) {
 		id := w.request(cluster.CreateParams{Reason: fmt.Sprint(f.Effect)})
 		w.untilShown(id, w.both(), Role)
 		w.far.Faults().Add(f)
@@ -159,7 +169,7 @@ func failedEdits(w *world) {
 }
 
 func limitedPlace(w *world) {
-	w.far.Faults().Add(fault.Fault{Method: w.far.Methods().Post, Target: w.both()[1], Effect: fault.RateLimit, RetryAfterMS: 2000})
+	w.far.Faults().Add(fault.Fault{Method: w.service.Methods.Post, Target: w.both()[1], Effect: fault.RateLimit, RetryAfterMS: 2000})
 	w.start()
 	var ids []string
 	for range 5 {
@@ -175,7 +185,7 @@ func limitedPlace(w *world) {
 }
 
 func hangingCall(w *world) {
-	w.far.Faults().Add(fault.Fault{Method: w.far.Methods().Post, Target: w.both()[1], Effect: fault.Hang, Times: 1})
+	w.far.Faults().Add(fault.Fault{Method: w.service.Methods.Post, Target: w.both()[1], Effect: fault.Hang, Times: 1})
 	w.start()
 	id := w.request(cluster.CreateParams{})
 	w.untilShown(id, w.both()[:1], Role)
@@ -187,7 +197,7 @@ func hangingCall(w *world) {
 func lostAnswer(w *world) {
 	w.start()
 	for range 3 {
-		w.far.Faults().Add(fault.Fault{Method: w.far.Methods().Post, Effect: fault.DoneNotAnswered, Times: 1})
+		w.far.Faults().Add(fault.Fault{Method: w.service.Methods.Post, Effect: fault.DoneNotAnswered, Times: 1})
 		id := w.request(cluster.CreateParams{})
 		w.untilShown(id, w.both(), Role)
 		w.settled(id)
@@ -203,8 +213,8 @@ func removedPost(w *world) {
 	id := w.request(cluster.CreateParams{})
 	w.untilShown(id, w.both(), Role)
 	w.settled(id)
-	if !w.far.Remove(w.places(id)[w.both()[0]][0]) {
-		w.Skip("nothing can be removed at this service")
+	if err := w.far.Remove(w.both()[0], w.places(id)[w.both()[0]][0].ID); err != nil {
+		w.Fatal(err)
 	}
 	w.review(id, cluster.Bob, types.RequestState_APPROVED, "")
 	w.untilShown(id, w.both(), "approved")
@@ -212,7 +222,7 @@ func removedPost(w *world) {
 
 func refusedCredentials(w *world) {
 	w.start()
-	w.far.RejectCredentials(true)
+	w.far.RefuseToken(true)
 	id := w.request(cluster.CreateParams{})
 	w.until("the refusal is told of", func() bool {
 		for _, e := range w.logs.All() {
@@ -222,7 +232,7 @@ func refusedCredentials(w *world) {
 		}
 		return false
 	})
-	w.far.RejectCredentials(false)
+	w.far.RefuseToken(false)
 	w.untilShown(id, w.both(), Role)
 }
 
@@ -237,9 +247,11 @@ func hostileText(w *world) {
 	w.untilShown(id, w.both(), Role)
 	w.review(id, cluster.Bob, types.RequestState_DENIED, Hostile)
 	w.untilShown(id, w.both(), "denied", cluster.Bob)
-	for _, p := range w.far.Posts(id) {
-		if len(p.Pings) > 0 {
-			w.Errorf("%s calls %q", p.Place, p.Pings)
+	for _, p := range w.posts(id) {
+		for _, m := range append(p.Replies, p.Message) {
+			if len(m.Mentions) > 0 {
+				w.Errorf("%s calls %q", p.Place, m.Mentions)
+			}
 		}
 	}
 }
@@ -291,7 +303,7 @@ func twoReplicas(w *world) {
 		for place, posts := range w.places(id) {
 			n := 0
 			for _, reply := range posts[0].Replies {
-				if strings.Contains(reply, cluster.Bob) && strings.Contains(reply, "one word") {
+				if strings.Contains(reply.Text, cluster.Bob) && strings.Contains(reply.Text, "one word") {
 					n++ // names the reviewer, so it is no word about the decision
 				}
 			}

@@ -1,14 +1,17 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/BurntSushi/toml"
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -16,6 +19,8 @@ import (
 
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
+	"teleport-plugins/lib/sandbox/panel"
 )
 
 // patience is how long the suite waits for what must come; it is a bound for
@@ -25,13 +30,14 @@ const patience = time.Minute
 // world is a cluster, a service and the plugin between them.
 type world struct {
 	*testing.T
-	far         FarEnd
-	cluster     *cluster.Cluster
-	integration plugin.Integration
-	config      string
-	log         *zap.Logger
-	logs        *observer.ObservedLogs
-	plugins     []*running
+	service farend.Service
+	far     farend.FarEnd
+	two     []string // IDs of the two recipients
+	cluster *cluster.Cluster
+	config  string
+	log     *zap.Logger
+	logs    *observer.ObservedLogs
+	plugins []*running
 }
 
 type running struct {
@@ -39,10 +45,19 @@ type running struct {
 	ended chan error
 }
 
-func newWorld(t *testing.T, i plugin.Integration, far FarEnd) *world {
+func newWorld(t *testing.T, s farend.Service, o Options) *world {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
-	w := &world{T: t, far: far, integration: i, log: zap.New(core), logs: logs}
+	w := &world{T: t, service: s, far: s.Simulate(o.FarEnd), log: zap.New(core), logs: logs}
+	if err := w.far.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = w.far.Close()
+		if o.After != nil {
+			o.After(t, w.far)
+		}
+	})
 	var err error
 	if w.cluster, err = cluster.Start(cluster.Options{WebProxyAddr: "teleport.example.com:443", AdvancedWorkflows: true}); err != nil {
 		t.Fatal(err)
@@ -50,21 +65,44 @@ func newWorld(t *testing.T, i plugin.Integration, far FarEnd) *world {
 	t.Cleanup(func() { _ = w.cluster.Close() })
 	t.Cleanup(w.stopAll)
 	t.Cleanup(w.checkLogs)
-	if p, ok := far.(Preparer); ok {
-		p.Prepare(w.cluster)
-	}
+	routes := w.routes()
 	dir := t.TempDir()
 	identity := filepath.Join(dir, "identity")
 	if err := w.cluster.IssueIdentity(identity, cluster.PluginUser, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	w.config = filepath.Join(dir, "config.toml")
-	text := fmt.Sprintf("[teleport]\naddr = %q\nidentity = %q\n\n[delivery]\ncall_timeout = \"2s\"\nlease = \"4s\"\nretry_max = \"100ms\"\n\n%s",
-		w.cluster.Addr(), identity, far.Config())
-	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "[teleport]\naddr = %q\nidentity = %q\n\n[delivery]\ncall_timeout = \"2s\"\nlease = \"4s\"\nretry_max = \"100ms\"\n\n", w.cluster.Addr(), identity)
+	for _, part := range []map[string]any{w.far.Config(), routes} {
+		if err := toml.NewEncoder(&text).Encode(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(w.config, text.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// Roles that can be requested: the requests for one go to two recipients, those
+// for the other to the first of them and to one that does not exist.
+const (
+	Role       = "editor"
+	BrokenRole = "prod-admin"
+)
+
+// routes lets the requests go where they should, and returns what the config says
+// of it.
+func (w *world) routes() map[string]any {
+	places := w.far.Places()[:2]
+	for _, name := range places {
+		w.two = append(w.two, w.far.Place(name))
+	}
+	broken := []string{places[0], farend.Nowhere}
+	w.cluster.Annotate(Role, w.service.Annotations(places...))
+	w.cluster.Annotate(BrokenRole, w.service.Annotations(broken...))
+	return w.service.Routes(map[string][]string{"*": places, BrokenRole: broken})
 }
 
 // start begins a replica and waits until it watches the cluster.
@@ -73,7 +111,7 @@ func (w *world) start() *running {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{stop: stop, ended: make(chan error, 1)}
 	before := w.cluster.Watchers()
-	go func() { r.ended <- plugin.Serve(ctx, w.integration, w.config, w.log) }()
+	go func() { r.ended <- plugin.Serve(ctx, w.service.Integration, w.config, w.log) }()
 	w.plugins = append(w.plugins, r)
 	for deadline := time.Now().Add(patience); w.cluster.Watchers() == before; {
 		select {
@@ -115,7 +153,7 @@ func (r *running) halt(t *testing.T) {
 func (w *world) checkLogs() {
 	for _, e := range w.logs.All() {
 		line := fmt.Sprint(e.Message, " ", e.ContextMap())
-		if strings.Contains(line, w.far.Secret()) {
+		if strings.Contains(line, w.far.Token()) {
 			w.Errorf("a secret in the log: %s", line)
 		}
 	}
@@ -149,18 +187,30 @@ func (w *world) review(id, author string, state types.RequestState, reason strin
 	}
 }
 
+// posts are the announcements of a request that were not removed.
+func (w *world) posts(request string) []panel.Sight {
+	return slices.DeleteFunc(w.far.Panel(0).Sights(), func(s panel.Sight) bool { return s.Deleted || s.Request != request })
+}
+
 // places are the posts of a request in the two places that are looked at; the
 // requester's own copy is none of them.
-func (w *world) places(id string) map[string][]Post {
-	found := map[string][]Post{}
-	for _, p := range w.far.Posts(id) {
-		for _, place := range w.far.Recipients() {
-			if p.Place == place {
-				found[place] = append(found[place], p)
-			}
+func (w *world) places(request string) map[string][]panel.Sight {
+	found := make(map[string][]panel.Sight)
+	for _, p := range w.posts(request) {
+		if slices.Contains(w.two, p.Place) {
+			found[p.Place] = append(found[p.Place], p)
 		}
 	}
 	return found
+}
+
+// read is a post with what stands below it.
+func read(p panel.Sight) string {
+	all := p.Text
+	for _, r := range p.Replies {
+		all += "\n" + r.Text
+	}
+	return all
 }
 
 // until waits for something to become true at the service.
@@ -190,8 +240,8 @@ func (w *world) untilShown(id string, places []string, texts ...string) {
 }
 
 // shows reports whether a post, with what stands below it, says all of the texts.
-func shows(p Post, texts ...string) bool {
-	all := strings.ToLower(p.Text + "\n" + strings.Join(p.Replies, "\n"))
+func shows(p panel.Sight, texts ...string) bool {
+	all := strings.ToLower(read(p))
 	for _, text := range texts {
 		if !strings.Contains(all, strings.ToLower(text)) {
 			return false
@@ -208,7 +258,7 @@ func (w *world) once(id string, places []string) {
 	for _, place := range places {
 		want[place] = 1
 	}
-	for _, place := range w.far.Recipients() {
+	for _, place := range w.two {
 		if got := len(w.places(id)[place]); got != want[place] {
 			w.Errorf("request %s has %d posts in %s, want %d", id, got, place, want[place])
 		}
@@ -217,17 +267,16 @@ func (w *world) once(id string, places []string) {
 
 // both are the two recipients.
 func (w *world) both() []string {
-	r := w.far.Recipients()
-	return r[:]
+	return w.two
 }
 
 // settled waits until the plugin has recorded all that it did for a request.
 // The record says so when its claim was given up.
 func (w *world) settled(id string) {
 	w.Helper()
-	for deadline := time.Now().Add(patience); !strings.HasPrefix(w.cluster.PluginData(id, w.integration.Name)["claim"], "."); {
+	for deadline := time.Now().Add(patience); !strings.HasPrefix(w.cluster.PluginData(id, w.service.Name)["claim"], "."); {
 		if time.Now().After(deadline) {
-			w.Fatalf("the record of %s is not complete: %q", id, w.cluster.PluginData(id, w.integration.Name))
+			w.Fatalf("the record of %s is not complete: %q", id, w.cluster.PluginData(id, w.service.Name))
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -152,7 +152,7 @@ func TestEveryStepIsListed(t *testing.T) {
 }
 
 func TestTheGlobalRegistryIsLeftAlone(t *testing.T) {
-	diag.NewMetrics(diag.NewRegistry("slack", "1"))
+	diag.NewMetrics(diag.NewRegistry("example", "1"))
 	if text := scrape(t, prometheus.DefaultGatherer); strings.Contains(text, "teleport_plugin_") {
 		t.Errorf("got %s", text)
 	}

@@ -60,7 +60,7 @@ func get(t *testing.T, url, accept string) (int, string) {
 func TestPages(t *testing.T) {
 	health := diag.NewHealth(connected, delivering)
 	var dead error
-	registry := diag.NewRegistry("slack", "1.2.3")
+	registry := diag.NewRegistry("example", "1.2.3")
 	url := serve(t, diag.ServerOptions{Health: health, Live: func() error { return dead }, Metrics: registry})
 
 	expect := func(path string, code int, parts ...string) {
@@ -85,7 +85,7 @@ func TestPages(t *testing.T) {
 	expect("/readyz", 200, "ok     delivering")
 	dead = errors.New("the queue\nstands still")
 	expect("/healthz", 503, `not alive: the queue\nstands still`)
-	expect("/metrics", 200, `teleport_plugin_info{plugin="slack",version="1.2.3"} 1`, "go_goroutines ", "process_open_fds ")
+	expect("/metrics", 200, `teleport_plugin_info{plugin="example",version="1.2.3"} 1`, "go_goroutines ", "process_open_fds ")
 	expect("/", 404)
 }
 

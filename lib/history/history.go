@@ -25,8 +25,8 @@ type Message struct {
 // and is asked for the rest by the next Find. What it gave before an error counts.
 type Read func(ctx context.Context, conversation string, since, until time.Time, each func(Message)) (complete bool, err error)
 
-// ClockSlack allows for clocks that differ between Teleport and the service.
-const ClockSlack = 5 * time.Minute
+// ClockSkew allows for clocks that differ between Teleport and the service.
+const ClockSkew = 5 * time.Minute
 
 const (
 	// overlap is read again each time, for messages that were posted together may
@@ -76,7 +76,7 @@ func (x *Index) Find(ctx context.Context, conversation string, created time.Time
 	case <-ctx.Done():
 		return nil, false, fmt.Errorf("waiting for another search of the conversation: %w", ctx.Err())
 	}
-	complete, err = x.refresh(ctx, conversation, c, created.Add(-ClockSlack), asked)
+	complete, err = x.refresh(ctx, conversation, c, created.Add(-ClockSkew), asked)
 	if err != nil {
 		return nil, false, err
 	}

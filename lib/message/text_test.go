@@ -8,7 +8,7 @@ import (
 	"teleport-plugins/lib/message"
 )
 
-// ampersand escapes as Slack wants it, with escapes of several characters.
+// ampersand escapes as some services want it, with escapes of several characters.
 func ampersand(r rune) string {
 	switch r {
 	case '&':

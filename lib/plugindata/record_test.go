@@ -36,12 +36,12 @@ func newStore(t *testing.T, content map[string]string) *store {
 
 func (s *store) update(set, expect map[string]string) error {
 	return s.data.Update(types.PluginDataUpdateParams{
-		Kind: types.KindAccessRequest, Resource: "req", Plugin: "slack", Set: set, Expect: expect,
+		Kind: types.KindAccessRequest, Resource: "req", Plugin: "example", Set: set, Expect: expect,
 	})
 }
 
 func (s *store) content() map[string]string {
-	if e := s.data.Entries()["slack"]; e != nil {
+	if e := s.data.Entries()["example"]; e != nil {
 		return maps.Clone(e.Data)
 	}
 	return nil

@@ -87,10 +87,10 @@ func connectTo(t *testing.T, c *cluster.Cluster, user string) *teleport.Conn {
 func newPlugin(t *testing.T, c *cluster.Cluster) *plugin {
 	t.Helper()
 	core, log := observer.New(zap.InfoLevel)
-	conn := connectTo(t, c, cluster.PluginUser+"-slack")
+	conn := connectTo(t, c, cluster.PluginUser+"-example")
 	p := &plugin{rig: &rig{t: t, log: log, notes: make(map[string]string)}, conn: conn}
 	p.Router = rules.New(rules.Options{
-		Plugin: "slack", Cluster: conn, Log: zap.New(core),
+		Plugin: "example", Cluster: conn, Log: zap.New(core),
 		Note: func(name, text string) { p.notes[name] = text },
 	})
 	return p
@@ -121,14 +121,14 @@ func put(t *testing.T, c *cluster.Cluster, name, plugin, condition string, recip
 
 func TestRulesOfACluster(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	put(t, c, "b-team", "slack", `user.traits["team"].contains("payments")`, "#payments", "#all")
-	put(t, c, "a-role", "slack", `contains_any(access_request.spec.roles, set("editor"))`, "#editors", "#all")
-	put(t, c, "annotation", "slack", `access_request.spec.system_annotations["pagerduty_services"].contains("Payments")`, "#on-call")
-	put(t, c, "reason", "slack", `access_request.spec.request_reason == "disk full" && access_request.spec.user == "alice@example.com"`, "#disks")
-	put(t, c, "reviewer", "slack", `access_request.spec.suggested_reviewers.contains("bob@example.com")`, "bob@example.com")
+	put(t, c, "b-team", "example", `user.traits["team"].contains("payments")`, "#payments", "#all")
+	put(t, c, "a-role", "example", `contains_any(access_request.spec.roles, set("editor"))`, "#editors", "#all")
+	put(t, c, "annotation", "example", `access_request.spec.system_annotations["services"].contains("Payments")`, "#on-call")
+	put(t, c, "reason", "example", `access_request.spec.request_reason == "disk full" && access_request.spec.user == "alice@example.com"`, "#disks")
+	put(t, c, "reviewer", "example", `access_request.spec.suggested_reviewers.contains("bob@example.com")`, "bob@example.com")
 	put(t, c, "other-plugin", "other", `true`, "1234")
-	put(t, c, "nobody", "slack", `true`)
-	put(t, c, "wrong", "slack", `access_request.roles.contains("a")`, "#wrong")
+	put(t, c, "nobody", "example", `true`)
+	put(t, c, "wrong", "example", `access_request.roles.contains("a")`, "#wrong")
 	p := newPlugin(t, c)
 	p.reload()
 	for _, r := range []struct {
@@ -149,7 +149,7 @@ func TestRulesOfACluster(t *testing.T) {
 
 func TestTimesOfARequestOfACluster(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	put(t, c, "times", "slack", `access_request.spec.creation_time != access_request.spec.expiry &&
+	put(t, c, "times", "example", `access_request.spec.creation_time != access_request.spec.expiry &&
 		set("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday").contains(day(access_request.spec.creation_time)) &&
 		clock_between(access_request.spec.expiry, "00:00", "23:59")`, "#all")
 	if got := newPlugin(t, c).route(c, cluster.CreateParams{Roles: []string{"editor"}}); !slices.Equal(got, []string{"#all"}) {
@@ -159,7 +159,7 @@ func TestTimesOfARequestOfACluster(t *testing.T) {
 
 func TestAnOldClusterHasNoRules(t *testing.T) {
 	c := startCluster(t, cluster.Options{Old: true})
-	put(t, c, "all", "slack", `true`, "#all")
+	put(t, c, "all", "example", `true`, "#all")
 	p := newPlugin(t, c)
 	p.reload()
 	if got := p.route(c, cluster.CreateParams{Roles: []string{"editor"}}); got != nil {
@@ -170,7 +170,7 @@ func TestAnOldClusterHasNoRules(t *testing.T) {
 
 func TestAClusterThatDoesNotLetThePluginReadRules(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	put(t, c, "all", "slack", `true`, "#all")
+	put(t, c, "all", "example", `true`, "#all")
 	c.Deny(cluster.PluginRole, types.KindAccessMonitoringRule)
 	p := newPlugin(t, c)
 	p.reload()
@@ -188,8 +188,8 @@ func TestAClusterThatDoesNotLetThePluginReadRules(t *testing.T) {
 
 func TestAClusterThatDoesNotLetThePluginReadUsers(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	put(t, c, "team", "slack", `user.traits["team"].contains("payments")`, "#payments")
-	put(t, c, "all", "slack", `true`, "#all")
+	put(t, c, "team", "example", `user.traits["team"].contains("payments")`, "#payments")
+	put(t, c, "all", "example", `true`, "#all")
 	c.Deny(cluster.PluginRole, types.KindUser)
 	p := newPlugin(t, c)
 	if got := p.route(c, cluster.CreateParams{Roles: []string{"editor"}}); !slices.Equal(got, []string{"#all"}) {
@@ -200,7 +200,7 @@ func TestAClusterThatDoesNotLetThePluginReadUsers(t *testing.T) {
 
 func TestAClusterThatFailsToTellTheUser(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	put(t, c, "team", "slack", `user.traits["team"].contains("payments")`, "#payments")
+	put(t, c, "team", "example", `user.traits["team"].contains("payments")`, "#payments")
 	p := newPlugin(t, c)
 	c.FailCalls("GetUser", codes.Internal, 1)
 	if got := p.route(c, cluster.CreateParams{Roles: []string{"editor"}}); got != nil {
@@ -218,7 +218,7 @@ func TestARuleOfALaterCluster(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	spec := &rulesv1.AccessMonitoringRuleSpec{
 		Subjects: []string{types.KindAccessRequest}, Condition: `true`,
-		Notification: &rulesv1.Notification{Name: "slack", Recipients: []string{"#all"}},
+		Notification: &rulesv1.Notification{Name: "example", Recipients: []string{"#all"}},
 	}
 	spec.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 8, protowire.BytesType), "later"))
 	admin, err := dialClient(t.Context(), c, identityFor(t, c, cluster.AdminUser))
@@ -273,10 +273,10 @@ func (deaf) Streaming(time.Time)               {}
 func follow(t *testing.T, c *cluster.Cluster, w watched) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	identity := identityFor(t, c, cluster.PluginUser+"-slack")
+	identity := identityFor(t, c, cluster.PluginUser+"-example")
 	go func() {
 		done <- watch.Run(ctx, watch.Options{
-			Plugin:  "slack",
+			Plugin:  "example",
 			Connect: func(ctx context.Context) (watch.Source, error) { return dial(ctx, c, identity) },
 			Fatal:   func(error) bool { return false }, Refused: teleport.IsDenied,
 			Sink: deaf{}, Rules: w, Health: deaf{}, Observer: deaf{}, Log: zap.NewNop(),
@@ -292,7 +292,7 @@ func follow(t *testing.T, c *cluster.Cluster, w watched) {
 
 func TestRulesThatChangeWhileThePluginRuns(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	put(t, c, "rule", "slack", `true`, "#first")
+	put(t, c, "rule", "example", `true`, "#first")
 	p := newPlugin(t, c)
 	w := watched{p.Router, make(chan struct{})}
 	follow(t, c, w)
@@ -307,19 +307,19 @@ func TestRulesThatChangeWhileThePluginRuns(t *testing.T) {
 		}
 	}
 	becomes("#first")
-	put(t, c, "rule", "slack", `true`, "#second")
+	put(t, c, "rule", "example", `true`, "#second")
 	becomes("#second")
-	put(t, c, "more", "slack", editors, "#third")
+	put(t, c, "more", "example", editors, "#third")
 	becomes("#third", "#second")
-	put(t, c, "rule", "slack", `access_request.spec.roles.contains("admin")`, "#second")
+	put(t, c, "rule", "example", `access_request.spec.roles.contains("admin")`, "#second")
 	becomes("#third")
 	put(t, c, "more", "other", editors, "#third")
 	becomes()
-	put(t, c, "more", "slack", editors, "#third")
+	put(t, c, "more", "example", editors, "#third")
 	becomes("#third")
-	put(t, c, "more", "slack", `editor`, "#third")
+	put(t, c, "more", "example", `editor`, "#third")
 	becomes()
-	put(t, c, "more", "slack", editors, "#third")
+	put(t, c, "more", "example", editors, "#third")
 	becomes("#third")
 	if err := c.DeleteRule("more"); err != nil {
 		t.Fatal(err)
@@ -327,7 +327,7 @@ func TestRulesThatChangeWhileThePluginRuns(t *testing.T) {
 	becomes()
 
 	c.Stop()
-	put(t, c, "rule", "slack", `true`, "#changed-meanwhile")
+	put(t, c, "rule", "example", `true`, "#changed-meanwhile")
 	if err := c.Resume(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // 17:30 UTC.
 func example() rules.Environment {
 	return rules.Environment{
-		Plugin: "slack",
+		Plugin: "example",
 		Request: message.View{
 			ID: "1", User: "Alice@example.com", Roles: []string{"access", "editor"}, Reason: "disk full",
 			Created:            time.Date(2026, 11, 20, 17, 30, 45, 0, time.UTC),
@@ -78,7 +78,7 @@ func TestLanguage(t *testing.T) {
 				`access_request.spec.system_annotations == dict(pair("team", set("core", "payments")))`,
 				`access_request.spec.creation_time != access_request.spec.expiry`,
 				`access_request.spec.creation_time == access_request.spec.creation_time`,
-				`plugin.spec.name == "slack"`,
+				`plugin.spec.name == "example"`,
 			},
 			[]string{
 				`access_request.spec.roles == set("editor")`,

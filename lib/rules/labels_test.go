@@ -113,11 +113,11 @@ func TestRoutingByLabels(t *testing.T) {
 	dev := addResource(t, c, types.KindNode, "dev", map[string]string{"env": "dev"})
 	prod := addResource(t, c, types.KindDatabase, "prod", map[string]string{"env": "prod"})
 	leaf := types.ResourceID{ClusterName: "leaf", Kind: types.KindNode, Name: "dev"}
-	put(t, c, "all-dev", "slack", `access_request.spec.resource_labels_intersection["env"].contains("dev")`, "#dev")
-	put(t, c, "any-prod", "slack", `access_request.spec.resource_labels_union["env"].contains("prod")`, "#prod")
+	put(t, c, "all-dev", "example", `access_request.spec.resource_labels_intersection["env"].contains("dev")`, "#dev")
+	put(t, c, "any-prod", "example", `access_request.spec.resource_labels_union["env"].contains("prod")`, "#prod")
 	p := newPlugin(t, c)
 	p.Router = rules.New(rules.Options{
-		Plugin: "slack", Cluster: p.conn, Log: zap.NewNop(),
+		Plugin: "example", Cluster: p.conn, Log: zap.NewNop(),
 		Labels: func(ctx context.Context, request string) ([]map[string]string, error) {
 			return rules.ClusterLabels(ctx, p.conn, c.Name(), request)
 		},

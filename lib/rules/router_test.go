@@ -82,7 +82,7 @@ func newRule(name, condition string, recipients ...string) *rulesv1.AccessMonito
 		Metadata: &headerv1.Metadata{Name: name},
 		Spec: &rulesv1.AccessMonitoringRuleSpec{
 			Subjects: []string{"access_request"}, Condition: condition,
-			Notification: &rulesv1.Notification{Name: "slack", Recipients: recipients},
+			Notification: &rulesv1.Notification{Name: "example", Recipients: recipients},
 		},
 	}
 }
@@ -101,7 +101,7 @@ func newRig(t *testing.T, labels func(context.Context, string) ([]map[string]str
 	core, log := observer.New(zapcore.InfoLevel)
 	r := &rig{t: t, cluster: &memory{rules: list}, log: log, notes: make(map[string]string)}
 	r.Router = rules.New(rules.Options{
-		Plugin: "slack", Cluster: r.cluster, Labels: labels, Log: zap.New(core),
+		Plugin: "example", Cluster: r.cluster, Labels: labels, Log: zap.New(core),
 		Note: func(name, text string) { r.notes[name] = text },
 	})
 	return r
@@ -151,7 +151,7 @@ func TestRecipientsAreTheUnionInTheOrderOfNames(t *testing.T) {
 		newRule("c", `true`, "three", "one", ""),
 		newRule("a", editors, "one", "two"),
 		newRule("b", `access_request.spec.roles.contains("admin")`, "nobody"),
-		newRule("d", `plugin.spec.name == "slack"`, "two", "four"),
+		newRule("d", `plugin.spec.name == "example"`, "two", "four"),
 	)
 	r.reload()
 	for range 10 {
@@ -254,7 +254,7 @@ func TestEarlierRulesHoldWhileTheClusterFails(t *testing.T) {
 		broken := errors.New("broken")
 		// The listing breaks off after a part of the rules.
 		r.cluster.set(broken, newRule("a", editors, "new"))
-		if err := r.Reload(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "loading the access monitoring rules of slack") {
+		if err := r.Reload(t.Context()); !errors.Is(err, broken) || !strings.Contains(err.Error(), "loading the access monitoring rules of example") {
 			t.Errorf("got %v", err)
 		}
 		r.wantRecipients("old")

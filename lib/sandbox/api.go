@@ -14,6 +14,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 const (
@@ -42,7 +43,7 @@ func (s *Sandbox) routes() map[string]map[string]endpoint {
 		"/api/requests/{id}/promote": {http.MethodPost: s.postPromotion},
 		"/api/requests/{id}/expire":  act(s.cluster.Expire),
 		"/api/requests/{id}/delete":  act(s.cluster.Delete),
-		"/api/oncall":                {http.MethodPost: s.postOnCall},
+		"/api/switches":              {http.MethodPost: s.postSwitch},
 		"/api/faults": {
 			http.MethodGet: s.getFaults, http.MethodPost: s.postFaults, http.MethodDelete: s.deleteFaults,
 		},
@@ -242,12 +243,28 @@ func (s *Sandbox) postPromotion(r *http.Request) (int, any, error) {
 	return http.StatusNoContent, nil, err
 }
 
-func (s *Sandbox) postOnCall(r *http.Request) (int, any, error) {
-	var c OnCallChange
+// postSwitch sets a switch of a service's panel.
+func (s *Sandbox) postSwitch(r *http.Request) (int, any, error) {
+	var c struct {
+		Service string `json:"service"`
+		Switch  string `json:"switch"`
+		On      bool   `json:"on"`
+	}
 	if err := decode(r, &c); err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, s.SetOnCall(c)
+	v, err := s.service(c.Service)
+	if err != nil {
+		return 0, nil, err
+	}
+	able, ok := v.FarEnd.(farend.Switcher)
+	if !ok {
+		return 0, nil, notFound("%s has no switches", v.Title)
+	}
+	if err := able.Switch(c.Switch, c.On); err != nil {
+		return 0, nil, notFound("%v", err)
+	}
+	return http.StatusNoContent, nil, nil
 }
 
 func (s *Sandbox) getFaults(*http.Request) (int, any, error) {

@@ -74,11 +74,11 @@ func TestAPI(t *testing.T) {
 		{"a deletion of what is not there", "POST", "/api/requests/nix/delete", `{}`, 404, "not found"},
 
 		{"the faults", "GET", "/api/faults", "", 200, `"cut_streams"`},
-		{"a fault of a service", "POST", "/api/faults", `{"service":"slack","fault":{"effect":"rate_limit","retry_after_ms":1000,"times":1}}`, 204, ""},
+		{"a fault of a service", "POST", "/api/faults", `{"service":"example","fault":{"effect":"rate_limit","retry_after_ms":1000,"times":1}}`, 204, ""},
 		{"a fault of no service", "POST", "/api/faults", `{"service":"teams","fault":{"effect":"hang"}}`, 404, `no service \"teams\"`},
-		{"an unknown effect", "POST", "/api/faults", `{"service":"slack","fault":{"effect":"explode"}}`, 400, `no effect \"explode\"`},
-		{"a status that is no failure", "POST", "/api/faults", `{"service":"slack","fault":{"effect":"status","http_status":99999}}`, 400, "not one of a failure"},
-		{"a negative delay", "POST", "/api/faults", `{"service":"slack","fault":{"effect":"slow","delay_ms":-1}}`, 400, "negative"},
+		{"an unknown effect", "POST", "/api/faults", `{"service":"example","fault":{"effect":"explode"}}`, 400, `no effect \"explode\"`},
+		{"a status that is no failure", "POST", "/api/faults", `{"service":"example","fault":{"effect":"status","http_status":99999}}`, 400, "not one of a failure"},
+		{"a negative delay", "POST", "/api/faults", `{"service":"example","fault":{"effect":"slow","delay_ms":-1}}`, 400, "negative"},
 		{"a fault of the cluster", "POST", "/api/faults", `{"cluster":{"slow_ms":1,"failures":[{"method":"GetRole","code":"UNAVAILABLE"}]}}`, 204, ""},
 		{"a denied right", "POST", "/api/faults", `{"deny":{"kind":"role"}}`, 204, ""},
 		{"a denied nothing", "POST", "/api/faults", `{"deny":{}}`, 400, "which kind"},
@@ -86,15 +86,15 @@ func TestAPI(t *testing.T) {
 		{"an action", "POST", "/api/faults", `{"action":"cut_streams"}`, 204, ""},
 		{"an unknown action", "POST", "/api/faults", `{"action":"dance"}`, 400, `no action \"dance\"`},
 		{"locking somebody unknown", "POST", "/api/faults", `{"action":"lock","plugin":"teams"}`, 404, "teams"},
-		{"killing a plugin that does not run", "POST", "/api/faults", `{"action":"kill_plugin","plugin":"slack"}`, 404, `no plugin \"slack\"`},
+		{"killing a plugin that does not run", "POST", "/api/faults", `{"action":"kill_plugin","plugin":"example"}`, 404, `no plugin \"example\"`},
 		{"a change of nothing", "POST", "/api/faults", `{}`, 400, "set one of"},
 		{"an end of all faults", "DELETE", "/api/faults", "", 204, ""},
-		{"an end of a service's faults", "DELETE", "/api/faults?from=slack", "", 204, ""},
+		{"an end of a service's faults", "DELETE", "/api/faults?from=example", "", 204, ""},
 		{"an end of nobody's faults", "DELETE", "/api/faults?from=teams", "", 404, "teams"},
 
-		{"somebody put on call", "POST", "/api/oncall", `{"user":"alice@example.com","service":"Payments","on":true}`, 204, ""},
-		{"nobody put on call", "POST", "/api/oncall", `{"user":"eve@example.com","service":"Payments"}`, 404, "no user"},
-		{"on call for nothing", "POST", "/api/oncall", `{"user":"alice@example.com","service":"Cats"}`, 404, "no service"},
+		{"a switch", "POST", "/api/switches", `{"service":"example","switch":"light","on":true}`, 204, ""},
+		{"a switch that is not there", "POST", "/api/switches", `{"service":"example","switch":"heat"}`, 404, "no switch"},
+		{"a switch of nobody", "POST", "/api/switches", `{"service":"teams","switch":"light"}`, 404, "no service"},
 
 		{"the page", "GET", "/", "", 200, "<!doctype html>"},
 		{"the script", "GET", "/app.js", "", 200, "EventSource"},
@@ -216,15 +216,15 @@ func TestFaultsAreInForceUntilTheyEnd(t *testing.T) {
 	post(`{"deny":{"kind":"review_requests","verbs":["review"]}}`)
 	post(`{"deny":{"kind":"role","verbs":["read"]}}`)
 	post(`{"cluster":{"black_hole":true}}`)
-	post(`{"service":"discord","fault":{"effect":"hang"}}`)
+	post(`{"service":"another","fault":{"effect":"hang"}}`)
 	post(`{"allow":{"kind":"role","verbs":["read"]}}`)
 	f := sb.Faults()
-	if len(f.Denied) != 1 || f.Denied[0].Kind != "review_requests" || !f.Cluster.BlackHole || len(f.Services["discord"]) != 1 {
+	if len(f.Denied) != 1 || f.Denied[0].Kind != "review_requests" || !f.Cluster.BlackHole || len(f.Services["another"]) != 1 {
 		t.Errorf("in force are %+v", f)
 	}
-	call(t, sb, "DELETE", "/api/faults?from=discord", "")
-	if f := sb.Faults(); len(f.Services["discord"]) != 0 || !f.Cluster.BlackHole {
-		t.Errorf("after the end of Discord's, in force are %+v", f)
+	call(t, sb, "DELETE", "/api/faults?from=another", "")
+	if f := sb.Faults(); len(f.Services["another"]) != 0 || !f.Cluster.BlackHole {
+		t.Errorf("after the end of the other's, in force are %+v", f)
 	}
 	call(t, sb, "DELETE", "/api/faults", "")
 	if f := sb.Faults(); len(f.Denied) != 0 || f.Cluster.BlackHole {
@@ -236,74 +236,25 @@ func TestFaultsAreInForceUntilTheyEnd(t *testing.T) {
 func TestActions(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	for _, action := range sb.Faults().Actions {
-		change := sandbox.FaultChange{Action: action, Plugin: "slack"}
+		change := sandbox.FaultChange{Action: action, Plugin: "example"}
 		if err := sb.ChangeFaults(change); err != nil && action != "kill_plugin" {
 			t.Errorf("%s: %v", action, err)
 		}
 	}
 }
 
-// On call is one person for one service, and the others keep their shifts.
-func TestOnCall(t *testing.T) {
-	sb := start(t, sandbox.Options{})
-	set := func(user, service string, on bool) {
-		t.Helper()
-		if err := sb.SetOnCall(sandbox.OnCallChange{User: user, Service: service, On: on}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set("alice@example.com", "Payments", true)
-	set("PUALICE", "PSDATAB", true)
-	set("alice@example.com", "payments", false)
-	if onCall(sb, "PUALICE", "PSPAYMT") || !onCall(sb, "PUALICE", "PSDATAB") || !onCall(sb, "PUBOB01", "PSPAYMT") {
-		t.Errorf("the rota is %+v", sb.PagerDuty().Snapshot(0).OnCalls)
-	}
-}
-
-// onCall reports what the state says of a person and a service.
-func onCall(sb *sandbox.Sandbox, user, service string) bool {
-	st := sb.State(1).Services["pagerduty"].(sandbox.PagerDuty)
-	return slices.ContainsFunc(st.OnCall, func(o sandbox.OnCall) bool { return o.User == user && o.Service == service && o.On })
-}
-
-// Replies are in the thread of what they reply to, in every service, and
-// incidents have their status.
+// What is said at a service is in the state, with how the page shows it.
 func TestStateOfTheServices(t *testing.T) {
 	sb := start(t, sandbox.Options{})
-	ts, err := sb.Slack().PostAs("U0SANDBOX01", "access-requests", "hello", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sb.Slack().PostAs("U0SANDBOX02", "access-requests", "hello yourself", ts); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sb.Discord().PostAs("1200000000000000001", "access-requests", "hi"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sb.PagerDuty().OpenByHand("PSPAYMT", "Payments are down", "PUBOB01"); err != nil {
-		t.Fatal(err)
-	}
+	example(sb).note("", "hello <https://e.org|there>")
 	st := sb.State(0)
-	slack := channel(t, st.Services["slack"].(sandbox.Chat), "access-requests")
-	if len(slack) != 2 || slack[0].Author != "Alice" || slack[0].Text != "hello" || slack[1].Thread != ts || slack[0].Created.IsZero() {
-		t.Errorf("Slack is %+v", slack)
+	if !slices.Equal(st.Order, []string{"example", "another"}) || st.Services["another"].Title != "The another" {
+		t.Errorf("the services are %q: %+v", st.Order, st.Services)
 	}
-	if discord := channel(t, st.Services["discord"].(sandbox.Chat), "access-requests"); len(discord) != 1 || discord[0].Author != "Alice" {
-		t.Errorf("Discord is %+v", discord)
+	said := st.Services["example"].Channels[0].Messages
+	if len(said) != 1 || said[0].Body[0].Nodes[1].Href != "https://e.org" {
+		t.Errorf("what was said is %+v", said)
 	}
-	incidents := channel(t, st.Services["pagerduty"].(sandbox.PagerDuty).Chat, "Payments")
-	if len(incidents) != 1 || incidents[0].Status != "triggered" || !strings.Contains(incidents[0].Text, "Payments are down") {
-		t.Errorf("PagerDuty is %+v", incidents)
-	}
-}
-
-func channel(t *testing.T, c sandbox.Chat, name string) []sandbox.Message {
-	t.Helper()
-	i := slices.IndexFunc(c.Channels, func(ch sandbox.Channel) bool { return ch.Name == name })
-	if i < 0 {
-		t.Fatalf("there is no channel %s", name)
-	}
-	return c.Channels[i].Messages
 }
 
 // The stream of events says that something has changed, with a version that

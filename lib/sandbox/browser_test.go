@@ -20,6 +20,14 @@ const browserTime = 2 * time.Minute
 // the test is skipped, but not where CI is true.
 func browser(t *testing.T, sb *sandbox.Sandbox, width, height int) context.Context {
 	t.Helper()
+	server := httptest.NewServer(sb.Handler())
+	t.Cleanup(server.Close)
+	return browserAt(t, server.URL, width, height)
+}
+
+// browserAt opens a page of a sandbox.
+func browserAt(t *testing.T, address string, width, height int) context.Context {
+	t.Helper()
 	path := chromium()
 	if path == "" {
 		if os.Getenv("CI") == "true" {
@@ -27,8 +35,6 @@ func browser(t *testing.T, sb *sandbox.Sandbox, width, height int) context.Conte
 		}
 		t.Skip("there is no Chromium to try the page in; install the package chromium")
 	}
-	server := httptest.NewServer(sb.Handler())
-	t.Cleanup(server.Close)
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(width, height))
 	if os.Getuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox) // Chromium's own refuses to work for root.
@@ -39,7 +45,7 @@ func browser(t *testing.T, sb *sandbox.Sandbox, width, height int) context.Conte
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(server.URL), chromedp.WaitVisible(`#live.on`), chromedp.WaitVisible(`#tab-slack`))
+	do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(address), chromedp.WaitVisible(`#live.on`), chromedp.WaitVisible(`#tabs button`))
 	return ctx
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+
+	"teleport-plugins/lib/sandbox/cluster"
 )
 
 // shared are the sections that the configs of all plugins have.
@@ -48,14 +50,14 @@ func (s *Sandbox) WriteConfig(dir, service string) (tomlPath string, err error) 
 		return "", fmt.Errorf("finding the directory of the configs: %w", err)
 	}
 	identity := filepath.Join(dir, "teleport-"+service+".identity")
-	if err := s.keepIdentity(identity, pluginUser(service)); err != nil {
+	if err := s.keepIdentity(identity, cluster.PluginUserOf(service)); err != nil {
 		return "", err
 	}
 	var out bytes.Buffer
 	enc := toml.NewEncoder(&out)
 	enc.Indent = ""
 	fmt.Fprintf(&out, "# Config of teleport-%s for the sandbox that runs now.\n", service)
-	for _, part := range []any{s.sharedConfig(identity), v.config()} {
+	for _, part := range []any{s.sharedConfig(identity), v.Config(), v.Routes(v.demoRoutes())} {
 		if err := enc.Encode(part); err != nil {
 			return "", fmt.Errorf("writing the config of teleport-%s: %w", service, err)
 		}
@@ -65,6 +67,17 @@ func (s *Sandbox) WriteConfig(dir, service string) (tomlPath string, err error) 
 		return "", fmt.Errorf("writing the config of teleport-%s: %w", service, err)
 	}
 	return tomlPath, nil
+}
+
+// demoRoutes are the recipients of a demonstration: one place for every role, a
+// second one for one role, and for another a place and a person.
+func (v service) demoRoutes() map[string][]string {
+	places := v.Places()
+	routes := map[string][]string{"*": places[:1], "prod-admin": places[:2], "db-admin": places[2:3]}
+	if person := v.Person(cluster.Carol); person != "" {
+		routes["db-admin"] = []string{places[2], person}
+	}
+	return routes
 }
 
 func (s *Sandbox) sharedConfig(identity string) shared {

@@ -52,7 +52,7 @@ func (s *Sandbox) Faults() Faults {
 		Actions: slices.Sorted(maps.Keys(s.actions())),
 	}
 	for _, v := range s.services {
-		f.Services[v.name] = v.Faults().List()
+		f.Services[v.Name] = v.Faults().List()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,7 +107,7 @@ func (s *Sandbox) ClearFaults(from string) error {
 func (s *Sandbox) clearCluster() {
 	s.cluster.SetFaults(cluster.Faults{})
 	for _, v := range s.services {
-		s.cluster.Unlock(pluginUser(v.name))
+		s.cluster.Unlock(cluster.PluginUserOf(v.Name))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +203,7 @@ func (s *Sandbox) onUser(do func(user string)) func(string) error {
 		if _, err := s.service(plugin); err != nil {
 			return err
 		}
-		do(pluginUser(plugin))
+		do(cluster.PluginUserOf(plugin))
 		return nil
 	}
 }

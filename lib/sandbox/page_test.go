@@ -1,11 +1,8 @@
 package sandbox_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +13,7 @@ import (
 	"teleport-plugins/lib/sandbox"
 )
 
-// fakePlugin posts the reason of each request to Slack, unescaped, and edits the
+// fakePlugin posts the reason of each request, unescaped, and edits the
 // message when the request is decided: as the page is concerned, a plugin.
 type fakePlugin struct {
 	t      *testing.T
@@ -45,38 +42,13 @@ func startFakePlugin(t *testing.T, sb *sandbox.Sandbox) {
 
 func (p *fakePlugin) sync() {
 	for _, r := range p.sb.State(0).Requests {
-		text := "*" + r.User + "* asks: " + r.Reason
+		text := r.User + " asks: " + r.Reason
 		if ts, ok := p.posted[r.ID]; !ok {
-			p.posted[r.ID] = p.call("chat.postMessage", url.Values{"channel": {"C0SANDBOX01"}, "text": {text}})
+			p.posted[r.ID] = example(p.sb).note("", text)
 		} else if r.State != "PENDING" {
-			p.call("chat.update", url.Values{"channel": {"C0SANDBOX01"}, "ts": {ts}, "text": {text + " is " + r.State}})
+			example(p.sb).note(ts, text+" is "+r.State)
 		}
 	}
-}
-
-// call calls Slack and returns the message's timestamp.
-func (p *fakePlugin) call(method string, args url.Values) string {
-	args.Set("token", p.sb.Slack().Token())
-	resp, err := http.PostForm(p.sb.Slack().URL()+method, args)
-	if err != nil {
-		p.t.Error(err)
-		return ""
-	}
-	defer resp.Body.Close()
-	var body struct {
-		OK    bool
-		TS    string
-		Error string
-	}
-	var data bytes.Buffer
-	if _, err := data.ReadFrom(resp.Body); err != nil {
-		p.t.Error(err)
-	}
-	decodeJSON(p.t, data.Bytes(), &body)
-	if !body.OK {
-		p.t.Errorf("%s: %s", method, body.Error)
-	}
-	return body.TS
 }
 
 // Everything a person does on the page: ask, see the message, review, see it
@@ -85,7 +57,7 @@ func TestPageFromRequestToDecision(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	startFakePlugin(t, sb)
 	ctx := browser(t, sb, 1280, 800)
-	const message = `#panel-slack .messages > .message .said`
+	const message = `#panel-example .messages > .message .said`
 	do(t, ctx,
 		chromedp.SetValue(`#new-user`, "alice@example.com"),
 		chromedp.SendKeys(`#new-reason`, "to fix the checkout"),
@@ -127,7 +99,7 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 			do(t, ctx,
 				chromedp.SendKeys(`#new-reason`, hostile),
 				chromedp.Click(`#new button[type=submit]`),
-				chromedp.WaitVisible(`#panel-slack .messages > .message`),
+				chromedp.WaitVisible(`#panel-example .messages > .message`),
 				chromedp.WaitVisible(`#requests .reason`),
 			)
 			if got := text(t, ctx, `#requests .reason`); got != hostile {
@@ -154,8 +126,8 @@ func TestPageCanBeUsedWithoutMouseOrEyes(t *testing.T) {
 		t.Errorf("these have no name: %v", nameless)
 	}
 	do(t, ctx,
-		chromedp.Focus(`#tab-slack`), chromedp.KeyEvent(kb.ArrowRight),
-		until(`document.getElementById("tab-discord").getAttribute("aria-selected") === "true" && document.activeElement.id === "tab-discord"`),
+		chromedp.Focus(`#tab-example`), chromedp.KeyEvent(kb.ArrowRight),
+		until(`document.getElementById("tab-another").getAttribute("aria-selected") === "true" && document.activeElement.id === "tab-another"`),
 		chromedp.Focus(`#faults-open`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#faults`),
 		chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#faults`),
 		until(`document.activeElement.id === "faults-open"`),
@@ -182,8 +154,8 @@ func TestPageSetsFaults(t *testing.T) {
 		chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`),
 		chromedp.Click(`#fault-form button`), until(`document.querySelectorAll("#faults-list .fault").length === 1`),
 	)
-	if list := sb.Slack().Faults().List(); len(list) != 1 || list[0].Effect != "rate_limit" || list[0].RetryAfterMS != 5000 {
-		t.Errorf("Slack has the faults %+v", list)
+	if list := example(sb).Faults().List(); len(list) != 1 || list[0].Effect != "rate_limit" || list[0].RetryAfterMS != 5000 {
+		t.Errorf("the service has the faults %+v", list)
 	}
 	if err := sb.ChangeFaults(sandbox.FaultChange{Deny: &sandbox.Denial{Kind: "role", Verbs: []string{"read"}}}); err != nil {
 		t.Fatal(err)
@@ -192,17 +164,17 @@ func TestPageSetsFaults(t *testing.T) {
 		until(`document.querySelectorAll("#faults-list .fault").length === 2`),
 		chromedp.Click(`#faults-clear`), until(`document.querySelectorAll("#faults-list .fault").length === 0`),
 	)
-	if f := sb.Faults(); len(f.Services["slack"])+len(f.Denied) != 0 {
+	if f := sb.Faults(); len(f.Services["example"])+len(f.Denied) != 0 {
 		t.Errorf("these faults are still in force: %+v", f)
 	}
 }
 
-// The switch of a person's name puts them on call.
-func TestPagePutsPeopleOnCall(t *testing.T) {
+// A switch is set by a click.
+func TestPageSetsSwitches(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	ctx := browser(t, sb, 1280, 800)
-	do(t, ctx, chromedp.Click(`#tab-pagerduty`), chromedp.Click(`input[aria-label="Alice Example is on call for Payments"]`))
-	waitFor(t, sb, func() bool { return onCall(sb, "PUALICE", "PSPAYMT") })
+	do(t, ctx, chromedp.Click(`#panel-example input[aria-label="The light is on"]`))
+	waitFor(t, sb, func() bool { return example(sb).Panel(0).Switches[0].On })
 }
 
 func text(t *testing.T, ctx context.Context, selector string) string {

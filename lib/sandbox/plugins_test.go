@@ -45,8 +45,8 @@ func TestPluginsAreRun(t *testing.T) {
 	var said notes
 	dir := t.TempDir()
 	sb := start(t, sandbox.Options{Output: said.add})
-	path := standIn(t, "teleport-slack")
-	for _, plugin := range []string{path, "slack=" + path, "discord=" + path} {
+	path := standIn(t, "teleport-example")
+	for _, plugin := range []string{path, "example=" + path, "another=" + path} {
 		if err := sb.StartPlugin(plugin, dir); err != nil {
 			t.Fatal(err)
 		}
@@ -56,18 +56,18 @@ func TestPluginsAreRun(t *testing.T) {
 		l := list()
 		return l[0].PID != 0 && l[1].PID != 0 && l[2].PID != 0
 	})
-	if l := list(); l[0].Name != "slack" || l[1].Name != "slack-2" || l[2].Name != "discord" {
+	if l := list(); l[0].Name != "example" || l[1].Name != "example-2" || l[2].Name != "another" {
 		t.Errorf("the plugins are %+v", l)
 	}
-	if err := sb.ChangeFaults(sandbox.FaultChange{Action: "kill_plugin", Plugin: "slack-2"}); err != nil {
+	if err := sb.ChangeFaults(sandbox.FaultChange{Action: "kill_plugin", Plugin: "example-2"}); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, sb, func() bool { return list()[1].Starts == 2 })
-	poll(t, func() bool { return said.has("slack: running start -c") && said.has("discord: running start -c") })
+	poll(t, func() bool { return said.has("example: running start -c") && said.has("another: running start -c") })
 	if err := sb.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"slack: done", "slack: stopped", "slack-2: ended (signal: killed)", "discord: stopped"} {
+	for _, want := range []string{"example: done", "example: stopped", "example-2: ended (signal: killed)", "another: stopped"} {
 		if !said.has(want) {
 			t.Errorf("nobody said %q: %v", want, said.lines)
 		}
@@ -80,7 +80,7 @@ func TestPluginsAreRun(t *testing.T) {
 func TestStartPluginRefusesWhatItCannotRun(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	for plugin, want := range map[string]string{
-		"/nonexistent/teleport-slack":     "no such file",
+		"/nonexistent/teleport-example":   "no such file",
 		standIn(t, "teleport-teams"):      `no service "teams"`,
 		"teams=" + standIn(t, "teleport"): `no service "teams"`,
 	} {

@@ -13,7 +13,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/fault"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // DefaultIdentityTTL is how long the identities of the plugins hold when the
@@ -21,8 +21,10 @@ import (
 const DefaultIdentityTTL = time.Hour
 
 // Options say what to start. The zero value is a current cluster with the
-// people, roles and resources of a small firm.
+// people, roles and resources of a small firm, and no service.
 type Options struct {
+	// Services are simulated.
+	Services []farend.Service
 	// Cluster describes the Auth Service. WebProxyAddr is
 	// teleport.example.com:443 when empty.
 	Cluster cluster.Options
@@ -34,23 +36,10 @@ type Options struct {
 	Output func(source, line string)
 }
 
-// vendor is what all simulated services have in common.
-type vendor interface {
-	Start() error
-	Close() error
-	URL() string
-	Faults() *fault.Set
-	Subscribe() (<-chan struct{}, func())
-}
-
-// service is a simulated service and how the sandbox presents it.
+// service is a simulated service.
 type service struct {
-	vendor
-	name string
-	// state is shown by the API; limit bounds the messages of a channel.
-	state func(limit int) any
-	// config are the sections of a plugin's config that are the service's own.
-	config func() any
+	farend.Service
+	farend.FarEnd
 }
 
 // Sandbox is a running sandbox. Its methods may be called at the same time.
@@ -58,9 +47,8 @@ type Sandbox struct {
 	opts     Options
 	cluster  *cluster.Cluster
 	services []service
-	vendors
-	changes *hub
-	plugins *plugins
+	changes  *hub
+	plugins  *plugins
 
 	mu sync.Mutex
 	// identities holds the user of each identity file that is kept renewed.
@@ -90,7 +78,9 @@ func Start(opts Options) (*Sandbox, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sandbox{opts: opts, cluster: c, changes: newHub(), identities: make(map[string]string), stop: cancel}
 	s.plugins = newPlugins(opts.Output, s.changes.tell)
-	s.vendors, s.services = newVendors()
+	for _, v := range opts.Services {
+		s.services = append(s.services, service{v, v.Simulate(farend.Options{Demo: true})})
+	}
 	if err := s.furnish(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -128,13 +118,19 @@ func (s *Sandbox) Cluster() *cluster.Cluster { return s.cluster }
 func (s *Sandbox) Services() []string {
 	names := make([]string, 0, len(s.services))
 	for _, v := range s.services {
-		names = append(names, v.name)
+		names = append(names, v.Name)
 	}
 	return names
 }
 
+// FarEnd is a simulated service.
+func (s *Sandbox) FarEnd(service string) (farend.FarEnd, error) {
+	v, err := s.service(service)
+	return v.FarEnd, err
+}
+
 func (s *Sandbox) service(name string) (service, error) {
-	i := slices.IndexFunc(s.services, func(v service) bool { return v.name == name })
+	i := slices.IndexFunc(s.services, func(v service) bool { return v.Name == name })
 	if i < 0 {
 		return service{}, notFound("there is no service %q; there are %s", name, strings.Join(s.Services(), ", "))
 	}
@@ -195,11 +191,11 @@ func resources() []cluster.ResourceSpec {
 
 // furnish adds what the presets of the cluster leave out.
 func (s *Sandbox) furnish() error {
-	s.cluster.AddUser(pluginUser("pagerduty"), []string{cluster.PluginRole, cluster.ReviewerRole}, nil)
-	s.cluster.AddRole("prod-admin", cluster.RoleSpec{
-		Logins: []string{"root", "admin"}, Approve: 2,
-		Annotations: map[string][]string{"pagerduty_notify_service": {"Access Approvals"}},
-	})
+	for _, v := range s.services {
+		if v.Furnish != nil {
+			v.Furnish(s.cluster)
+		}
+	}
 	for _, r := range resources() {
 		if err := s.cluster.AddResource(r); err != nil {
 			return fmt.Errorf("filling the sandbox cluster: %w", err)
@@ -207,6 +203,3 @@ func (s *Sandbox) furnish() error {
 	}
 	return nil
 }
-
-// pluginUser is the Teleport user as whom a plugin acts.
-func pluginUser(service string) string { return cluster.PluginUser + "-" + service }

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func start(t *testing.T, opts sandbox.Options) *sandbox.Sandbox {
 	t.Helper()
+	opts.Services = services()
 	sb, err := sandbox.Start(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -77,9 +78,8 @@ func TestCloseEndsEverything(t *testing.T) {
 func TestWriteConfigSaysWhereEverythingIs(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	for service, want := range map[string]map[string]any{
-		"slack":     {"slack.token": sb.Slack().Token(), "slack.api_url": sb.Slack().URL()},
-		"discord":   {"discord.token": sb.Discord().Token(), "discord.api_url": sb.Discord().URL()},
-		"pagerduty": {"pagerduty.api_endpoint": sb.PagerDuty().URL(), "pagerduty.user_email": "teleport@example.com"},
+		"example": {"board.token": "board-token", "board.url": example(sb).URL()},
+		"another": {"board.token": "board-token"},
 	} {
 		t.Run(service, func(t *testing.T) {
 			path, err := sb.WriteConfig(t.TempDir(), service)
@@ -112,7 +112,7 @@ func TestWriteConfigRefusesWhatItCannotDo(t *testing.T) {
 	if _, err := sb.WriteConfig(t.TempDir(), "teams"); err == nil || !strings.Contains(err.Error(), `no service "teams"`) {
 		t.Errorf("for an unknown service: %v", err)
 	}
-	if _, err := sb.WriteConfig(filepath.Join(t.TempDir(), "missing"), "slack"); err == nil {
+	if _, err := sb.WriteConfig(filepath.Join(t.TempDir(), "missing"), "example"); err == nil {
 		t.Error("a directory that is not there was no fault")
 	}
 }
@@ -121,7 +121,7 @@ func TestWriteConfigRefusesWhatItCannotDo(t *testing.T) {
 func TestIdentitiesAreRenewed(t *testing.T) {
 	dir := t.TempDir() // before the sandbox, so that it outlives the renewals
 	sb := start(t, sandbox.Options{IdentityTTL: 60 * time.Millisecond})
-	path, err := sb.WriteConfig(dir, "slack")
+	path, err := sb.WriteConfig(dir, "example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,14 +156,14 @@ func poll(t *testing.T, holds func() bool) {
 // The cluster knows the plugins' users, with the rights that each needs.
 func TestFurnishedForThePlugins(t *testing.T) {
 	sb := start(t, sandbox.Options{})
-	if got := sb.Services(); len(got) != 3 {
+	if got := sb.Services(); len(got) != 2 {
 		t.Errorf("the services are %v", got)
 	}
 	id := create(t, sb)
 	if err := sb.Cluster().Review(id, cluster.Bob, types.RequestState_APPROVED, ""); err != nil {
 		t.Fatal(err)
 	}
-	if st := sb.State(0); st.Requests[0].State != "APPROVED" || st.Requests[0].Annotations["pagerduty_services"][0] != "Payments" {
+	if st := sb.State(0); st.Requests[0].State != "APPROVED" || st.Requests[0].Annotations["another"][0] != "left" {
 		t.Errorf("the request is %+v", st.Requests[0])
 	}
 }

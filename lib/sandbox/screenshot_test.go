@@ -1,7 +1,11 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,73 +13,60 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-	"github.com/gravitational/teleport/api/types"
-
-	"teleport-plugins/lib/sandbox"
-	"teleport-plugins/lib/sandbox/cluster"
 )
 
 // TestScreenshots takes the pictures of the page that documents show. It needs
-// TELEPORT_SANDBOX_PLUGINS, a directory with the binaries of the plugins, and
-// TELEPORT_SANDBOX_SCREENSHOTS, a directory for the pictures.
+// TELEPORT_SANDBOX_PAGE, the address of the page of a demo that has just begun,
+// and TELEPORT_SANDBOX_SCREENSHOTS, a directory for the pictures.
 func TestScreenshots(t *testing.T) {
-	plugins, out := os.Getenv("TELEPORT_SANDBOX_PLUGINS"), os.Getenv("TELEPORT_SANDBOX_SCREENSHOTS")
-	if plugins == "" || out == "" {
-		t.Skip("TELEPORT_SANDBOX_PLUGINS and TELEPORT_SANDBOX_SCREENSHOTS do not say what to take pictures of")
+	page, out := os.Getenv("TELEPORT_SANDBOX_PAGE"), os.Getenv("TELEPORT_SANDBOX_SCREENSHOTS")
+	if page == "" || out == "" {
+		t.Skip("TELEPORT_SANDBOX_PAGE and TELEPORT_SANDBOX_SCREENSHOTS do not say what to take pictures of")
 	}
-	sb, err := sandbox.Start(sandbox.Options{Output: func(source, line string) { t.Log(source, line) }})
-	if err != nil {
-		t.Fatal(err)
+	ctx := browserAt(t, page, 1280, 800)
+	liven(t, ctx, page)
+	names := value[[]string](t, ctx, `[...document.querySelectorAll("#tabs button")].map((b) => b.id.slice(4))`)
+	for _, name := range names {
+		do(t, ctx, chromedp.Click(`#tab-`+name), chromedp.WaitVisible(`#panel-`+name+` .message`))
+		shot(t, ctx, out, name)
 	}
-	t.Cleanup(func() { _ = sb.Close() })
-	dir := t.TempDir()
-	for _, name := range sb.Services() {
-		if err := sb.StartPlugin(filepath.Join(plugins, "teleport-"+name), dir); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx := browser(t, sb, 1280, 800)
-	liven(t, ctx, sb)
-	shot(t, ctx, out, "slack")
-	do(t, ctx, chromedp.Click(`#tab-discord`), chromedp.WaitVisible(`#panel-discord .embed`))
-	shot(t, ctx, out, "discord")
-	do(t, ctx, chromedp.Click(`#tab-pagerduty`), chromedp.WaitVisible(`#panel-pagerduty .incident-title`))
-	shot(t, ctx, out, "pagerduty")
-	do(t, ctx, chromedp.Click(`#tab-slack`), chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`),
-		dark)
+	do(t, ctx, chromedp.Click(`#tab-`+names[0]), chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`), dark)
 	shot(t, ctx, out, "dark")
 	do(t, ctx, chromedp.Click(`#faults-close`), chromedp.EmulateViewport(400, 800))
 	shot(t, ctx, out, "narrow")
 }
 
 // liven lets people request and review.
-func liven(t *testing.T, ctx context.Context, sb *sandbox.Sandbox) {
+func liven(t *testing.T, ctx context.Context, page string) {
 	t.Helper()
-	create := func(p cluster.CreateParams) string {
-		id, err := sb.Cluster().CreateRequest(p)
+	post := func(path string, body any) (id string) {
+		data, err := json.Marshal(body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return id
-	}
-	review := func(id, author string, state types.RequestState, reason string) {
-		if err := sb.Cluster().Review(id, author, state, reason); err != nil {
+		resp, err := http.Post(page+"/api/"+path, "application/json", bytes.NewReader(data))
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer resp.Body.Close()
+		var made struct{ ID string }
+		_ = json.NewDecoder(resp.Body).Decode(&made) // reviews are answered with nothing
+		return made.ID
 	}
-	messages := func(n string) chromedp.Action[chromedp.Void] {
-		return until(`document.querySelectorAll("#panel-slack .messages > .message").length >= ` + n)
+	shown := func(what string, n int) chromedp.Action[chromedp.Void] {
+		return until(fmt.Sprintf("document.querySelectorAll(%q).length >= %d", what, n))
 	}
-	first := create(cluster.CreateParams{User: cluster.Alice, Roles: []string{"demo-role"}, Reason: "Checkout errors since 14:00, see INC-2217"})
-	do(t, ctx, messages("1"))
-	review(first, cluster.Bob, types.RequestState_APPROVED, "Go ahead, I am watching")
-	second := create(cluster.CreateParams{
-		User: cluster.Dave, Roles: []string{"prod-admin"}, SuggestedReviewers: []string{cluster.Carol},
-		Reason: "Rotate the signing keys <b>tonight</b>", Resources: []types.ResourceID{{ClusterName: sb.Cluster().Name(), Kind: types.KindNode, Name: "3f9d2b6e-5a0c-4c1e-9a57-0b8c6d1f2a10"}},
+	const messages = "#panels > div:first-child .messages > .message"
+	first := post("requests", map[string]any{"user": "alice@example.com", "roles": []string{"demo-role"}, "reason": "Checkout errors since 14:00, see INC-2217"})
+	do(t, ctx, shown(messages, 1))
+	post("requests/"+first+"/reviews", map[string]any{"author": "bob@example.com", "state": "APPROVED", "reason": "Go ahead, I am watching"})
+	second := post("requests", map[string]any{
+		"user": "dave@example.com", "roles": []string{"prod-admin"}, "reason": "Rotate the signing keys <b>tonight</b>",
+		"suggested_reviewers": []string{"carol@example.com"}, "resources": []string{"node/3f9d2b6e-5a0c-4c1e-9a57-0b8c6d1f2a10"},
 	})
-	do(t, ctx, messages("2"), chromedp.WaitVisible(`#panel-slack .edited`))
-	review(second, cluster.Carol, types.RequestState_APPROVED, "Please do it in the change window")
-	do(t, ctx, until(`document.querySelectorAll("#panel-slack .replies .message").length >= 2`))
+	do(t, ctx, shown(messages, 2), shown(messages+" .edited", 1))
+	post("requests/"+second+"/reviews", map[string]any{"author": "carol@example.com", "state": "APPROVED", "reason": "Please do it in the change window"})
+	do(t, ctx, shown("#panels > div:first-child .replies .message", 2))
 }
 
 func shot(t *testing.T, ctx context.Context, dir, name string) {

@@ -1,12 +1,11 @@
 package sandbox
 
 import (
-	"encoding/json"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/lib/sandbox/panel"
 )
 
 // State is all that the page shows.
@@ -22,8 +21,9 @@ type State struct {
 	Resources []Resource `json:"resources"`
 	// Requests are sorted by the time of their creation, the newest first.
 	Requests []Request `json:"requests"`
-	// Services holds a Chat for each service.
-	Services map[string]any `json:"services"`
+	// Services are by their names, Order are these names in their order.
+	Services map[string]Service `json:"services"`
+	Order    []string           `json:"order"`
 	// Plugins are the plugins that the sandbox runs itself.
 	Plugins []Plugin `json:"plugins"`
 }
@@ -66,41 +66,13 @@ type Review struct {
 	Created time.Time `json:"created"`
 }
 
-// Chat is a service as channels with messages.
-type Chat struct {
-	// Users are the names of people by their IDs.
-	Users    map[string]string `json:"users,omitempty"`
-	Channels []Channel         `json:"channels"`
-}
-
-// Channel is a channel, a direct message, or a PagerDuty service.
-type Channel struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	Kind string `json:"kind"`
-	// User is who is at the other end of a direct message.
-	User string `json:"user,omitempty"`
-	// Messages are sorted by time, the oldest first.
-	Messages []Message `json:"messages"`
-}
-
-// Message is a message, a reply in a thread, an incident or a note.
-type Message struct {
-	ID string `json:"id"`
-	// Thread is the ID of the message that this one replies to.
-	Thread  string    `json:"thread,omitempty"`
-	Author  string    `json:"author"`
-	Created time.Time `json:"created"`
-	// Text is what a reader sees, as plain text.
-	Text string `json:"text"`
-	// Mentions are those who were pinged.
-	Mentions []string `json:"mentions,omitempty"`
-	// Status is that of an incident.
-	Status  string `json:"status,omitempty"`
-	Edited  bool   `json:"edited"`
-	Deleted bool   `json:"deleted,omitempty"`
-	// Raw is the message in the service's own form.
-	Raw json.RawMessage `json:"raw,omitempty"`
+// Service is a simulated service as the page shows it.
+type Service struct {
+	// Title is its name as people write it; Accent and Side are its colours.
+	Title  string `json:"title"`
+	Accent string `json:"accent"`
+	Side   string `json:"side"`
+	panel.Panel
 }
 
 // State is the sandbox at this moment, with the newest messages of each channel
@@ -108,7 +80,7 @@ type Message struct {
 func (s *Sandbox) State(limit int) State {
 	st := State{
 		Version: s.changes.version.Load(), Cluster: s.cluster.Name(), Users: people, Roles: roles,
-		Services: make(map[string]any, len(s.services)), Plugins: s.plugins.list(),
+		Services: make(map[string]Service, len(s.services)), Order: s.Services(), Plugins: s.plugins.list(),
 	}
 	for _, r := range resources() {
 		title := r.Name
@@ -119,7 +91,11 @@ func (s *Sandbox) State(limit int) State {
 	}
 	st.Requests = requestViews(s.cluster.Requests(), limit)
 	for _, v := range s.services {
-		st.Services[v.name] = v.state(limit)
+		shown := v.Panel(limit)
+		for i := range shown.Channels {
+			shown.Channels[i].Messages = append([]panel.Message{}, shown.Channels[i].Messages...)
+		}
+		st.Services[v.Name] = Service{Title: v.Title, Accent: v.Accent, Side: v.Side, Panel: shown}
 	}
 	return st
 }
@@ -161,25 +137,4 @@ func orEmpty(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-// raw is v in JSON. What the services hold can always be encoded; should it
-// not be, the message is shown without.
-func raw(v any) json.RawMessage {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return nil
-	}
-	return data
-}
-
-// slackTime reads the time that a message's ID tells.
-func slackTime(ts string) time.Time {
-	whole, micros, _ := strings.Cut(ts, ".")
-	s, err1 := strconv.ParseInt(whole, 10, 64)
-	us, err2 := strconv.ParseInt(micros, 10, 64)
-	if err1 != nil || err2 != nil {
-		return time.Time{}
-	}
-	return time.Unix(s, us*1000).UTC()
 }

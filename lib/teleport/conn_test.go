@@ -258,10 +258,10 @@ func TestPluginDataIsReadAndWrittenByCompareAndSwap(t *testing.T) {
 	ctx := t.Context()
 	get := func() map[string]string {
 		t.Helper()
-		return must(conn.GetPluginData(ctx, types.KindAccessRequest, id, "slack"))(t)
+		return must(conn.GetPluginData(ctx, types.KindAccessRequest, id, "example"))(t)
 	}
 	put := func(set, expect map[string]string) error {
-		return conn.UpdatePluginData(ctx, types.KindAccessRequest, id, "slack", set, expect)
+		return conn.UpdatePluginData(ctx, types.KindAccessRequest, id, "example", set, expect)
 	}
 	if got := get(); got != nil {
 		t.Fatalf("got %v before the first write", got)
@@ -303,15 +303,15 @@ func TestPluginDataIsReadAndWrittenByCompareAndSwap(t *testing.T) {
 func TestAllPluginDataVisitsThePluginsRecordsOnly(t *testing.T) {
 	eachAge(t, func(t *testing.T, c *cluster.Cluster) {
 		ids := addRequests(t, c, 3)
-		err := errors.Join(c.SetPluginData(ids[0], "slack", map[string]string{"k": "0"}),
+		err := errors.Join(c.SetPluginData(ids[0], "example", map[string]string{"k": "0"}),
 			c.SetPluginData(ids[1], "other", map[string]string{"k": "1"}),
-			c.SetPluginData(ids[2], "slack", map[string]string{"k": "2"}))
+			c.SetPluginData(ids[2], "example", map[string]string{"k": "2"}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := make(map[string]string)
 		conn := connectTo(t, c, cluster.PluginUser)
-		err = conn.AllPluginData(t.Context(), types.KindAccessRequest, "slack", func(id string, data map[string]string) error {
+		err = conn.AllPluginData(t.Context(), types.KindAccessRequest, "example", func(id string, data map[string]string) error {
 			got[id] = data["k"]
 			return nil
 		})
@@ -319,7 +319,7 @@ func TestAllPluginDataVisitsThePluginsRecordsOnly(t *testing.T) {
 			t.Errorf("got %v, %v; want %v", got, err, want)
 		}
 		stop := errors.New("enough")
-		if err := conn.AllPluginData(t.Context(), types.KindAccessRequest, "slack", func(string, map[string]string) error { return stop }); err != stop {
+		if err := conn.AllPluginData(t.Context(), types.KindAccessRequest, "example", func(string, map[string]string) error { return stop }); err != stop {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -328,12 +328,12 @@ func TestAllPluginDataVisitsThePluginsRecordsOnly(t *testing.T) {
 func TestAnswersLargerThanTheDefaultCapArrive(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	for _, id := range addRequests(t, c, 6) {
-		if err := c.SetPluginData(id, "slack", map[string]string{"k": strings.Repeat("x", 900_000)}); err != nil {
+		if err := c.SetPluginData(id, "example", map[string]string{"k": strings.Repeat("x", 900_000)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	n := 0
-	err := connectTo(t, c, cluster.PluginUser).AllPluginData(t.Context(), types.KindAccessRequest, "slack", func(_ string, data map[string]string) error {
+	err := connectTo(t, c, cluster.PluginUser).AllPluginData(t.Context(), types.KindAccessRequest, "example", func(_ string, data map[string]string) error {
 		n += len(data["k"])
 		return nil
 	})
@@ -540,7 +540,7 @@ func TestListRulesOfThePlugin(t *testing.T) {
 	var want []string
 	for i := range 120 { // two pages
 		name := fmt.Sprintf("rule-%03d", i)
-		plugin := "slack"
+		plugin := "example"
 		if i%3 == 0 {
 			plugin = "other"
 		} else {
@@ -551,7 +551,7 @@ func TestListRulesOfThePlugin(t *testing.T) {
 		}
 	}
 	t.Run("filtered by the cluster", func(t *testing.T) {
-		if got, err := ruleNames(t, connectTo(t, c, cluster.PluginUser), "slack"); err != nil || !slices.Equal(got, want) {
+		if got, err := ruleNames(t, connectTo(t, c, cluster.PluginUser), "example"); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%d rules, %v; want %d", len(got), err, len(want))
 		}
 	})
@@ -561,7 +561,7 @@ func TestListRulesOfThePlugin(t *testing.T) {
 		c.ResetCalls()
 		conn := connectTo(t, c, cluster.PluginUser)
 		for range 2 {
-			if got, err := ruleNames(t, conn, "slack"); err != nil || !slices.Equal(got, want) {
+			if got, err := ruleNames(t, conn, "example"); err != nil || !slices.Equal(got, want) {
 				t.Errorf("%d rules, %v; want %d", len(got), err, len(want))
 			}
 		}
@@ -571,7 +571,7 @@ func TestListRulesOfThePlugin(t *testing.T) {
 	})
 	t.Run("denied", func(t *testing.T) {
 		c.Deny(cluster.PluginRole, types.KindAccessMonitoringRule)
-		if _, err := ruleNames(t, connectTo(t, c, cluster.PluginUser), "slack"); !IsDenied(err) {
+		if _, err := ruleNames(t, connectTo(t, c, cluster.PluginUser), "example"); !IsDenied(err) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -579,7 +579,7 @@ func TestListRulesOfThePlugin(t *testing.T) {
 
 func TestListRulesOfAClusterWithoutRules(t *testing.T) {
 	c := startCluster(t, cluster.Options{Old: true})
-	if _, err := ruleNames(t, connectTo(t, c, cluster.PluginUser), "slack"); !IsUnimplemented(err) {
+	if _, err := ruleNames(t, connectTo(t, c, cluster.PluginUser), "example"); !IsUnimplemented(err) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -591,18 +591,18 @@ func TestFailuresSayWhatWasBeingDone(t *testing.T) {
 	c.AddFailure(cluster.Failure{Code: codes.Unavailable})
 	ctx := t.Context()
 	_, get := conn.GetRequest(ctx, id)
-	_, data := conn.GetPluginData(ctx, types.KindAccessRequest, id, "slack")
+	_, data := conn.GetPluginData(ctx, types.KindAccessRequest, id, "example")
 	_, review := conn.SubmitReview(ctx, id, types.AccessReview{})
 	_, role := conn.RoleLogins(ctx, "r")
 	_, user := conn.UserTraits(ctx, "u")
-	_, rules := ruleNames(t, conn, "slack")
+	_, rules := ruleNames(t, conn, "example")
 	_, probe := conn.Probe(ctx)
 	for want, err := range map[string]error{
 		"reading access request " + id:                             get,
 		"listing access requests":                                  conn.ListRequests(ctx, nil),
 		"reading plugin data of access_request " + id:              data,
-		"reading plugin data of all resources of kind access_requ": conn.AllPluginData(ctx, types.KindAccessRequest, "slack", nil),
-		"writing plugin data of access_request " + id:              conn.UpdatePluginData(ctx, types.KindAccessRequest, id, "slack", nil, nil),
+		"reading plugin data of all resources of kind access_requ": conn.AllPluginData(ctx, types.KindAccessRequest, "example", nil),
+		"writing plugin data of access_request " + id:              conn.UpdatePluginData(ctx, types.KindAccessRequest, id, "example", nil, nil),
 		"reviewing access request " + id:                           review,
 		`reading role "r"`:                                         role,
 		`reading user "u"`:                                         user,

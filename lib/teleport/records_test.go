@@ -22,8 +22,8 @@ func recordSeq(tb testing.TB, n int) []byte {
 	for i := range n {
 		d := must(types.NewPluginData(fmt.Sprintf("request-%d", i), types.KindAccessRequest))(tb).(*types.PluginDataV3)
 		d.Spec.Entries = map[string]*types.PluginDataEntry{
-			"slack": {Data: map[string]string{"user": "mia", "messages": strings.Repeat("C024BE91L/1700000000.000100,", 5), "next": fmt.Sprint(i)}},
-			"other": {Data: map[string]string{"n": "1"}},
+			"example": {Data: map[string]string{"user": "mia", "messages": strings.Repeat("C024BE91L/1700000000.000100,", 5), "next": fmt.Sprint(i)}},
+			"other":   {Data: map[string]string{"n": "1"}},
 		}
 		seq.PluginData = append(seq.PluginData, d)
 	}
@@ -50,7 +50,7 @@ func (a oneAnswer) Invoke(_ context.Context, _ string, _, reply any, _ ...grpc.C
 
 func records(frame []byte) (n int, err error) {
 	conn := &Conn{grpc: oneAnswer{frame: frame}}
-	err = conn.AllPluginData(context.Background(), types.KindAccessRequest, "slack", func(id string, data map[string]string) error {
+	err = conn.AllPluginData(context.Background(), types.KindAccessRequest, "example", func(id string, data map[string]string) error {
 		if id != "request-"+data["next"] {
 			return errors.New("a record of another request")
 		}
@@ -103,7 +103,7 @@ func BenchmarkAllPluginData(b *testing.B) {
 	for name, walk := range map[string]func(func()) error{
 		"one by one": func(look func()) error {
 			n := 0
-			return (&Conn{grpc: oneAnswer{frame: frame}}).AllPluginData(b.Context(), types.KindAccessRequest, "slack", func(string, map[string]string) error {
+			return (&Conn{grpc: oneAnswer{frame: frame}}).AllPluginData(b.Context(), types.KindAccessRequest, "example", func(string, map[string]string) error {
 				if n++; n%10_000 == 5_000 {
 					look()
 				}

@@ -7,9 +7,7 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/discordapi"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
-	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 const (
@@ -29,29 +27,14 @@ type setup struct {
 
 // options describe the world, with the recipients that its requests are told to.
 func (c setup) options() (o harness.Options, names []string) {
-	var channels []slackapi.Channel
-	guild := discordapi.Guild{ID: discordapi.GuildID, Name: "Bench", Bot: discordapi.BotPermissions}
-	var services []pagerdutyapi.Service
-	for i := range c.recipients {
-		name, id := fmt.Sprintf("bench-%d", i), fmt.Sprintf("11000000000000001%02d", i)
-		channels = append(channels, slackapi.Channel{ID: "C" + id, Name: name})
-		guild.Channels = append(guild.Channels, discordapi.Channel{ID: id, Name: name})
-		services = append(services, pagerdutyapi.Service{ID: "P" + id, Name: name, Policy: pagerdutyapi.DefaultPolicies()[0].ID})
-		switch c.service {
-		case "slack":
-			name = "C" + id
-		case "discord":
-			name = id
-		}
-		names = append(names, name)
-	}
 	o = harness.Options{
-		Service: c.service, Recipients: map[string][]string{"*": names}, Halted: true,
-		Config:    "# the defaults of everything else\n",
-		Slack:     slackapi.Options{Channels: channels},
-		Discord:   discordapi.Options{Guilds: []discordapi.Guild{guild}},
-		PagerDuty: pagerdutyapi.Options{Services: services},
+		Service: c.service, Halted: true, Config: "# the defaults of everything else\n",
+		FarEnd: farend.Options{Places: c.recipients},
 	}
+	if service, err := harness.Find(c.service); err == nil { // else the world says so
+		names = service.Simulate(o.FarEnd).Places()[3:]
+	}
+	o.Recipients = map[string][]string{"*": names}
 	o.KeepNoCalls()
 	if c.blind {
 		o.Blind()

@@ -89,22 +89,26 @@ type post struct {
 
 // Judge compares what stands at the service now with what is expected.
 func (w *World) Judge(expected ...Expected) Verdict {
-	posts := w.posts(expected)
-	far, places := w.far, make(map[string]string)
-	far.place = func(name string) string {
+	wanted := make(map[string]bool, len(expected))
+	for _, e := range expected {
+		wanted[e.ID] = true
+	}
+	posts := w.posts(wanted)
+	places := make(map[string]string)
+	place := func(name string) string {
 		if _, known := places[name]; !known {
-			places[name] = w.far.place(name)
+			places[name] = w.Place(name)
 		}
 		return places[name]
 	}
 	var v Verdict
 	for _, e := range expected {
-		v.judge(e, posts[e.ID], far)
+		v.judge(e, posts[e.ID], place, w.Threads)
 	}
 	return v
 }
 
-func (v *Verdict) judge(e Expected, posts []post, far farEnd) {
+func (v *Verdict) judge(e Expected, posts []post, placeOf func(string) string, threads func(string) bool) {
 	status := e.Status
 	if status == "" {
 		status = message.Pending
@@ -114,7 +118,7 @@ func (v *Verdict) judge(e Expected, posts []post, far farEnd) {
 		seen[p.place] = append(seen[p.place], p)
 	}
 	for _, recipient := range e.Recipients {
-		place := far.place(recipient)
+		place := placeOf(recipient)
 		at := seen[place]
 		delete(seen, place)
 		if e.Earlier != "" {
@@ -125,7 +129,7 @@ func (v *Verdict) judge(e Expected, posts []post, far farEnd) {
 			v.Wrong++
 			v.note("wrong: %s at %s shows %q and not %s", e.ID, recipient, at[0].status, status)
 		}
-		if !far.threads(recipient) {
+		if !threads(recipient) {
 			continue
 		}
 		for review := range e.Reviews {
@@ -187,24 +191,15 @@ func (w *World) finish(ctx context.Context, expected []Expected) {
 }
 
 // Place is the ID of a conversation (or service) that is named as in the config.
-func (w *World) Place(recipient string) string { return w.far.place(recipient) }
-
-// posts finds the announcements of the requests, by the ID of the request.
-func (w *World) posts(expected []Expected) map[string][]post {
-	wanted := make(map[string]bool, len(expected))
-	for _, e := range expected {
-		wanted[e.ID] = true
-	}
-	return w.far.posts(wanted)
-}
+func (w *World) Place(recipient string) string { return w.far.Place(recipient) }
 
 // Remove removes the announcements of a request in a conversation, as a person
 // would do by hand, and tells how many there were.
 func (w *World) Remove(request, recipient string) (n int, err error) {
-	for _, p := range w.far.posts(map[string]bool{request: true})[request] {
+	for _, p := range w.posts(map[string]bool{request: true})[request] {
 		if p.place == w.Place(recipient) {
 			n++
-			err = errors.Join(err, w.far.remove(p.place, p.id))
+			err = errors.Join(err, w.far.Remove(p.place, p.id))
 		}
 	}
 	return n, err

@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
 
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/discordapi"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
-	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // ShortTimes is a delivery section under which a test sees what takes half a
@@ -30,13 +27,13 @@ heartbeat = "500ms"
 
 // Options say what to start.
 type Options struct {
-	// Service names the plugin: slack, discord or pagerduty.
+	// Service names the plugin.
 	Service string
 	// Replicas is how many processes run; one when zero.
 	Replicas int
 	// Recipients is the table [role_to_recipients]; when nil, everything goes
-	// to the channel access-requests. PagerDuty has no such table: there the
-	// annotations of roles name the recipients.
+	// to the first place of the service. Some services have no such table: there
+	// the annotations of roles name the recipients.
 	Recipients map[string][]string
 	// Config is further TOML; ShortTimes when empty.
 	Config string
@@ -47,14 +44,11 @@ type Options struct {
 	// RefreshIdentity is how often the identity file is looked at; zero leaves
 	// it to the default.
 	RefreshIdentity time.Duration
-	// Cluster and the options of the service describe what the plugin is
-	// connected to. Shared is a cluster that is there already, which belongs to
-	// the caller.
-	Cluster   cluster.Options
-	Shared    *cluster.Cluster
-	Slack     slackapi.Options
-	Discord   discordapi.Options
-	PagerDuty pagerdutyapi.Options
+	// Cluster and FarEnd describe what the plugin is connected to. Shared is a
+	// cluster that is there already, which belongs to the caller.
+	Cluster cluster.Options
+	Shared  *cluster.Cluster
+	FarEnd  farend.Options
 	// Halted leaves the replicas unstarted.
 	Halted bool
 }
@@ -62,16 +56,12 @@ type Options struct {
 // World is a cluster, a service and the replicas of a plugin between them.
 type World struct {
 	Cluster *cluster.Cluster
-	// One of them is there, the one that the options name.
-	Slack     *slackapi.Server
-	Discord   *discordapi.Server
-	PagerDuty *pagerdutyapi.Server
 	// ConfigPath is the config that all replicas read.
 	ConfigPath string
 
 	options  Options
-	far      farEnd
-	token    string // that Configure writes; the service's first one when empty
+	service  farend.Service
+	far      farend.FarEnd
 	dir      string
 	replicas []*Replica
 }
@@ -91,9 +81,6 @@ func Start(o Options) (*World, error) {
 }
 
 func (w *World) start(path string) (err error) {
-	if w.options.Recipients == nil {
-		w.options.Recipients = map[string][]string{"*": {defaultRecipient(w.options.Service)}}
-	}
 	if w.options.Config == "" {
 		w.options.Config = ShortTimes
 	}
@@ -105,14 +92,16 @@ func (w *World) start(path string) (err error) {
 			return err
 		}
 	}
-	far, err := w.end()
-	if err != nil {
+	if w.service, err = Find(w.options.Service); err != nil {
 		return err
 	}
-	if err := far.Start(); err != nil {
+	w.far = w.service.Simulate(w.options.FarEnd)
+	if err := w.far.Start(); err != nil {
 		return err
 	}
-	w.far = far
+	if w.options.Recipients == nil {
+		w.options.Recipients = map[string][]string{"*": w.far.Places()[:1]}
+	}
 	if err := w.Cluster.IssueIdentity(w.Identity(), w.User(), 24*time.Hour); err != nil {
 		return err
 	}
@@ -148,18 +137,11 @@ func (w *World) StartReplicas() error {
 	return nil
 }
 
-func defaultRecipient(service string) string {
-	if service == "discord" {
-		return discordapi.AccessRequestsChannel
-	}
-	return "access-requests"
-}
-
 // Identity is the path of the identity file that the config names.
 func (w *World) Identity() string { return filepath.Join(w.dir, "identity") }
 
 // User is the Teleport user of the plugin.
-func (w *World) User() string { return cluster.PluginUser + "-" + w.options.Service }
+func (w *World) User() string { return cluster.PluginUserOf(w.options.Service) }
 
 // Plugin is the name under which the plugin keeps its records.
 func (w *World) Plugin() string { return w.options.Service }
@@ -173,14 +155,12 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 		fmt.Fprintf(&text, "refresh_identity_interval = %q\n", d)
 	}
 	text.WriteString("\n")
-	section := w.far.section(w.token)
-	if w.far.annotation == "" {
-		section["role_to_recipients"] = recipients
-	}
 	enc := toml.NewEncoder(&text)
 	enc.Indent = ""
-	if err := enc.Encode(section); err != nil {
-		return fmt.Errorf("writing the section of the service and the recipients: %w", err)
+	for _, part := range []map[string]any{w.far.Config(), w.service.Routes(recipients)} {
+		if err := enc.Encode(part); err != nil {
+			return fmt.Errorf("writing the section of the service and the recipients: %w", err)
+		}
 	}
 	text.WriteString("\n" + further)
 	if err := os.WriteFile(w.ConfigPath, text.Bytes(), 0o600); err != nil {
@@ -189,63 +169,42 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 	return nil
 }
 
-// RenewToken makes the service refuse its token (or key) from now on and take
-// another, which Configure then writes.
-func (w *World) RenewToken(token string) {
-	w.far.renew(token)
-	w.token = token
-}
-
 // Service is the simulated service.
-func (w *World) Service() Service { return w.far }
+func (w *World) Service() farend.FarEnd { return w.far }
 
 // Methods names the calls of the service.
-func (w *World) Methods() Methods { return w.far.methods }
+func (w *World) Methods() farend.Methods { return w.service.Methods }
 
 // Person is the recipient that stands for a Teleport user, or empty where the
 // service tells no users.
-func (w *World) Person(user string) string { return w.far.person(user) }
+func (w *World) Person(user string) string { return w.far.Person(user) }
 
 // Threads reports whether reviews are told below the announcements to a
 // recipient.
-func (w *World) Threads(recipient string) bool { return w.far.threads(recipient) }
-
-// Sights are all announcements that were ever made at the service.
-func (w *World) Sights() []Sight { return w.far.sights() }
+func (w *World) Threads(recipient string) bool { return w.far.Threads(recipient) }
 
 // RefuseToken makes the service refuse the token, in its own words, until accept
 // is called.
-func (w *World) RefuseToken() (accept func()) { return w.far.refuse() }
+func (w *World) RefuseToken() (accept func()) {
+	w.far.RefuseToken(true)
+	return func() { w.far.RefuseToken(false) }
+}
 
 // Refusals are the service's own codes for a place that is closed to us, as
 // faults know them.
-func (w *World) Refusals() []string { return w.far.refusals }
+func (w *World) Refusals() []string { return w.service.Refusals }
 
 // Adopt makes n announcements of a request at a recipient, as Teleport's own
 // plugin would, and returns what that plugin records. A service that joins
 // announcements of one request has one.
 func (w *World) Adopt(request, recipient string, n int) (record map[string]string, err error) {
-	place := w.Place(recipient)
-	var ids []string
-	for range n {
-		id, err := w.far.put(place, request, "You have a new Role Request:\n*ID*: "+request+"\n*Status*: ⏳ PENDING")
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return w.far.record(place, ids), nil
+	return w.far.Adopt(w.Place(recipient), request, "You have a new Role Request:\n*ID*: "+request+"\n*Status*: ⏳ PENDING", n)
 }
 
 // Annotations are what a role needs for its requests to go to the recipients, at
 // a service that is told so by annotations.
 func (w *World) Annotations(recipients ...string) map[string][]string {
-	if w.far.annotation == "" {
-		return nil
-	}
-	return map[string][]string{w.far.annotation: recipients}
+	return w.service.Annotations(recipients...)
 }
 
 // Replica returns one of the replicas, counted from zero.
@@ -282,7 +241,7 @@ func (w *World) Close() error {
 			errs = append(errs, r.Kill())
 		}
 	}
-	if w.far.Service != nil {
+	if w.far != nil {
 		errs = append(errs, w.far.Close())
 	}
 	if w.Cluster != nil && w.options.Shared == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/sandbox/slackapi"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // shortLease lets a replica take over soon. The time for a call is shorter than
@@ -51,10 +51,10 @@ func crashes() []Row {
 		{
 			Name:    "the same without the scope to read history",
 			Promise: "doubled at most one message in each place for each kill",
-			On:      []string{"slack"},
+			Only:    blindable,
 			Repeat:  20,
 			Setup: func(_ *World, o *harness.Options) {
-				o.Config, o.Slack.Scopes = steadyLease, withoutHistory()
+				o.Config, o.FarEnd.Blind = steadyLease, true
 			},
 			Run: func(w *World) {
 				killed(w)
@@ -78,10 +78,10 @@ func crashes() []Row {
 		{
 			Name:    "the same without the scope to read history",
 			Promise: "doubled at most one message in each place for each kill",
-			On:      []string{"slack"},
+			Only:    blindable,
 			Repeat:  5,
 			Setup: func(_ *World, o *harness.Options) {
-				o.Config, o.Replicas, o.Slack.Scopes = steadyLease, 3, withoutHistory()
+				o.Config, o.Replicas, o.FarEnd.Blind = steadyLease, 3, true
 			},
 			Run: func(w *World) {
 				allOfThree(w)
@@ -91,17 +91,9 @@ func crashes() []Row {
 	}
 }
 
-// withoutHistory are the scopes of an app that may not read conversations.
-func withoutHistory() (scopes []string) {
-	for _, s := range slackapi.DefaultScopes() {
-		switch s {
-		case "channels:history", "groups:history", "im:history", "mpim:history":
-		default:
-			scopes = append(scopes, s)
-		}
-	}
-	return scopes
-}
+// blindable are services at which the right to look up what was posted can be
+// missing.
+func blindable(s farend.Service) bool { return s.CanBlind }
 
 func down(w *World) {
 	before := w.create(of(w, 9, 30))

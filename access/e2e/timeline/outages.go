@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -22,7 +23,7 @@ func outages() []Row {
 		{
 			Name:    "429 on one channel only",
 			Promise: "the others are not delayed: they have all their posts before it has one",
-			On:      []string{"slack", "discord"}, // PagerDuty limits an account as a whole
+			Only:    func(s farend.Service) bool { return !s.OneLimit },
 			Run:     limitedPlace,
 		},
 		{
@@ -42,8 +43,8 @@ func outages() []Row {
 		{
 			Name:    "one channel does not answer in a burst, without the scope to read history",
 			Promise: "the others have all their posts before it has one",
-			On:      []string{"slack"},
-			Setup:   func(_ *World, o *harness.Options) { o.Slack.Scopes = withoutHistory() },
+			Only:    blindable,
+			Setup:   func(_ *World, o *harness.Options) { o.FarEnd.Blind = true },
 			Run:     deadPlace,
 		},
 		{
@@ -54,8 +55,8 @@ func outages() []Row {
 		{
 			Name:    "the same without the scope to read history",
 			Promise: "doubled at most once for each lost answer",
-			On:      []string{"slack"},
-			Setup:   func(_ *World, o *harness.Options) { o.Slack.Scopes = withoutHistory() },
+			Only:    blindable,
+			Setup:   func(_ *World, o *harness.Options) { o.FarEnd.Blind = true },
 			Run:     func(w *World) { lostAnswers(w, 1) },
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -25,20 +26,9 @@ func places3() []Row {
 	}
 }
 
-// nowhere is a recipient that does not exist.
-func nowhere(service string) string {
-	switch service {
-	case "slack":
-		return "no-such-channel"
-	case "discord":
-		return "1199999999999999999"
-	}
-	return "No Such Service"
-}
-
 func goneRecipients(w *World) {
 	there := w.places
-	all := append([]string{nowhere(w.service)}, there...)
+	all := append([]string{farend.Nowhere}, there...)
 	w.route(all)
 	w.must(w.Configure(map[string][]string{"*": all}, usualTimes))
 	w.must(w.Replica(0).Kill())
@@ -49,7 +39,7 @@ func goneRecipients(w *World) {
 	w.pass(of(w, 500*time.Millisecond, 10*time.Second))
 	w.approve(ids[:len(ids)/2]...)
 	w.mend()
-	w.logged(0, nowhere(w.service), time.Time{})
+	w.logged(0, farend.Nowhere, time.Time{})
 }
 
 func deletedByHand(w *World) {

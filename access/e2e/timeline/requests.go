@@ -10,10 +10,7 @@ import (
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
-	"teleport-plugins/lib/sandbox/pagerdutyapi"
-	"teleport-plugins/lib/sandbox/slackapi"
 )
 
 // requests are rows about requests out of the ordinary.
@@ -94,11 +91,7 @@ func recreated(w *World) {
 
 func fiftyReviews(w *World) {
 	const reviewers = 50
-	spec := cluster.RoleSpec{Approve: reviewers + 1, Deny: reviewers + 1}
-	if w.service == "pagerduty" {
-		spec.Annotations = map[string][]string{"pagerduty_notify_service": w.places}
-	}
-	w.Cluster.AddRole(w.role, spec)
+	w.Cluster.AddRole(w.role, cluster.RoleSpec{Approve: reviewers + 1, Deny: reviewers + 1, Annotations: w.Annotations(w.places...)})
 	id := w.create(1)[0]
 	w.settle()
 	for i := range reviewers {
@@ -111,28 +104,14 @@ func fiftyReviews(w *World) {
 	w.heal()
 }
 
-// manyPlaces makes as many conversations, or services, as one request is carried to.
+// manyPlaces makes as many places as one request is carried to.
 func manyPlaces(w *World, o *harness.Options) {
-	const n = 100
-	o.Slack.Channels = slackapi.DefaultChannels()
-	guild := discordapi.DefaultGuilds()[0]
-	o.PagerDuty.Services = pagerdutyapi.DefaultServices()
-	for i := range n {
-		name := fmt.Sprintf("team-%03d", i)
-		switch w.service {
-		case "slack":
-			o.Slack.Channels = append(o.Slack.Channels, slackapi.Channel{Name: name})
-			w.places = append(w.places, name)
-		case "discord":
-			id := fmt.Sprintf("1300000000000000%03d", i)
-			guild.Channels = append(guild.Channels, discordapi.Channel{ID: id, Name: name})
-			w.places = append(w.places, id)
-		default:
-			o.PagerDuty.Services = append(o.PagerDuty.Services, pagerdutyapi.Service{ID: fmt.Sprintf("PTEAM%03d", i), Name: name, Policy: "PEAPPRV"})
-			w.places = append(w.places, name)
-		}
+	o.FarEnd.Places = 100
+	service, err := harness.Find(w.service)
+	w.must(err)
+	if err == nil {
+		w.places = service.Simulate(o.FarEnd).Places()[3:]
 	}
-	o.Discord.Guilds = []discordapi.Guild{guild}
 	o.Recipients = map[string][]string{"*": w.places}
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // Row is one timeline.
@@ -18,8 +18,8 @@ type Row struct {
 	Name string
 	// Promise says what holds in the end, beyond nothing lost, doubled or wrong.
 	Promise string
-	// On names the services that the row makes sense for; all when nil.
-	On []string
+	// Only says which services the row makes sense for; all when nil.
+	Only func(farend.Service) bool
 	// Heavy rows are left out of a quick run.
 	Heavy bool
 	// Places is how many recipients a request has beside the requester; 2 when
@@ -36,7 +36,8 @@ type Row struct {
 
 // Runs reports whether the row makes sense for a service.
 func (r Row) Runs(service string) bool {
-	return r.On == nil || slices.Contains(r.On, service)
+	s, err := harness.Find(service)
+	return err == nil && (r.Only == nil || r.Only(s))
 }
 
 // Settings say how rows are run.

@@ -68,7 +68,7 @@ func reloaded(w *World) {
 	w.burst(of(w, 20, 200), 0)
 	w.settle() // the recipients of a request are chosen when it is first looked at
 	w.places = slices.Clone(harness.Channels(w.service)[1:])
-	w.RenewToken(fresh(w.service))
+	w.Service().RenewToken()
 	w.must(w.Configure(map[string][]string{"*": w.places}, usualTimes+"\n[log]\nseverity = \"debug\"\n"))
 	w.route(w.places)
 	w.beside(func(context.Context) error { return w.Replica(0).Signal(syscall.SIGHUP) }, func() {
@@ -83,17 +83,6 @@ func reloaded(w *World) {
 		return w.Replica(0).Signal(syscall.SIGHUP)
 	}), func() { w.burst(of(w, 40, 400), of(w, time.Second, 10*time.Second)) })
 	w.heal()
-}
-
-// fresh is another token of the form that the service has.
-func fresh(service string) string {
-	switch service {
-	case "slack":
-		return "xoxb-renewed-token"
-	case "discord":
-		return "renewed.discord.token"
-	}
-	return "u+renewedPagerDutyKey"
 }
 
 func notReloaded(w *World) {

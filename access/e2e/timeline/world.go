@@ -15,7 +15,6 @@ import (
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/discordapi"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -32,7 +31,6 @@ type World struct {
 	role    string
 	places  []string // where requests are announced, as the config names them
 	rng     *rand.Rand
-	alice   string // her ID at Slack, once it was looked up
 
 	expected  []harness.Expected
 	index     map[string]int // of a request in expected
@@ -122,25 +120,10 @@ func (w *World) heal() { w.healed = time.Now() }
 
 // everyone are all who hold a post of a request of alice's.
 func (w *World) everyone() []string {
-	if requester := w.requester(); requester != "" {
+	if requester := w.Person(cluster.Alice); requester != "" {
 		return append(slices.Clone(w.places), requester)
 	}
 	return w.places
-}
-
-// requester is where alice is told of her own requests, or nothing.
-func (w *World) requester() string {
-	switch {
-	case w.service == "discord":
-		return "user:" + discordapi.AliceID
-	case w.service == "slack" && w.alice == "":
-		for _, u := range w.Slack.Snapshot(1).Users {
-			if u.Email == cluster.Alice {
-				w.alice = u.ID
-			}
-		}
-	}
-	return w.alice
 }
 
 // create makes requests of alice's, which everyone is to be told of.
@@ -354,7 +337,7 @@ func (w *World) converge() {
 		r := w.Replica(i)
 		text := r.LogText()
 		w.promise(!strings.Contains(text, "panic:"), "replica %d panicked", i)
-		w.promise(!strings.Contains(text, w.secret()), "replica %d logged a secret", i)
+		w.promise(!strings.Contains(text, w.Service().Token()), "replica %d logged a secret", i)
 		if r.Running() {
 			code, _, err := r.Stop()
 			w.must(err)

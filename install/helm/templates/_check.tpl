@@ -14,7 +14,7 @@
 {{- end -}}
 {{- $service := include "plugin.service" . | fromJson -}}
 {{- if not (or $service.secret $service.secretName) -}}
-{{- fail (printf "there is no credential for %s; set a secret's name in %sFromSecret, or the value itself." (include "plugin.kind" .) (eq (include "plugin.kind" .) "pagerduty" | ternary "pagerduty.apiKey" (printf "%s.token" (include "plugin.kind" .)))) -}}
+{{- fail (printf "there is no credential for %s; set a secret's name in %sFromSecret, or the value itself." (include "plugin.kind" .) (printf "%s.%s" (include "plugin.kind" .) .Chart.Annotations.credentialValue)) -}}
 {{- end -}}
 {{- if and (hasKey .Values "roleToRecipients") (not (get .Values.roleToRecipients "*")) -}}
 {{- fail "roleToRecipients has no \"*\"; it says whom to tell where no other role does." -}}

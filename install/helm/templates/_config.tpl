@@ -9,11 +9,12 @@ refresh_identity = true
 
 [{{ $kind }}]
 {{- $secret := printf "%s/%s" $dir (include "plugin.secretFile" .) | toJson }}
-{{- if eq $kind "pagerduty" }}
-api_key = {{ $secret }}
-user_email = {{ .Values.pagerduty.userEmail | toJson }}
-{{- else }}
-token = {{ $secret }}
+{{ .Chart.Annotations.credentialKey }} = {{ $secret }}
+{{- $values := get .Values $kind }}
+{{- range $key, $value := .Chart.Annotations.furtherKeys | default "{}" | fromYaml }}
+{{ $key }} = {{ get $values $value | toJson }}
+{{- end }}
+{{- if hasKey .Values "roleToRecipients" }}
 
 [role_to_recipients]
 {{- range $role, $recipients := .Values.roleToRecipients }}

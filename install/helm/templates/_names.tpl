@@ -32,17 +32,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{- define "plugin.secretFile" -}}
-{{- get (dict "slack" "slack-token" "discord" "discord-token" "pagerduty" "pagerduty_api_key") (include "plugin.kind" .) -}}
+{{- .Chart.Annotations.credentialFile -}}
 {{- end -}}
 
 {{/* The values of the service's section under one set of names: secret, secretName
      and secretKey. */}}
 {{- define "plugin.service" -}}
-{{- $kind := include "plugin.kind" . -}}
-{{- $v := get .Values $kind -}}
-{{- if eq $kind "pagerduty" -}}
-{{- dict "secret" $v.apiKey "secretName" $v.apiKeyFromSecret "secretKey" $v.apiKeySecretPath | toJson -}}
-{{- else -}}
-{{- dict "secret" $v.token "secretName" $v.tokenFromSecret "secretKey" $v.tokenSecretPath | toJson -}}
-{{- end -}}
+{{- $v := get .Values (include "plugin.kind" .) -}}
+{{- $name := .Chart.Annotations.credentialValue -}}
+{{- dict "secret" (get $v $name) "secretName" (get $v (printf "%sFromSecret" $name)) "secretKey" (get $v (printf "%sSecretPath" $name)) | toJson -}}
 {{- end -}}

@@ -39,7 +39,7 @@ func reconnected(t *testing.T, clt *client.Client) {
 func TestRestartKeepsAddressAndData(t *testing.T) {
 	c := start(t, cluster.Options{})
 	id := create(t, c, cluster.CreateParams{})
-	must(t, c.SetPluginData(id, "slack", data{"k": "v"}))
+	must(t, c.SetPluginData(id, "example", data{"k": "v"}))
 	clt := connect(t, c, cluster.PluginUser)
 	w := watch(t, clt, requestsOnly())
 	confirmed(t, w)
@@ -52,7 +52,7 @@ func TestRestartKeepsAddressAndData(t *testing.T) {
 	same(t, c.Addr(), addr)
 	reconnected(t, clt)
 	same(t, get(t, clt, types.AccessRequestFilter{}), []string{id})
-	same(t, c.PluginData(id, "slack"), data{"k": "v"})
+	same(t, c.PluginData(id, "example"), data{"k": "v"})
 }
 
 func TestStoppedClusterIsUnreachableUntilItResumes(t *testing.T) {
@@ -204,7 +204,7 @@ func TestFailureAfterTheWorkIsDone(t *testing.T) {
 	if err := update(background(t), clt, id, nil, data{"k": "v"}); err == nil {
 		t.Error("the call was answered well")
 	}
-	same(t, c.PluginData(id, "slack"), data{"k": "v"})
+	same(t, c.PluginData(id, "example"), data{"k": "v"})
 }
 
 func TestConflictNextWrites(t *testing.T) {
@@ -215,7 +215,7 @@ func TestConflictNextWrites(t *testing.T) {
 	c.ConflictNextWrites(2)
 	for range 2 {
 		same(t, trace.IsCompareFailed(update(ctx, clt, id, nil, data{"k": "v"})), true)
-		same(t, c.PluginData(id, "slack"), nil)
+		same(t, c.PluginData(id, "example"), nil)
 	}
 	must(t, update(ctx, clt, id, nil, data{"k": "v"}))
 }
@@ -228,7 +228,7 @@ func TestBeforeWriteLetsAnotherWriterWin(t *testing.T) {
 	})
 	err := update(background(t), connect(t, c, cluster.PluginUser), id, data{"k": ""}, data{"k": "own"})
 	same(t, trace.IsCompareFailed(err), true)
-	same(t, c.PluginData(id, "slack"), data{"k": "foreign"})
+	same(t, c.PluginData(id, "example"), data{"k": "foreign"})
 }
 
 func TestFaultsAsJSON(t *testing.T) {
@@ -267,8 +267,8 @@ func TestCallsAreCounted(t *testing.T) {
 func TestFailuresAreObservedWithTheCall(t *testing.T) {
 	c := start(t, cluster.Options{})
 	clt := connect(t, c, cluster.PluginUser)
-	id := create(t, c, cluster.CreateParams{Records: map[string]map[string]string{"slack": {"messages": "C1/2.3"}}})
-	same(t, c.PluginData(id, "slack"), data{"messages": "C1/2.3"})
+	id := create(t, c, cluster.CreateParams{Records: map[string]map[string]string{"example": {"messages": "C1/2.3"}}})
+	same(t, c.PluginData(id, "example"), data{"messages": "C1/2.3"})
 
 	var hits []string
 	c.ObserveFailures(func(f cluster.Failure, content string) {
@@ -278,7 +278,7 @@ func TestFailuresAreObservedWithTheCall(t *testing.T) {
 	})
 	update := func() error {
 		return clt.UpdatePluginData(background(t), types.PluginDataUpdateParams{
-			Kind: types.KindAccessRequest, Resource: id, Plugin: "slack", Set: data{"k": "v"},
+			Kind: types.KindAccessRequest, Resource: id, Plugin: "example", Set: data{"k": "v"},
 		})
 	}
 	c.FailCalls("", codes.Unavailable, 1)

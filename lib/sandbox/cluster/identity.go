@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gravitational/teleport/api/identityfile"
@@ -95,10 +96,19 @@ func (c *Cluster) Unlock(user string) {
 	delete(c.locked, user)
 }
 
-func (c *Cluster) newIdentity(name string, ttl time.Duration) (*identityfile.IdentityFile, error) {
-	c.mu.RLock()
+// known finds a user. Users of plugins come to be when they are asked for.
+func (c *Cluster) known(name string) (*user, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.users[name]; !ok && strings.HasPrefix(name, PluginUserOf("")) {
+		c.users[name] = &user{name: name, roles: []string{PluginRole}}
+	}
 	u, ok := c.users[name]
-	c.mu.RUnlock()
+	return u, ok
+}
+
+func (c *Cluster) newIdentity(name string, ttl time.Duration) (*identityfile.IdentityFile, error) {
+	u, ok := c.known(name)
 	if !ok {
 		return nil, fmt.Errorf("user %q does not exist in the sandbox cluster", name)
 	}

@@ -23,7 +23,7 @@ func TestPluginDataExpiresAfterItsRequestsAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.SetPluginData(id, "slack", map[string]string{"k": "v"}); err != nil {
+	if err := c.SetPluginData(id, "example", map[string]string{"k": "v"}); err != nil {
 		t.Fatal(err)
 	}
 	r, _ := c.Request(id)
@@ -32,11 +32,11 @@ func TestPluginDataExpiresAfterItsRequestsAccess(t *testing.T) {
 	if left := c.removeExpired(end.Add(-time.Minute)); left > time.Minute {
 		t.Errorf("the reaper would look again only after %v", left)
 	}
-	if c.PluginData(id, "slack") == nil {
+	if c.PluginData(id, "example") == nil {
 		t.Error("the record was removed too early")
 	}
 	c.removeExpired(end)
-	if c.PluginData(id, "slack") != nil {
+	if c.PluginData(id, "example") != nil {
 		t.Error("the record was not removed")
 	}
 	if len(c.Requests()) != 0 {

@@ -18,7 +18,7 @@ type data = map[string]string
 
 func update(ctx context.Context, clt *client.Client, id string, expect, set data) error {
 	return clt.UpdatePluginData(ctx, types.PluginDataUpdateParams{
-		Kind: types.KindAccessRequest, Resource: id, Plugin: "slack", Expect: expect, Set: set,
+		Kind: types.KindAccessRequest, Resource: id, Plugin: "example", Expect: expect, Set: set,
 	})
 }
 
@@ -44,13 +44,13 @@ func TestUpdatePluginData(t *testing.T) {
 			c := start(t, cluster.Options{})
 			id := create(t, c, cluster.CreateParams{})
 			if test.before != nil {
-				must(t, c.SetPluginData(id, "slack", test.before))
+				must(t, c.SetPluginData(id, "example", test.before))
 			}
 			err := update(background(t), connect(t, c, cluster.PluginUser), id, test.expect, test.set)
 			if trace.IsCompareFailed(err) != test.conflict || err != nil && !test.conflict {
 				t.Errorf("got %v", err)
 			}
-			same(t, c.PluginData(id, "slack"), test.after)
+			same(t, c.PluginData(id, "example"), test.after)
 		})
 	}
 }
@@ -58,23 +58,23 @@ func TestUpdatePluginData(t *testing.T) {
 func TestPluginDataIsReadByResourceAndByPlugin(t *testing.T) {
 	c := start(t, cluster.Options{})
 	r1, r2, r3 := create(t, c, cluster.CreateParams{}), create(t, c, cluster.CreateParams{}), create(t, c, cluster.CreateParams{})
-	must(t, c.SetPluginData(r1, "slack", data{"k": "1"}))
-	must(t, c.SetPluginData(r2, "slack", data{"k": "2"}))
-	must(t, c.SetPluginData(r2, "discord", data{"k": "3"}))
+	must(t, c.SetPluginData(r1, "example", data{"k": "1"}))
+	must(t, c.SetPluginData(r2, "example", data{"k": "2"}))
+	must(t, c.SetPluginData(r2, "another", data{"k": "3"}))
 	_ = r3
 
 	tests := map[string]struct {
 		filter types.PluginDataFilter
 		want   map[string]bool
 	}{
-		"one":                     {types.PluginDataFilter{Resource: r1, Plugin: "slack"}, map[string]bool{r1: true}},
+		"one":                     {types.PluginDataFilter{Resource: r1, Plugin: "example"}, map[string]bool{r1: true}},
 		"one of any plugin":       {types.PluginDataFilter{Resource: r2}, map[string]bool{r2: true}},
-		"one of another plugin":   {types.PluginDataFilter{Resource: r1, Plugin: "discord"}, map[string]bool{}},
-		"nothing stored":          {types.PluginDataFilter{Resource: r3, Plugin: "slack"}, map[string]bool{}},
-		"unknown request":         {types.PluginDataFilter{Resource: "none", Plugin: "slack"}, map[string]bool{}},
-		"all of a plugin":         {types.PluginDataFilter{Plugin: "slack"}, map[string]bool{r1: true, r2: true}},
-		"all of another plugin":   {types.PluginDataFilter{Plugin: "discord"}, map[string]bool{r2: true}},
-		"all of an unused plugin": {types.PluginDataFilter{Plugin: "pagerduty"}, map[string]bool{}},
+		"one of another plugin":   {types.PluginDataFilter{Resource: r1, Plugin: "another"}, map[string]bool{}},
+		"nothing stored":          {types.PluginDataFilter{Resource: r3, Plugin: "example"}, map[string]bool{}},
+		"unknown request":         {types.PluginDataFilter{Resource: "none", Plugin: "example"}, map[string]bool{}},
+		"all of a plugin":         {types.PluginDataFilter{Plugin: "example"}, map[string]bool{r1: true, r2: true}},
+		"all of another plugin":   {types.PluginDataFilter{Plugin: "another"}, map[string]bool{r2: true}},
+		"all of an unused plugin": {types.PluginDataFilter{Plugin: "third"}, map[string]bool{}},
 	}
 	clt := connect(t, c, cluster.PluginUser)
 	for name, test := range tests {
@@ -99,11 +99,11 @@ func TestPluginDataOutlivesItsRequest(t *testing.T) {
 	must(t, update(ctx, clt, id, nil, data{"k": "1"}))
 	must(t, c.Expire(id))
 
-	all, err := clt.GetPluginData(ctx, types.PluginDataFilter{Kind: types.KindAccessRequest, Resource: id, Plugin: "slack"})
+	all, err := clt.GetPluginData(ctx, types.PluginDataFilter{Kind: types.KindAccessRequest, Resource: id, Plugin: "example"})
 	must(t, err)
-	same(t, all[0].Entries()["slack"].Data, data{"k": "1"})
+	same(t, all[0].Entries()["example"].Data, data{"k": "1"})
 	must(t, update(ctx, clt, id, data{"k": "1"}, data{"k": "2"})) // the record is there, so it can still be written
-	same(t, c.PluginData(id, "slack"), data{"k": "2"})
+	same(t, c.PluginData(id, "example"), data{"k": "2"})
 }
 
 func TestFirstWriteNeedsTheRequest(t *testing.T) {
@@ -119,7 +119,7 @@ func TestPluginDataHasALimit(t *testing.T) {
 	must(t, update(background(t), clt, id, nil, data{"k": strings.Repeat("x", cluster.MaxPluginData/2)}))
 	err := update(background(t), clt, id, nil, data{"l": strings.Repeat("x", cluster.MaxPluginData/2)})
 	same(t, trace.IsBadParameter(err), true)
-	same(t, len(c.PluginData(id, "slack")), 1)
+	same(t, len(c.PluginData(id, "example")), 1)
 }
 
 func TestPluginDataOfAccessLists(t *testing.T) {
@@ -127,16 +127,16 @@ func TestPluginDataOfAccessLists(t *testing.T) {
 	clt := connect(t, c, cluster.PluginUser)
 	ctx := background(t)
 	must(t, clt.UpdatePluginData(ctx, types.PluginDataUpdateParams{
-		Kind: types.KindAccessList, Resource: "payments", Plugin: "slack", Set: data{"k": "1"},
+		Kind: types.KindAccessList, Resource: "payments", Plugin: "example", Set: data{"k": "1"},
 	}))
-	all, err := clt.GetPluginData(ctx, types.PluginDataFilter{Kind: types.KindAccessList, Resource: "payments", Plugin: "slack"})
+	all, err := clt.GetPluginData(ctx, types.PluginDataFilter{Kind: types.KindAccessList, Resource: "payments", Plugin: "example"})
 	must(t, err)
-	same(t, all[0].Entries()["slack"].Data, data{"k": "1"})
+	same(t, all[0].Entries()["example"].Data, data{"k": "1"})
 	if all[0].Expiry().IsZero() {
 		t.Error("the record never expires")
 	}
 	// The same name under the other kind is another record.
-	same(t, c.PluginData("payments", "slack"), nil)
+	same(t, c.PluginData("payments", "example"), nil)
 }
 
 func TestPluginDataOfOtherKindsIsRefused(t *testing.T) {
@@ -158,7 +158,7 @@ func TestCompareAndSwapArbitrates(t *testing.T) {
 		clt := connect(t, c, cluster.PluginUser)
 		wg.Go(func() {
 			for done := 0; done < steps; {
-				old := c.PluginData(id, "slack")["n"]
+				old := c.PluginData(id, "example")["n"]
 				n, _ := strconv.Atoi(old)
 				err := update(ctx, clt, id, data{"n": old}, data{"n": strconv.Itoa(n + 1)})
 				switch {
@@ -172,5 +172,5 @@ func TestCompareAndSwapArbitrates(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	same(t, c.PluginData(id, "slack")["n"], strconv.Itoa(writers*steps))
+	same(t, c.PluginData(id, "example")["n"], strconv.Itoa(writers*steps))
 }

@@ -17,11 +17,7 @@ func (c *Cluster) addPresets() {
 	c.AddRole("editor", RoleSpec{Logins: []string{"root"}})
 	c.AddRole("db-admin", RoleSpec{Logins: []string{"postgres", "dba"}})
 	c.AddRole("demo-role", RoleSpec{
-		Logins: []string{"ubuntu", "ec2-user"},
-		Annotations: map[string][]string{
-			"pagerduty_services":       {"Payments"},
-			"pagerduty_notify_service": {"Payments"},
-		},
+		Logins: []string{"ubuntu", "ec2-user"}, Annotations: map[string][]string{"services": {"Payments"}},
 	})
 	c.AddRole("prod-admin", RoleSpec{Logins: []string{"root", "admin"}, Approve: 2})
 	c.Allow("editor", anyKind)
@@ -29,9 +25,7 @@ func (c *Cluster) addPresets() {
 	c.addPluginRole()
 
 	c.AddUser(AdminUser, []string{"editor"}, nil)
-	for _, name := range []string{PluginUser, PluginUser + "-slack", PluginUser + "-discord", PluginUser + "-pagerduty"} {
-		c.AddUser(name, []string{PluginRole}, nil)
-	}
+	c.AddUser(PluginUser, []string{PluginRole}, nil)
 	c.addPeople()
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// PluginUser is a user with PluginRole. Users named PluginUser-slack,
-	// -discord and -pagerduty exist too, one for each plugin.
+	// PluginUser is a user with PluginRole; see PluginUserOf for one of a plugin's
+	// own.
 	PluginUser = "access-plugin"
 	// PluginRole holds the rights that Teleport documents for access plugins.
 	PluginRole = "access-plugin"
@@ -72,6 +72,10 @@ func newRole(name string, spec RoleSpec) *role {
 	return &role{name: name, spec: spec, allow: make(map[right]bool), deny: make(map[right]bool)}
 }
 
+// PluginUserOf is the user of the plugin for a service. It has PluginRole when
+// an identity is issued to it, unless it was added before.
+func PluginUserOf(service string) string { return PluginUser + "-" + service }
+
 // AddUser adds a user with roles and traits, or replaces it.
 func (c *Cluster) AddUser(name string, roles []string, traits map[string][]string) {
 	c.mu.Lock()
@@ -84,6 +88,19 @@ func (c *Cluster) AddRole(name string, spec RoleSpec) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.roleLocked(name).spec = spec
+}
+
+// Annotate adds annotations to a role.
+func (c *Cluster) Annotate(name string, annotations map[string][]string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.roleLocked(name)
+	all := maps.Clone(r.spec.Annotations)
+	if all == nil {
+		all = make(map[string][]string, len(annotations))
+	}
+	maps.Copy(all, annotations)
+	r.spec.Annotations = all
 }
 
 // Allow gives a role the right to the verbs on a kind (all verbs when none are

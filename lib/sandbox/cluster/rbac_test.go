@@ -116,7 +116,7 @@ func TestUsersAndRoles(t *testing.T) {
 	r, err := clt.GetRole(ctx, "demo-role")
 	must(t, err)
 	same(t, r.GetLogins(types.Allow), []string{"ubuntu", "ec2-user"})
-	same(t, r.GetAccessRequestConditions(types.Allow).Annotations["pagerduty_services"], []string{"Payments"})
+	same(t, r.GetAccessRequestConditions(types.Allow).Annotations["services"], []string{"Payments"})
 	_, err = clt.GetRole(ctx, "none")
 	same(t, trace.IsNotFound(err), true)
 	_, err = clt.GetUser(ctx, "none", false)

@@ -49,7 +49,7 @@ func TestCreatedRequestIsCompletedByTheCluster(t *testing.T) {
 	same(t, stored.GetState(), types.RequestState_PENDING)
 	same(t, stored.GetRequestReason(), "deploy")
 	same(t, stored.GetSuggestedReviewers(), []string{cluster.Bob})
-	same(t, stored.GetSystemAnnotations()["pagerduty_services"], []string{"Payments"})
+	same(t, stored.GetSystemAnnotations()["services"], []string{"Payments"})
 	same(t, len(stored.GetThresholds()), 2) // prod-admin needs two approvals
 	for name, at := range map[string]time.Time{
 		"creation": stored.GetCreationTime(), "expiry": stored.Expiry(), "access expiry": stored.GetAccessExpiry(),

@@ -58,10 +58,10 @@ func TestEveryKindIsListed(t *testing.T) {
 
 func TestRules(t *testing.T) {
 	c := start(t, cluster.Options{})
-	must(t, c.PutRule(cluster.Rule{Name: "b", Condition: "true", Plugin: "slack", Recipients: []string{"#b"}}))
-	must(t, c.PutRule(cluster.Rule{Name: "a", Condition: "true", Plugin: "slack", Recipients: []string{"#a"}}))
-	must(t, c.PutRule(cluster.Rule{Name: "c", Condition: "true", Plugin: "discord", Recipients: []string{"1"}}))
-	if err := c.PutRule(cluster.Rule{Name: "no condition", Plugin: "slack"}); err == nil {
+	must(t, c.PutRule(cluster.Rule{Name: "b", Condition: "true", Plugin: "example", Recipients: []string{"#b"}}))
+	must(t, c.PutRule(cluster.Rule{Name: "a", Condition: "true", Plugin: "example", Recipients: []string{"#a"}}))
+	must(t, c.PutRule(cluster.Rule{Name: "c", Condition: "true", Plugin: "another", Recipients: []string{"1"}}))
+	if err := c.PutRule(cluster.Rule{Name: "no condition", Plugin: "example"}); err == nil {
 		t.Error("a rule without a condition was stored")
 	}
 	rules := connect(t, c, cluster.PluginUser).AccessMonitoringRulesClient()
@@ -69,7 +69,7 @@ func TestRules(t *testing.T) {
 
 	var names []string
 	for token := ""; ; {
-		page, next, err := rules.ListAccessMonitoringRulesWithFilter(ctx, 1, token, []string{types.KindAccessRequest}, "slack")
+		page, next, err := rules.ListAccessMonitoringRulesWithFilter(ctx, 1, token, []string{types.KindAccessRequest}, "example")
 		must(t, err)
 		for _, r := range page {
 			names = append(names, r.GetMetadata().GetName())
@@ -82,14 +82,14 @@ func TestRules(t *testing.T) {
 	all, _, err := rules.ListAccessMonitoringRules(ctx, 0, "")
 	must(t, err)
 	same(t, len(all), 3)
-	none, _, err := rules.ListAccessMonitoringRulesWithFilter(ctx, 0, "", []string{"session"}, "slack")
+	none, _, err := rules.ListAccessMonitoringRulesWithFilter(ctx, 0, "", []string{"session"}, "example")
 	must(t, err)
 	same(t, len(none), 0)
 }
 
 func TestRulesAreManagedOverTheWire(t *testing.T) {
 	c := start(t, cluster.Options{})
-	must(t, c.PutRule(cluster.Rule{Name: "a", Condition: "true", Plugin: "slack"}))
+	must(t, c.PutRule(cluster.Rule{Name: "a", Condition: "true", Plugin: "example"}))
 	admin := connect(t, c, cluster.AdminUser).AccessMonitoringRulesClient()
 	ctx := background(t)
 	r, err := admin.GetAccessMonitoringRule(ctx, "a")

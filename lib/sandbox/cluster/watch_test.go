@@ -60,7 +60,7 @@ func TestWatchTellsRules(t *testing.T) {
 	c := start(t, cluster.Options{})
 	w := watch(t, connect(t, c, cluster.PluginUser), requestsAndRules(true))
 	confirmed(t, w)
-	must(t, c.PutRule(cluster.Rule{Name: "all", Condition: "true", Plugin: "slack", Recipients: []string{"#ops"}}))
+	must(t, c.PutRule(cluster.Rule{Name: "all", Condition: "true", Plugin: "example", Recipients: []string{"#ops"}}))
 	must(t, c.DeleteRule("all"))
 
 	put := next(t, w)
@@ -120,7 +120,7 @@ func TestOnChange(t *testing.T) {
 	changes, stop := c.OnChange()
 	id := create(t, c, cluster.CreateParams{})
 	<-changes
-	must(t, c.SetPluginData(id, "slack", map[string]string{"k": "v"}))
+	must(t, c.SetPluginData(id, "example", map[string]string{"k": "v"}))
 	<-changes
 	stop()
 	must(t, c.Delete(id))

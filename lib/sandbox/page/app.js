@@ -2,31 +2,25 @@
 import { get } from "./api.js";
 import { Chat } from "./chat.js";
 import { el, keyed } from "./dom.js";
-import * as discord from "./discord.js";
 import * as faults from "./faults.js";
-import * as pagerduty from "./pagerduty.js";
 import * as requests from "./requests.js";
-import * as slack from "./slack.js";
 
 const byId = (id) => document.getElementById(id);
-
-const kinds = {
-  slack: ["Slack", (m, users) => slack.body(m.raw, users)],
-  discord: ["Discord", (m, users) => discord.body(m.raw, users)],
-  pagerduty: ["PagerDuty", pagerduty.body, pagerduty.rota],
-};
 
 const chats = new Map();
 let tab = "";
 
-function setUpTabs(names) {
+function setUpTabs(state) {
+  const names = state.order;
   for (const name of names) {
-    const [title, body, extra] = kinds[name];
-    const chat = new Chat(name, title, body, extra);
+    const { title, accent } = state.services[name];
+    const chat = new Chat(name, state.services[name]);
+    const dot = el("span", { class: "dot", "aria-hidden": "true" });
+    dot.style.setProperty("--brand", accent);
     chat.onread = fillTabs;
     chats.set(name, chat);
     byId("tabs").append(el("button", { type: "button", role: "tab", id: "tab-" + name, "aria-controls": "panel-" + name, onclick: () => show(name), onkeydown: arrow },
-      el("span", { class: "dot " + name, "aria-hidden": "true" }), title, el("span", { class: "badge", hidden: true })));
+      dot, title, el("span", { class: "badge", hidden: true })));
     byId("panels").append(el("div", { role: "tabpanel", id: "panel-" + name, "aria-labelledby": "tab-" + name }, chat.node));
   }
   show(names.includes(location.hash.slice(1)) ? location.hash.slice(1) : names[0]);
@@ -77,7 +71,7 @@ function apply(state) {
   if (!tab) {
     byId("cluster").textContent = state.cluster;
     requests.setUp(state);
-    setUpTabs(Object.keys(kinds).filter((n) => state.services[n]));
+    setUpTabs(state);
     faults.setUp([...chats.keys()]);
   }
   requests.update(state);

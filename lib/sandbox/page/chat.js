@@ -1,14 +1,14 @@
 // The panel of a service: its channels on the left, the messages of the chosen
 // one on the right, replies under what they reply to.
 import { clock, el, flash, keyed } from "./dom.js";
+import { pieces } from "./pieces.js";
+import { switches } from "./switches.js";
 
 const signs = { public: "#", private: "🔒", group_dm: "👥" };
 
 export class Chat {
-  constructor(name, title, body, extra) {
+  constructor(name, { title, accent, side }) {
     this.name = name;
-    this.body = body;
-    this.extra = extra;
     this.read = new Map();
     this.chosen = "";
     this.byHand = false;
@@ -16,16 +16,18 @@ export class Chat {
     this.head = el("div", { class: "chat-head" });
     this.list = el("ol", { class: "messages plain", "aria-label": "Messages", tabIndex: 0 });
     this.none = el("p", { class: "empty" }, "Nothing has been posted here.");
-    this.aside = el("div", { class: "rota" });
-    this.node = el("div", { class: "chat " + name },
-      el("nav", { "aria-label": title + " channels" }, this.channels, extra && this.aside),
+    this.switches = el("ul", { class: "rota plain" });
+    this.node = el("div", { class: "chat" },
+      el("nav", { "aria-label": title + " channels" }, this.channels, this.switches),
       el("div", { class: "chat-main" }, this.head, this.list, this.none));
+    this.node.style.setProperty("--brand", accent);
+    this.node.style.setProperty("--side", side);
   }
 
   // update shows a new state; visible says whether somebody is looking.
   update(state, visible) {
     this.state = state;
-    this.users = state.users || {};
+    this.people = state.people || {};
     const old = this.chosen;
     const channels = state.channels || [];
     const live = (c) => c.messages.filter((m) => !m.deleted).length;
@@ -35,7 +37,7 @@ export class Chat {
     if (visible && this.chosen) this.read.set(this.chosen, this.weight(channels.find((c) => c.id === this.chosen)));
     this.fillChannels(channels);
     this.fillMessages(channels.find((c) => c.id === this.chosen), old !== this.chosen);
-    if (this.extra) this.extra(this.aside, state);
+    switches(this.switches, this.name, state.switches);
   }
 
   // unread is how many things happened where nobody looked.
@@ -103,8 +105,8 @@ export class Chat {
         el("div", { class: "by" }, el("strong", {}, m.author || "unknown"), el("span", { class: "app" }, "APP"), clock(m.created),
           m.status && el("span", { class: "state " + m.status }, m.status),
           m.edited && el("span", { class: "muted edited" }, "(edited)"),
-          m.mentions?.length > 0 && el("span", { class: "pinged", title: "This message notified them" }, "pings " + m.mentions.map((u) => this.users[u] || u).join(", "))),
-        this.body(m, this.users)),
+          m.mentions?.length > 0 && el("span", { class: "pinged", title: "This message notified them" }, "pings " + m.mentions.map((u) => this.people[u] || u).join(", "))),
+        pieces(m.body, this.people)),
     ].flat();
   }
 }
