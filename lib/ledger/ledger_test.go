@@ -41,11 +41,11 @@ func newStore(t *testing.T, content map[string]string) *store {
 
 func (s *store) update(set, expect map[string]string) error {
 	return s.data.Update(types.PluginDataUpdateParams{
-		Kind: types.KindAccessRequest, Resource: "req", Plugin: "slack", Set: set, Expect: expect,
+		Kind: types.KindAccessRequest, Resource: "req", Plugin: "test", Set: set, Expect: expect,
 	})
 }
 
-func (s *store) content() map[string]string { return maps.Clone(s.data.Entries()["slack"].Data) }
+func (s *store) content() map[string]string { return maps.Clone(s.data.Entries()["test"].Data) }
 
 func (s *store) record() *plugindata.Record {
 	s.t.Helper()
@@ -104,7 +104,7 @@ func newLedger(t *testing.T) (*ledger.Ledger, *cluster) {
 	t.Helper()
 	c := &cluster{store: newStore(t, map[string]string{"user": "mia"})}
 	return ledger.New(ledger.Options{
-		Store: c, Kind: "access_request", Plugin: "slack", Owner: "me", Lease: lease, Time: recording,
+		Store: c, Kind: "access_request", Plugin: "test", Owner: "me", Lease: lease, Time: recording,
 		IsConflict: func(err error) bool { return errors.Is(err, errRefused) },
 		Written:    func(conflict bool) { c.writes = append(c.writes, conflict) },
 	}), c
