@@ -130,9 +130,11 @@ func (f finding) grace(ctx context.Context, hurry <-chan struct{}) {
 }
 
 // verdict picks the reason to tell: what was seen by hand, unless only the
-// library's text is sure.
+// library's text is sure. A server that showed us no certificate in time is not one
+// with a foreign certificate, whatever the library says of its other ways.
 func verdict(seen, read finding) error {
-	if seen.err == nil || (read.sure && !seen.sure) {
+	unseen := errors.Is(seen.err, ErrTimeout) && errors.Is(read.err, ErrUntrusted)
+	if seen.err == nil || (read.sure && !seen.sure && !unseen) {
 		return read.err
 	}
 	return seen.err

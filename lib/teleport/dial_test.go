@@ -186,6 +186,27 @@ func TestUnreachableNamesTheNetworkFault(t *testing.T) {
 	}
 }
 
+// What was seen by hand and what the library says are weighed.
+func TestWhichReasonIsTold(t *testing.T) {
+	timeout, untrusted := newFault(ErrTimeout, nil, "slow"), newFault(ErrUntrusted, nil, "foreign")
+	denied, closed := newFault(ErrDenied, nil, "denied"), newFault(ErrUnreachable, nil, "closed")
+	for name, tc := range map[string]struct {
+		seen, read finding
+		want       error
+	}{
+		"nothing was seen":                      {finding{}, finding{untrusted, true}, ErrUntrusted},
+		"both are sure":                         {finding{untrusted, true}, finding{denied, true}, ErrUntrusted},
+		"only the library is sure":              {finding{closed, false}, finding{denied, true}, ErrDenied},
+		"neither is sure":                       {finding{closed, false}, finding{timeout, false}, ErrUnreachable},
+		"no certificate in time, and denied":    {finding{timeout, false}, finding{denied, true}, ErrDenied},
+		"no certificate in time, and a foreign": {finding{timeout, false}, finding{untrusted, true}, ErrTimeout},
+	} {
+		if got := verdict(tc.seen, tc.read); !errors.Is(got, tc.want) {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 // What comes from the ways through a Proxy is known by its text alone.
 func TestCondenseKnowsTheProxysFailures(t *testing.T) {
 	id := loadFresh(t, newPKI(t, "example.com"))

@@ -96,6 +96,8 @@ func handshakeFault(o DialOptions, err error) finding {
 		return certFault(o, foreign)
 	case errors.As(err, &record):
 		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it does not speak TLS", o.Addr), false}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return finding{timedOut(o, err), false}
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return finding{newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: it closes the connection at once", o.Addr), false}
 	}
