@@ -118,14 +118,6 @@ func depth(v any) int {
 	return max(deepest, 0) + 1
 }
 
-type posted struct {
-	OK      bool        `json:"ok"`
-	Channel string      `json:"channel"`
-	TS      string      `json:"ts"`
-	Text    string      `json:"text,omitempty"`
-	Message wireMessage `json:"message"`
-}
-
 func (s *Server) postMessage(c call) (any, error) {
 	body, err := c.args.content()
 	if err != nil {
@@ -148,7 +140,7 @@ func (s *Server) postMessage(c call) (any, error) {
 	}}.written()
 	ch.add(m)
 	s.Changed()
-	return posted{OK: true, Channel: ch.ID, TS: formatTS(m.ts), Message: s.state.wire(ch, m, true)}, nil
+	return done(object{"channel": ch.ID, "ts": m.TS, "message": s.state.wire(ch, m, true)}), nil
 }
 
 // postTarget finds where a post goes: a conversation's ID, a channel's name with
@@ -253,7 +245,7 @@ func (s *Server) updateMessage(c call) (any, error) {
 	m.editedTS = s.Now().UnixMicro()
 	ch.Put(m.ts, m)
 	s.Changed()
-	return posted{OK: true, Channel: ch.ID, TS: formatTS(m.ts), Text: m.Text, Message: s.state.wire(ch, m, true)}, nil
+	return done(object{"channel": ch.ID, "ts": m.TS, "text": m.Text, "message": s.state.wire(ch, m, true)}), nil
 }
 
 // changedTo is the message with what body gives; what body leaves out stays.
@@ -303,11 +295,7 @@ func (s *Server) deleteMessage(c call) (any, error) {
 	}
 	ch.remove(m)
 	s.Changed()
-	return struct {
-		OK      bool   `json:"ok"`
-		Channel string `json:"channel"`
-		TS      string `json:"ts"`
-	}{true, ch.ID, formatTS(m.ts)}, nil
+	return done(object{"channel": ch.ID, "ts": m.TS}), nil
 }
 
 func (s *Server) postEphemeral(c call) (any, error) {
@@ -334,10 +322,7 @@ func (s *Server) postEphemeral(c call) (any, error) {
 	}}.written()
 	ch.add(m)
 	s.Changed()
-	return struct {
-		OK bool   `json:"ok"`
-		TS string `json:"message_ts"`
-	}{true, formatTS(m.ts)}, nil
+	return done(object{"message_ts": m.TS}), nil
 }
 
 // checkListener says whether the user can be shown something in the channel.
@@ -362,9 +347,5 @@ func (s *Server) getPermalink(c call) (any, error) {
 	if m.thread != 0 {
 		link += "?thread_ts=" + formatTS(m.thread) + "&cid=" + ch.ID
 	}
-	return struct {
-		OK        bool   `json:"ok"`
-		Channel   string `json:"channel"`
-		Permalink string `json:"permalink"`
-	}{true, ch.ID, link}, nil
+	return done(object{"channel": ch.ID, "permalink": link}), nil
 }

@@ -7,39 +7,32 @@ import (
 	"strings"
 )
 
-// wireChannel is a conversation as the API tells it.
-type wireChannel struct {
-	ID             string `json:"id"`
-	Name           string `json:"name,omitempty"`
-	NameNormalized string `json:"name_normalized,omitempty"`
-	User           string `json:"user,omitempty"`
-	IsChannel      bool   `json:"is_channel"`
-	IsGroup        bool   `json:"is_group"`
-	IsIM           bool   `json:"is_im"`
-	IsMPIM         bool   `json:"is_mpim"`
-	IsPrivate      bool   `json:"is_private"`
-	IsArchived     bool   `json:"is_archived"`
-	IsMember       bool   `json:"is_member"`
-	IsOpen         bool   `json:"is_open,omitempty"`
-	NumMembers     int    `json:"num_members,omitempty"`
+// object is a value of the API as it is written out.
+type object = map[string]any
+
+// done is an answer to a call that has worked.
+func done(fields object) object {
+	fields["ok"] = true
+	return fields
 }
 
-func (ch *channel) wire() wireChannel {
+// wire is a conversation as the API tells it.
+func (ch *channel) wire() object {
 	direct := ch.Kind == DM || ch.Kind == GroupDM
-	return wireChannel{
-		ID: ch.ID, Name: ch.Name, NameNormalized: ch.Name, User: ch.User,
-		IsChannel: !direct, IsIM: ch.Kind == DM, IsMPIM: ch.Kind == GroupDM,
-		IsPrivate: ch.Kind != Public, IsArchived: ch.Archived, IsMember: !ch.WithoutBot && !direct, IsOpen: direct,
+	out := object{
+		"id": ch.ID, "is_channel": !direct, "is_group": false, "is_im": ch.Kind == DM, "is_mpim": ch.Kind == GroupDM,
+		"is_private": ch.Kind != Public, "is_archived": ch.Archived, "is_member": !ch.WithoutBot && !direct,
 	}
-}
-
-type channelBody struct {
-	OK          bool              `json:"ok"`
-	Channel     wireChannel       `json:"channel"`
-	NoOp        bool              `json:"no_op,omitempty"`
-	AlreadyOpen bool              `json:"already_open,omitempty"`
-	Warning     string            `json:"warning,omitempty"`
-	Meta        *responseMetadata `json:"response_metadata,omitempty"`
+	if ch.Name != "" {
+		out["name"], out["name_normalized"] = ch.Name, ch.Name
+	}
+	if direct {
+		out["is_open"] = true
+	}
+	if ch.User != "" {
+		out["user"] = ch.User
+	}
+	return out
 }
 
 // includes says whether the user is in the conversation. Everyone counts as
@@ -130,10 +123,10 @@ func (s *Server) open(ids []string, args Args) (any, error) {
 // openBody is the answer of conversations.open: the ID alone, or the whole
 // conversation when return_im is set.
 func openBody(ch *channel, existed bool, args Args) any {
+	body := done(object{"channel": object{"id": ch.ID}})
 	if args.truth("return_im") {
-		return channelBody{OK: true, Channel: ch.wire(), NoOp: existed, AlreadyOpen: existed}
+		body["channel"] = ch.wire()
 	}
-	body := map[string]any{"ok": true, "channel": map[string]string{"id": ch.ID}}
 	if existed {
 		body["no_op"], body["already_open"] = true, true
 	}
@@ -150,15 +143,14 @@ func (s *Server) conversationsJoin(c call) (any, error) {
 	case ch.Archived:
 		return nil, failure("is_archived")
 	}
-	body := channelBody{OK: true}
+	body := object{}
 	if !ch.WithoutBot {
-		body.Warning = "already_in_channel"
-		body.Meta = &responseMetadata{Warnings: []string{body.Warning}}
+		body["warning"], body["response_metadata"] = "already_in_channel", object{"warnings": []string{"already_in_channel"}}
 	}
 	ch.WithoutBot = false
 	s.Changed()
-	body.Channel = ch.wire()
-	return body, nil
+	body["channel"] = ch.wire()
+	return done(body), nil
 }
 
 // readable finds a conversation for a call that needs a right to its kind.
@@ -175,11 +167,11 @@ func (s *Server) conversationsInfo(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := channelBody{OK: true, Channel: ch.wire()}
+	shown := ch.wire()
 	if c.args.truth("include_num_members") {
-		body.Channel.NumMembers = len(s.state.members(ch))
+		shown["num_members"] = len(s.state.members(ch))
 	}
-	return body, nil
+	return done(object{"channel": shown}), nil
 }
 
 // members lists the users in a conversation, the bot included.
@@ -203,11 +195,7 @@ func (s *Server) conversationsMembers(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		OK      bool             `json:"ok"`
-		Members []string         `json:"members"`
-		Meta    responseMetadata `json:"response_metadata"`
-	}{true, page, meta}, nil
+	return done(object{"members": page, "response_metadata": meta}), nil
 }
 
 func (s *Server) conversationsList(c call) (any, error) {
@@ -215,7 +203,7 @@ func (s *Server) conversationsList(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []wireChannel{}
+	all := []object{}
 	for _, id := range s.state.order {
 		ch, err := s.state.visible(id)
 		if err != nil || !slices.Contains(kinds, ch.Kind) || ch.Archived && c.args.truth("exclude_archived") {
@@ -227,11 +215,7 @@ func (s *Server) conversationsList(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		OK       bool             `json:"ok"`
-		Channels []wireChannel    `json:"channels"`
-		Meta     responseMetadata `json:"response_metadata"`
-	}{true, page, meta}, nil
+	return done(object{"channels": page, "response_metadata": meta}), nil
 }
 
 // listedKinds reads the argument types and checks the scope for each.

@@ -4,7 +4,7 @@ import "math"
 
 type historyBody struct {
 	OK       bool             `json:"ok"`
-	Messages []wireMessage    `json:"messages"`
+	Messages []object         `json:"messages"`
 	HasMore  bool             `json:"has_more"`
 	Meta     responseMetadata `json:"response_metadata"`
 }
@@ -68,7 +68,7 @@ func (s *Server) conversationsHistory(c call) (any, error) {
 }
 
 func (ws *workspace) history(ch *channel, when span, limit int, metadata bool) historyBody {
-	body := historyBody{OK: true, Messages: []wireMessage{}}
+	body := historyBody{OK: true, Messages: []object{}}
 	last := int64(0)
 	for ts, m := range ch.Backward() {
 		if ts < when.from {
@@ -128,7 +128,7 @@ func (ch *channel) threadOf(ts string) *message {
 }
 
 func (ws *workspace) replies(ch *channel, parent *message, when span, limit int, metadata bool) historyBody {
-	body := historyBody{OK: true, Messages: []wireMessage{ws.wire(ch, parent, metadata)}}
+	body := historyBody{OK: true, Messages: []object{ws.wire(ch, parent, metadata)}}
 	last, count := int64(0), 0
 	for _, ts := range ch.replies[parent.ts] {
 		if !when.holds(ts) {

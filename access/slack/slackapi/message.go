@@ -25,61 +25,33 @@ func (m message) written() *message {
 	return &m
 }
 
-// wireMessage is a message as the API tells it.
-type wireMessage struct {
-	Type        string          `json:"type"`
-	Subtype     string          `json:"subtype,omitempty"`
-	User        string          `json:"user"`
-	BotID       string          `json:"bot_id,omitempty"`
-	AppID       string          `json:"app_id,omitempty"`
-	Team        string          `json:"team"`
-	Text        string          `json:"text"`
-	TS          string          `json:"ts"`
-	Blocks      json.RawMessage `json:"blocks,omitempty"`
-	Metadata    json.RawMessage `json:"metadata,omitempty"`
-	ThreadTS    string          `json:"thread_ts,omitempty"`
-	ParentUser  string          `json:"parent_user_id,omitempty"`
-	ReplyCount  int             `json:"reply_count,omitempty"`
-	LatestReply string          `json:"latest_reply,omitempty"`
-	Edited      *wireEdit       `json:"edited,omitempty"`
-}
-
-type wireEdit struct {
-	User string `json:"user"`
-	TS   string `json:"ts"`
-}
-
 // wire writes a message out; metadata is only told to those who ask for it.
-func (ws *workspace) wire(ch *channel, m *message, metadata bool) wireMessage {
-	w := wireMessage{Type: "message", User: m.Author, Team: ws.teamID, Text: m.Text, TS: formatTS(m.ts), Blocks: m.Blocks}
-	if m.Author == ws.botUser {
-		w.BotID, w.AppID = ws.botID, ws.appID
+func (ws *workspace) wire(ch *channel, m *message, metadata bool) object {
+	w := object{"type": "message", "user": m.Author, "team": ws.teamID, "text": m.Text, "ts": m.TS}
+	add := func(name string, value any, there bool) {
+		if there {
+			w[name] = value
+		}
 	}
-	if metadata {
-		w.Metadata = m.Metadata
+	ours := m.Author == ws.botUser
+	add("bot_id", ws.botID, ours)
+	add("app_id", ws.appID, ours)
+	add("blocks", m.Blocks, m.Blocks != nil)
+	add("metadata", m.Metadata, metadata && m.Metadata != nil)
+	add("edited", object{"user": m.Author, "ts": formatTS(m.editedTS)}, m.Edits > 0)
+	if m.thread == 0 {
+		replies := ch.replies[m.ts]
+		if len(replies) > 0 {
+			w["thread_ts"], w["reply_count"], w["latest_reply"] = m.TS, len(replies), formatTS(replies[len(replies)-1])
+		}
+		return w
 	}
-	if m.Edits > 0 {
-		w.Edited = &wireEdit{User: m.Author, TS: formatTS(m.editedTS)}
+	w["thread_ts"] = m.ThreadTS
+	add("subtype", "thread_broadcast", m.Broadcast)
+	if parent := ch.Find(m.thread); parent != nil {
+		w["parent_user_id"] = parent.Author
 	}
-	ws.wireThread(ch, m, &w)
 	return w
-}
-
-func (ws *workspace) wireThread(ch *channel, m *message, w *wireMessage) {
-	if m.thread != 0 {
-		w.ThreadTS = formatTS(m.thread)
-		if parent := ch.Find(m.thread); parent != nil {
-			w.ParentUser = parent.Author
-		}
-		if m.Broadcast {
-			w.Subtype = "thread_broadcast"
-		}
-		return
-	}
-	if replies := ch.replies[m.ts]; len(replies) > 0 {
-		w.ThreadTS, w.ReplyCount = w.TS, len(replies)
-		w.LatestReply = formatTS(replies[len(replies)-1])
-	}
 }
 
 // live returns the message with the written timestamp that is still there and
