@@ -6,7 +6,7 @@ package integration
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"time"
 
 	"teleport-plugins/lib/message"
@@ -44,7 +44,7 @@ type Effect struct {
 
 // String is the effect as it stands in records and in the marks of messages,
 // such as "review.2".
-func (e Effect) String() string { return fmt.Sprintf("%s.%d", e.Kind, e.Index) }
+func (e Effect) String() string { return string(e.Kind) + "." + strconv.Itoa(e.Index) }
 
 // Outcome is the effect of a kind (End or Notice) that reports a status.
 func Outcome(k Kind, s message.Status) Effect { return Effect{k, s.Index()} }

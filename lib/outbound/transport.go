@@ -145,7 +145,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, &Error{Kind: Wait, Op: c.op, After: wait, Err: errors.New("held back by the service's rate limit")}
 	}
 	if t.userAgent != "" {
-		req = req.Clone(req.Context())
+		req = req.WithContext(req.Context()) // a copy: the caller's own may not be changed
+		req.Header = req.Header.Clone()
 		req.Header.Set("User-Agent", t.userAgent)
 	}
 	resp, err := t.base.RoundTrip(req)

@@ -2,21 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	"teleport-plugins/lib/sandbox/cluster"
 )
-
-// caughtUp is what the plugin logs when it has compared every request with its
-// record for the first time, and let go of what it needed for that.
-const caughtUp = "Plugin is ready"
 
 // measureCalls counts the calls to the cluster for requests that nobody has
 // announced, which are all there when the plugin starts.
 func measureCalls(ctx context.Context, r *report, service string) error {
 	const requests = 10_000
-	s, err := newSubject(setup{service: service, recipients: 1})
+	s, err := newSubject(setup{service, 1, atOnce})
 	if err != nil {
 		return err
 	}
@@ -51,9 +47,9 @@ func measureCalls(ctx context.Context, r *report, service string) error {
 		}
 	}
 	name := fmt.Sprintf("%d pending, never announced: ", requests)
-	r.bound(service, name+"calls to the cluster for each, with the list of all", "calls", float64(calls)/requests, 2.02)
-	r.note(service, name+"start to the last message", "ms", milliseconds(took))
-	r.note(service, name+"memory at the most", "MB", megabytes(peak))
+	r.add(row{Measure: name + "calls to the cluster for each, with the list of all", Service: service, Unit: "calls", Ours: float64(calls) / requests}, 0, 2.02)
+	r.add(row{Measure: name + "start to the last message", Service: service, Unit: "ms", Ours: milliseconds(took)}, 0, 0)
+	r.add(row{Measure: name + "memory at the most", Service: service, Unit: "MB", Ours: float64(peak) / 1e6}, 0, 0)
 	return nil
 }
 
@@ -61,56 +57,38 @@ func measureCalls(ctx context.Context, r *report, service string) error {
 // before, beside a floor that reads the message with all records and nothing else.
 func measureCatchUp(ctx context.Context, r *report, service string) error {
 	const requests = 50_000
-	p, err := newFull(ctx, setup{service: service, recipients: 1}, requests)
+	p, err := newFull(ctx, setup{service, 1, reading}, requests)
 	if err != nil {
 		return err
 	}
 	defer p.end()
-	var took []float64
-	var rss, peak [2][]float64
-	for range samples {
-		for i, s := range p.both() {
-			one, err := s.restart(ctx)
-			if err != nil {
-				return err
-			}
-			if !s.floor {
-				took = append(took, milliseconds(one))
-			}
-			if rss[i], err = sampled(rss[i], s.process.RSS); err != nil {
-				return err
-			}
-			if peak[i], err = sampled(peak[i], s.process.PeakRSS); err != nil {
-				return err
-			}
-			if _, _, err := s.process.Stop(); err != nil {
-				return err
-			}
-		}
+	calls := func() int { return p.ours.posts() + p.ours.Cluster.Calls()["UpdatePluginData"] }
+	before := calls()
+	took, rss, peak, err := p.starts(ctx)
+	if err == nil && calls() != before {
+		err = errors.New("the plugin worked on requests that were announced before")
+	}
+	if err != nil {
+		return err
 	}
 	name := fmt.Sprintf("%d announced before: ", requests)
-	r.note(service, name+"start to caught up", "ms", median(took))
-	r.bound(service, name+"memory when caught up", "MB", median(rss[0]), 90)
-	r.compare(service, name+"memory at the most (floor: to read the one message of all records)", "MB", median(peak[0]), median(peak[1]), limit{})
+	r.add(took.row(name+"start to caught up (floor: to have read all records)", service, "ms"), 0, 0)
+	r.add(rss.row(name+"memory when caught up", service, "MB"), 0, 90)
+	r.add(peak.row(name+"memory at the most", service, "MB"), 0, 90)
 	return nil
 }
 
 // newFull makes two worlds full of requests that were announced before.
-func newFull(ctx context.Context, c setup, requests int) (p pair, err error) {
-	p.ours, err = newSubject(c)
+func newFull(ctx context.Context, c setup, requests int) (pair, error) {
+	p, err := newPair(ctx, c)
 	if err != nil {
 		return p, err
 	}
-	if p.floor, err = floorOf(ctx, c, reading); err == nil {
-		err = p.ours.begin(ctx)
-	}
-	if err == nil {
-		_, _, err = p.ours.burst(ctx, 1)
-	}
-	if err == nil {
-		_, _, err = p.ours.process.Stop()
-	}
+	_, _, err = p.ours.burst(ctx, 1)
 	for _, s := range p.both() {
+		if err == nil {
+			_, _, err = s.process.Stop()
+		}
 		if err == nil {
 			err = s.fill(requests)
 		}
@@ -131,21 +109,4 @@ func (s *subject) fill(requests int) error {
 		}
 	}
 	return nil
-}
-
-// restart starts the program and returns how long it took to catch up, as it says.
-// One that works on requests that were announced before is an error.
-func (s *subject) restart(ctx context.Context) (took time.Duration, err error) {
-	posts, writes := s.posts(), s.Cluster.Calls()["UpdatePluginData"]
-	if err := s.begin(ctx); err != nil || s.floor {
-		return 0, err
-	}
-	line, err := s.process.Logged(ctx, caughtUp, s.process.Began())
-	if err != nil {
-		return 0, err
-	}
-	if s.posts() != posts || s.Cluster.Calls()["UpdatePluginData"] != writes {
-		return 0, fmt.Errorf("the plugin worked on requests that were announced before:\n%s", s.process.LogText())
-	}
-	return line.Time.Sub(s.process.Began()), nil
 }

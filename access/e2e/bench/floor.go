@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"github.com/gravitational/teleport/api/types"
 	"golang.org/x/sync/errgroup"
@@ -39,9 +41,13 @@ func newFloor(w *harness.World, s *script, way string) (*harness.Replica, error)
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	path, err := s.write(w)
+	text, err := json.Marshal(s)
+	path := filepath.Join(filepath.Dir(w.ConfigPath), "script.json")
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("writing the script of the floor: %w", err)
 	}
 	return harness.NewReplica(self, floorCommand, w.Cluster.Addr(), w.Identity(), w.Service().URL(), path, way), nil
 }
@@ -61,9 +67,13 @@ func runFloor(ctx context.Context, args []string) error {
 	if len(args) != 5 {
 		return errors.New("the floor is started by the benchmark itself")
 	}
-	s, err := readScript(args[3])
+	var s script
+	text, err := os.ReadFile(args[3])
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("reading the script: %w", err)
 	}
 	id, err := teleport.Load(teleport.Credentials{Identity: args[1]})
 	if err != nil {
@@ -78,7 +88,7 @@ func runFloor(ctx context.Context, args []string) error {
 		return fmt.Errorf("reading the address of the service: %w", err)
 	}
 	f := &floor{
-		script: s, conn: teleport.NewConn(clt), origin: service.Scheme + "://" + service.Host,
+		script: &s, conn: teleport.NewConn(clt), origin: service.Scheme + "://" + service.Host,
 		http:  outbound.NewTransport(outbound.Options{}).Client(),
 		calls: make(chan struct{}, outbound.ConnectionsPerHost/2), turns: make(chan struct{}, outbound.ConnectionsPerHost),
 	}

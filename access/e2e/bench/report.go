@@ -33,39 +33,24 @@ type row struct {
 	Rule   string   `json:"rule,omitempty"`
 }
 
-// limit is the most that a figure should be: a multiple of its floor and something
-// more. The zero value is no limit.
-type limit struct{ times, more float64 }
-
-// rule is a limit in words.
-func (l limit) rule() string {
+// add adds a figure, and the most that it should be: so many times its floor, and
+// something more. Two zeros are no limit.
+func (r *report) add(of row, times, more float64) {
+	target := more
 	switch {
-	case l.times == 0:
-		return ""
-	case l.more == 0:
-		return fmt.Sprintf("%g × floor", l.times)
+	case times != 0:
+		target += times * *of.Floor
+		of.Rule = fmt.Sprintf("%g × floor", times)
+		if more != 0 {
+			of.Rule = fmt.Sprintf("floor + %g", more)
+		}
+	case more != 0:
+		of.Rule = fmt.Sprintf("%g", more)
 	}
-	return fmt.Sprintf("floor + %g", l.more)
-}
-
-// compare adds a figure beside its floor.
-func (r *report) compare(service, measure, unit string, ours, floor float64, l limit) {
-	of := row{Measure: measure, Service: service, Unit: unit, Ours: ours, Floor: &floor, Rule: l.rule()}
-	if l.times > 0 {
-		target := l.times*floor + l.more
+	if of.Rule != "" {
 		of.Target = &target
 	}
 	r.Rows = append(r.Rows, of)
-}
-
-// bound adds a figure that has a fixed limit.
-func (r *report) bound(service, measure, unit string, ours, target float64) {
-	r.Rows = append(r.Rows, row{Measure: measure, Service: service, Unit: unit, Ours: ours, Target: &target, Rule: fmt.Sprintf("%g", target)})
-}
-
-// note adds a figure that is only told.
-func (r *report) note(service, measure, unit string, ours float64) {
-	r.Rows = append(r.Rows, row{Measure: measure, Service: service, Unit: unit, Ours: ours})
 }
 
 // sort puts the plugins side by side under each measure.
@@ -143,8 +128,6 @@ func figure(v *float64) string {
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-func megabytes(bytes int64) float64 { return float64(bytes) / 1e6 }
 
 // median returns the middle of an odd number of samples.
 func median[T cmp.Ordered](of []T) T { return slices.Sorted(slices.Values(of))[len(of)/2] }

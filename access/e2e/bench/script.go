@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +14,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -49,31 +48,6 @@ type call struct {
 
 // nonce finds the idempotency key in a body; the plugin derives it from the id.
 var nonce = regexp.MustCompile(`"nonce":"([^"]+)"`)
-
-// write puts the script beside the world's config and returns where.
-func (s *script) write(w *harness.World) (path string, err error) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return "", fmt.Errorf("writing the script of the floor: %w", err)
-	}
-	path = filepath.Join(filepath.Dir(w.ConfigPath), "script.json")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return "", fmt.Errorf("writing the script of the floor: %w", err)
-	}
-	return path, nil
-}
-
-func readScript(path string) (*script, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the script: %w", err)
-	}
-	var s script
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("reading the script: %w", err)
-	}
-	return &s, nil
-}
 
 // recorder stands before a service and writes down what is called there.
 type recorder struct {
@@ -134,7 +108,7 @@ func (s *subject) learn(ctx context.Context) (*script, error) {
 		return nil, err
 	}
 	defer r.server.Close()
-	if err := s.begin(ctx); err != nil {
+	if _, err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	if _, _, err := s.burst(ctx, 1); err != nil { // what is looked up once
@@ -171,19 +145,10 @@ func (s *subject) learn(ctx context.Context) (*script, error) {
 // change is the update that makes one record of another. It expects of each key what
 // it was.
 func change(from, to map[string]string) write {
-	w := write{Set: make(map[string]string), Expect: maps.Clone(from)}
-	if w.Expect == nil {
-		w.Expect = make(map[string]string)
-	}
-	for key, value := range to {
-		w.Expect[key] = from[key]
-		if value != from[key] {
-			w.Set[key] = value
-		}
-	}
-	for key := range from {
-		if to[key] == "" {
-			w.Set[key] = ""
+	w := write{Set: make(map[string]string), Expect: make(map[string]string)}
+	for _, key := range slices.Concat(slices.Collect(maps.Keys(from)), slices.Collect(maps.Keys(to))) {
+		if w.Expect[key] = from[key]; to[key] != from[key] {
+			w.Set[key] = to[key]
 		}
 	}
 	return w

@@ -21,8 +21,9 @@ const (
 type setup struct {
 	service    string
 	recipients int
-	// blind says that the plugin may not look up what it has posted.
-	blind bool
+	// way is how the floor works. In line, the plugin may not look up what it has
+	// posted.
+	way string
 }
 
 // options describe the world, with the recipients that its requests are told to.
@@ -36,7 +37,7 @@ func (c setup) options() (o harness.Options, names []string) {
 	}
 	o.Recipients = map[string][]string{"*": names}
 	o.KeepNoCalls()
-	if c.blind {
+	if c.way == inLine {
 		o.Blind()
 	}
 	return o, names
@@ -61,16 +62,18 @@ func newSubject(c setup) (*subject, error) {
 	return &subject{World: w, setup: c, names: names, process: w.Replica(0)}, nil
 }
 
-// begin starts the program and waits until it sees requests.
-func (s *subject) begin(ctx context.Context) error {
+// begin starts the program and returns how long it took to be ready: to have compared
+// every request with its record, and let go of what it needed for that.
+func (s *subject) begin(ctx context.Context) (took time.Duration, err error) {
 	if err := s.process.Start(); err != nil {
-		return err
+		return 0, err
 	}
-	if !s.floor {
-		return s.process.Ready(ctx)
+	ready := "Plugin is ready"
+	if s.floor {
+		ready = floorWatching
 	}
-	_, err := s.process.Logged(ctx, floorWatching, s.process.Began())
-	return err
+	line, err := s.process.Logged(ctx, ready, s.process.Began())
+	return line.Time.Sub(s.process.Began()), err
 }
 
 // end ends the program and its world.
@@ -131,16 +134,12 @@ func newPair(ctx context.Context, c setup) (p pair, err error) {
 	if p.ours, err = newSubject(c); err != nil {
 		return p, err
 	}
-	way := atOnce
-	if c.blind {
-		way = inLine
-	}
-	p.floor, err = floorOf(ctx, c, way)
+	p.floor, err = floorOf(ctx, c)
 	if err == nil {
-		err = p.ours.begin(ctx)
+		_, err = p.ours.begin(ctx)
 	}
 	if err == nil {
-		err = p.floor.begin(ctx)
+		_, err = p.floor.begin(ctx)
 	}
 	if err != nil {
 		p.end()
@@ -149,7 +148,7 @@ func newPair(ctx context.Context, c setup) (p pair, err error) {
 }
 
 // floorOf makes a world with the floor in it, which is not started.
-func floorOf(ctx context.Context, c setup, way string) (*subject, error) {
+func floorOf(ctx context.Context, c setup) (*subject, error) {
 	s, err := newSubject(c)
 	if err != nil {
 		return nil, err
@@ -157,7 +156,7 @@ func floorOf(ctx context.Context, c setup, way string) (*subject, error) {
 	script, err := s.learn(ctx)
 	if err == nil {
 		s.floor = true
-		s.process, err = newFloor(s.World, script, way)
+		s.process, err = newFloor(s.World, script, c.way)
 	}
 	if err != nil {
 		s.end()
