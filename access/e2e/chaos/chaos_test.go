@@ -205,7 +205,7 @@ func TestASlowMachineExcusesWhatTimeDecides(t *testing.T) {
 				id: id, user: robot, role: roles()[0], state: pending, adopted: 1,
 				removed: make(map[spot][]time.Time), garbled: make(map[string]int),
 			}
-			p := newPlan(2, time.Second, []string{"slack"})
+			p := newPlan(2, time.Second, harness.Services()[:1])
 			p.requests = []*request{r}
 			w := halted(t, p)
 			s := w.sides[0]
