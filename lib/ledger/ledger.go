@@ -30,6 +30,33 @@ type Entry interface {
 	Stored(set map[string]string)
 }
 
+// Values are the values of a record as they stand in the store, by key.
+type Values map[string]string
+
+// Changes returns the update that makes the record hold the next values, of which an
+// empty one stands for an absent key: the keys to be set, and what every key must
+// hold for the update to be accepted.
+func (v Values) Changes(next map[string]string) (set, expect map[string]string) {
+	set, expect = make(map[string]string), make(map[string]string, len(next))
+	for key, value := range next {
+		if expect[key] = v[key]; value != v[key] {
+			set[key] = value
+		}
+	}
+	return set, expect
+}
+
+// After are the values after an update was accepted.
+func (v Values) After(set map[string]string) Values {
+	after := maps.Clone(v)
+	if after == nil {
+		after = make(Values, len(set))
+	}
+	maps.Copy(after, set)
+	maps.DeleteFunc(after, func(_, value string) bool { return value == "" })
+	return after
+}
+
 // Ledger keeps the records of one kind of resource, and sees to it that of many
 // replicas one at a time works on a resource. Who holds a claim is decided by
 // compare-and-swap, and that the holder is dead by our own clock alone: its claim

@@ -78,7 +78,7 @@ type Record struct {
 	Garbled bool
 
 	codec Codec
-	raw   map[string]string // as it was read
+	raw   ledger.Values // as it was read
 }
 
 // New is the record of a request that has none yet.
@@ -136,29 +136,9 @@ func (r *Record) Changes() (set, expect map[string]string) {
 	if next[AdoptedKey] = ""; r.Adopted {
 		next[AdoptedKey] = cmp.Or(r.raw[AdoptedKey], "true")
 	}
-	set, expect = make(map[string]string), make(map[string]string, len(next))
-	for key, value := range next {
-		expect[key] = r.raw[key]
-		if value != r.raw[key] {
-			set[key] = value
-		}
-	}
-	return set, expect
+	return r.raw.Changes(next)
 }
 
 // Stored makes the record the one that is in the store, after an update with
 // the given keys was accepted.
-func (r *Record) Stored(set map[string]string) {
-	raw := maps.Clone(r.raw)
-	if raw == nil {
-		raw = make(map[string]string)
-	}
-	for key, value := range set {
-		if value == "" {
-			delete(raw, key)
-		} else {
-			raw[key] = value
-		}
-	}
-	r.raw = raw
-}
+func (r *Record) Stored(set map[string]string) { r.raw = r.raw.After(set) }

@@ -3,7 +3,6 @@ package remind
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"time"
 
 	"teleport-plugins/lib/ledger"
@@ -18,7 +17,7 @@ type record struct {
 	notified map[string]time.Time
 	claim    ledger.Claim
 
-	raw map[string]string // as it stands in the cluster
+	raw ledger.Values // as it stands in the cluster
 }
 
 // decode reads a record. It always returns a usable one; what cannot be read
@@ -46,30 +45,16 @@ func (rec *record) Claimed() *ledger.Claim { return &rec.claim }
 
 // Changes implements ledger.Entry.
 func (rec *record) Changes() (set, expect map[string]string) {
-	set, expect = make(map[string]string), make(map[string]string)
 	next := map[string]string{ledger.Key: rec.claim.String(), NotifiedKey: ""}
 	if len(rec.notified) > 0 {
 		text, _ := json.Marshal(rec.notified) // cannot fail with times that were read or are now
 		next[NotifiedKey] = string(text)
 	}
-	for key, value := range next {
-		expect[key] = rec.raw[key]
-		if value != rec.raw[key] {
-			set[key] = value
-		}
-	}
-	return set, expect
+	return rec.raw.Changes(next)
 }
 
 // Stored implements ledger.Entry.
-func (rec *record) Stored(set map[string]string) {
-	raw := maps.Clone(rec.raw)
-	if raw == nil {
-		raw = make(map[string]string)
-	}
-	maps.Copy(raw, set)
-	rec.raw = raw
-}
+func (rec *record) Stored(set map[string]string) { rec.raw = rec.raw.After(set) }
 
 // tell notes that an owner was told.
 func (rec *record) tell(owner string, at time.Time) {
