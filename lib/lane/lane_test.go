@@ -512,7 +512,7 @@ func TestALaneThatIsHeldIsNotOpenedByACallFromBefore(t *testing.T) {
 		r.Hold("x", 0) // is the first failure in a row again
 		r.Await("x", "b")
 		r.Leave("x")
-		time.Sleep(time.Second)
+		time.Sleep(1200 * time.Millisecond)
 		r.wantWoken("b")
 	})
 }
