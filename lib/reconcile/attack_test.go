@@ -51,8 +51,8 @@ func TestSeveralMessagesInOnePlaceAreShownTheTruthAndOneGetsTheReplies(t *testin
 		if n := len(r.desk.posts[0].replies) + len(r.desk.posts[1].replies); n != 1 {
 			t.Errorf("%d replies, want 1", n)
 		}
-		if r.memory.writes > 10 || len(r.desk.steps) > 10 {
-			t.Errorf("%d writes, steps %q", r.memory.writes, r.desk.steps)
+		if r.memory.writes > 10 || len(r.desk.taken()) > 10 {
+			t.Errorf("%d writes, steps %q", r.memory.writes, r.desk.taken())
 		}
 	})
 }
@@ -322,7 +322,7 @@ func TestWhatMayBeReadIsFoundOutByALookUp(t *testing.T) {
 				r.settle(time.Hour)
 				r.wantPosts(map[string]int{"ops": c.posts})
 				if n := r.desk.count("find ops"); n != c.lookups {
-					t.Errorf("looked up %d times, want %d: %q", n, c.lookups, r.desk.steps)
+					t.Errorf("looked up %d times, want %d: %q", n, c.lookups, r.desk.taken())
 				}
 				if c.may && c.ends {
 					r.wantShown(version(message.Expired, 0))
@@ -406,8 +406,8 @@ func TestAHostileRecordHarmsNobody(t *testing.T) {
 				r.memory.decide("2", types.RequestState_DENIED)
 				r.settle(time.Hour)
 				r.wantShown(version(message.Denied, 1), "2")
-				if n := len(r.desk.steps); n > 40 {
-					t.Errorf("%d steps: %q", n, r.desk.steps)
+				if n := len(r.desk.taken()); n > 40 {
+					t.Errorf("%d steps: %q", n, r.desk.taken())
 				}
 				if n := r.posts()["ops"]; n == 0 || n > 2 {
 					t.Errorf("%d messages", n)
@@ -811,7 +811,7 @@ func TestALateAnnouncementIsShownTheEndWhereItDoesNotShowIt(t *testing.T) {
 		x.catchUp()
 		r.settle(time.Minute)
 		if r.desk.count("edit ops") != 1 || r.desk.count("end ops") != 1 {
-			t.Errorf("steps: %q", r.desk.steps)
+			t.Errorf("steps: %q", r.desk.taken())
 		}
 	})
 }
@@ -877,10 +877,10 @@ func TestADecisionOutlivesItsRequest(t *testing.T) {
 				r.settle(2 * time.Minute)
 				r.memory.decide("1", types.RequestState_APPROVED)
 				r.settle(2 * time.Minute)
-				before := len(r.desk.steps)
+				before := len(r.desk.taken())
 				r.memory.remove("1")
 				r.settle(time.Hour)
-				if after := r.desk.steps[before:]; len(after) > 0 {
+				if after := r.desk.taken()[before:]; len(after) > 0 {
 					t.Errorf("after the end: %q", after)
 				}
 			})
@@ -1054,8 +1054,8 @@ func TestNothingIsTriedAgainAtOnceForEver(t *testing.T) {
 				r.settle(5 * time.Minute)
 				r.memory.mu.Lock()
 				defer r.memory.mu.Unlock()
-				if r.memory.tries > 150 || len(r.desk.steps) > 50 {
-					t.Errorf("%d calls to the cluster and %d to the service in five minutes", r.memory.tries, len(r.desk.steps))
+				if r.memory.tries > 150 || len(r.desk.taken()) > 50 {
+					t.Errorf("%d calls to the cluster and %d to the service in five minutes", r.memory.tries, len(r.desk.taken()))
 				}
 			})
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,13 @@ func fail(kind outbound.Kind) error { return failWith(kind, outbound.OneCall) }
 
 func failWith(kind outbound.Kind, scope outbound.Scope) error {
 	return &outbound.Error{Kind: kind, Scope: scope, Op: "test", Err: errors.New(string(kind))}
+}
+
+// taken are the steps so far.
+func (d *desk) taken() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.steps)
 }
 
 func (d *desk) step(ctx context.Context, step, address string, do func() error) error {

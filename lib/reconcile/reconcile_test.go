@@ -196,8 +196,8 @@ func TestATimeToWaitIsNoReasonToWarn(t *testing.T) {
 				defer x.stop()
 				r.memory.put("1", nil)
 				r.settle(19 * time.Second)
-				if n := len(r.desk.steps); n != 2 { // resolve, post
-					t.Errorf("before the time is over: %q", r.desk.steps)
+				if n := len(r.desk.taken()); n != 2 { // resolve, post
+					t.Errorf("before the time is over: %q", r.desk.taken())
 				}
 				r.settle(time.Minute)
 				if lines := r.logged(zap.WarnLevel); len(lines) > 0 {
@@ -226,7 +226,7 @@ func TestARefusedTokenSilencesTheServiceUntilItsCheckSucceeds(t *testing.T) {
 			r.memory.put(fmt.Sprint(i), nil)
 		}
 		r.settle(time.Hour)
-		if n := len(r.desk.steps); n > 50 {
+		if n := len(r.desk.taken()); n > 50 {
 			t.Errorf("%d calls in an hour with a token that is no good", n)
 		}
 		if r.memory.writes > 100 {
@@ -600,12 +600,12 @@ func TestARequestThatExpiresShowsIt(t *testing.T) {
 			r.memory.put("1", nil)
 			r.memory.decide("1", types.RequestState_APPROVED)
 			r.settle(time.Minute)
-			edits := len(r.desk.steps)
+			edits := len(r.desk.taken())
 			r.memory.remove("1")
 			r.settle(time.Minute)
 			r.wantShown(version(message.Approved, 0))
-			if len(r.desk.steps) != edits {
-				t.Errorf("steps after the end: %q", r.desk.steps[edits:])
+			if len(r.desk.taken()) != edits {
+				t.Errorf("steps after the end: %q", r.desk.taken()[edits:])
 			}
 		})
 	})
