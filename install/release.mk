@@ -44,7 +44,8 @@ stage-%: FORCE
 	@for f in install/*.md; do sed 's#](\.\./access/\([a-z]*\)/README\.md#](\1.md#g' $$f >$(DIR)/docs/$${f##*/}; done
 	@cp LICENSE install/install $(DIR)/
 	@cp access/$*/roles/*.yaml $(DIR)/roles/
-	@sed 's/@PLUGIN@/$*/g; s/@TITLE@/$$(printf %s $* | awk '{print toupper(substr($$0, 1, 1)) substr($$0, 2)}')/g' install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service
+	@title=$$(printf %s $* | awk '{print toupper(substr($$0, 1, 1)) substr($$0, 2)}'); \
+		sed "s/@PLUGIN@/$*/g; s/@TITLE@/$$title/g" install/systemd/teleport-plugin.service.in >$(DIR)/teleport-$*.service
 	@echo 'v$(VERSION)' >$(DIR)/VERSION
 
 image: version-check ## build the container images of all plugins and of the sandbox, for amd64 and arm64
