@@ -93,6 +93,12 @@ func (r *Record) Exists() bool { return len(r.raw) > 0 }
 // Ours reports whether one of our replicas has written to the record.
 func (r *Record) Ours() bool { return r.raw[ProgressKey] != "" }
 
+// Renew begins the record anew, for another request with the same id. The claim
+// stays.
+func (r *Record) Renew() {
+	r.Known, r.Progress, r.Adopted, r.Garbled = Known{}, Progress{}, false, false
+}
+
 // Fingerprint is a text that changes with any change of the stored record.
 func (r *Record) Fingerprint() string {
 	var b strings.Builder

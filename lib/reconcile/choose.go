@@ -24,9 +24,9 @@ func (x *round) choose(ctx context.Context) bool {
 	x.wants.Begin(x.rec)
 	switch {
 	case x.rec.Garbled && !(x.rec.Adopted && len(x.rec.Messages) > 0):
+		x.panel.Close(x.rec)
 		x.enlist(ctx)
 		plan.Restore(x.rec, x.calls.Address)
-		x.panel.Close(x.rec)
 	case len(x.rec.Messages) > 0:
 		x.wants.Adopt(x.rec, x.requester(), x.Timing.CatchUp)
 		return true

@@ -244,3 +244,34 @@ func TestAReportTakesNoLongerThanACall(t *testing.T) {
 		}
 	})
 }
+
+// What Teleport's own plugin left to people stays with them; another request with the
+// same id is not that one.
+func TestAnIDThatIsUsedAgainIsDecidedAboutThoughTheEarlierRequestWasAdopted(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		d := &decider{verdict: integration.Verdict{Propose: message.Approved, Reason: "on call"}}
+		r.deciders = []integration.Decider{d}
+		r.desk.posts = append(r.desk.posts, &post{address: "ops", id: "m1", request: "1"})
+		r.memory.put("1", nil)
+		_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"user": "alice", "messages": "ops/m1"}, nil)
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		if n := d.times(); n != 0 {
+			t.Fatalf("asked %d times about what was adopted", n)
+		}
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "fine") // is shown, and recorded
+		r.settle(time.Minute)
+		r.memory.remove("1")
+		r.memory.put("1", nil)
+		r.settle(5 * time.Minute)
+		if n := d.times(); n != 1 {
+			t.Errorf("asked %d times about the new request, want 1", n)
+		}
+		if r.record("1").Adopted {
+			t.Error("the record of the new request is taken for one of Teleport's own plugin")
+		}
+	})
+}

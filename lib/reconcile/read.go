@@ -154,7 +154,7 @@ func (x *round) conclude(ctx context.Context) (again time.Duration, done bool, e
 			zap.String("request_id", x.id), zap.Strings("recipients", missing))
 	}
 	x.wants, x.req, x.earlier = now, req, false
-	x.rec.Known, x.rec.Progress = plugindata.Known{}, plugindata.Progress{}
+	x.rec.Renew()
 	*x.t = memory{}
 	x.wait, x.more, x.dead = 0, false, false
 	return 0, true, nil

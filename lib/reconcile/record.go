@@ -113,7 +113,7 @@ func (x *round) reread(ctx context.Context) (*plugindata.Record, error) {
 			zap.String("request_id", x.id), zap.String("claim", fresh.Claim.String()))
 	}
 	if len(fresh.Progress.Deliveries) == 0 {
-		fresh.Progress = x.rec.Progress
+		fresh.Progress, fresh.Adopted = x.rec.Progress, x.rec.Adopted
 	}
 	for _, name := range x.rec.Progress.Decided {
 		if !slices.Contains(fresh.Progress.Decided, name) {
