@@ -104,10 +104,17 @@ func (w Wants) LeftAll(p *plugindata.Progress) (n int) {
 	return n
 }
 
+// Finished reports whether nothing is missing for a recipient, now or later.
+func (w Wants) Finished(d *plugindata.Delivery) bool {
+	w.Again = true
+	_, due := w.Next(d)
+	return !due
+}
+
 // Unfinished names the recipients for whom something is missing.
 func (w Wants) Unfinished(p *plugindata.Progress) (names []string) {
 	for i := range p.Deliveries {
-		if w.Left(&p.Deliveries[i]) > 0 {
+		if !w.Finished(&p.Deliveries[i]) {
 			names = append(names, p.Deliveries[i].Recipient)
 		}
 	}

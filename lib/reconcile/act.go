@@ -22,10 +22,10 @@ func (x *round) claim(ctx context.Context) error {
 	x.spent = true
 	ctx, cancel := context.WithTimeoutCause(ctx, x.Timing.Record, errors.New("the cluster did not take the record in time"))
 	defer cancel()
-	since, err := x.ledger.Claim(ctx, x.id, x.rec)
+	since, err := x.ledger.Claim(ctx, x.ID, x.rec)
 	x.recorded(err)
 	if err == nil {
-		clear(x.t.unrecorded) // was written with the claim
+		clear(x.Memory.unrecorded) // was written with the claim
 		x.renew(since)
 	}
 	return err
@@ -37,10 +37,10 @@ func (x *round) claim(ctx context.Context) error {
 // the record.
 func (x *round) act(ctx context.Context) error {
 	results := make(chan *visit.Visit, len(x.rec.Progress.Deliveries)+len(x.places)) // whatever happens here, they can end
-	if x.t.unrecorded == nil {
-		x.t.unrecorded = make(map[string]plugindata.Delivery)
+	if x.Memory.unrecorded == nil {
+		x.Memory.unrecorded = make(map[string]plugindata.Delivery)
 	}
-	x.t.unrecordedOf, x.t.unrecordedUnder = x.rec.Progress.Request, x.rec.Claim.Generation
+	x.Memory.unrecordedOf, x.Memory.unrecordedUnder = x.rec.Progress.Request, x.rec.Claim.Generation
 	left := x.begin(ctx, x.places, results)
 	flush := time.NewTimer(time.Hour)
 	defer flush.Stop()
@@ -92,7 +92,7 @@ func (x *round) begin(ctx context.Context, places []*visit.Visit, results chan<-
 
 // take takes over what a visit has achieved, and what its failure means.
 func (x *round) take(p *visit.Visit) {
-	if of := x.rec.Progress.Request; of != 0 && of != x.t.unrecordedOf {
+	if of := x.rec.Progress.Request; of != 0 && of != x.Memory.unrecordedOf {
 		return // the id names another request by now
 	}
 	if d := x.rec.Progress.Delivery(p.Recipient); d != nil {
@@ -100,13 +100,13 @@ func (x *round) take(p *visit.Visit) {
 	} else { // somebody has changed the record
 		x.rec.Progress.Deliveries = append(x.rec.Progress.Deliveries, p.Delivery)
 	}
-	x.t.unrecorded[p.Recipient] = p.Delivery.Clone()
+	x.Memory.unrecorded[p.Recipient] = p.Delivery.Clone()
 	if p.Lost {
-		x.t.unsure = time.Now()
+		x.Memory.unsure = time.Now()
 	}
 	x.more = x.more || p.More
 	if p.Err == nil {
-		if x.t.pauses.End(p.Recipient) > 0 {
+		if x.Memory.pauses.End(p.Recipient) > 0 {
 			x.digest.Info("A recipient was told after failures before", p.Recipient, p.Fields()...)
 		}
 		return
@@ -117,7 +117,7 @@ func (x *round) take(p *visit.Visit) {
 // failed turns a failure into a pause, for all that it concerns.
 func (x *round) failed(p *visit.Visit) {
 	fields := append(p.Fields(), zap.Error(p.Err))
-	kind, pause := outbound.KindOf(p.Err), x.t.pauses.Of(p.Recipient)
+	kind, pause := outbound.KindOf(p.Err), x.Memory.pauses.Of(p.Recipient)
 	switch {
 	case x.held(p, pause):
 	case outbound.RefusesToken(p.Err):
@@ -155,11 +155,11 @@ func (x *round) held(p *visit.Visit, pause *pace.Pause) bool {
 	case errors.Is(p.Err, visit.ErrUnseen):
 		pause.Set(max(x.lanes.Blind(p.Lane), x.pace.Probe(1)), true)
 	case errors.Is(p.Err, visit.ErrCrashed):
-		x.t.crashed = true
+		x.Memory.crashed = true
 		pause.Set(crashPause, false)
 	case errors.Is(p.Err, visit.ErrBudget):
 		pause.Set(x.pace.LongestProbe(), true)
-		if !x.t.said("budget " + p.Recipient) {
+		if !x.Memory.said("budget " + p.Recipient) {
 			x.Observer.Exceeded()
 			x.Log.Error("A recipient is not told more about an access request", append(p.Fields(), zap.Error(p.Err))...)
 		}

@@ -45,9 +45,9 @@ func (x *round) enlist(ctx context.Context) {
 		x.rec.Progress.Deliveries = append(x.rec.Progress.Deliveries, plugindata.Delivery{Recipient: name})
 	}
 	plan.AddRequester(&x.rec.Progress, x.requester())
-	if len(names) == 0 && len(x.open()) == 0 && !x.t.said("nobody") {
-		x.digest.Warn("An access request has no recipients; nobody hears of it", x.id,
-			zap.String("request_id", x.id), zap.Strings("roles", x.wants.Roles))
+	if len(names) == 0 && len(x.open()) == 0 && !x.Memory.said("nobody") {
+		x.digest.Warn("An access request has no recipients; nobody hears of it", x.ID,
+			zap.String("request_id", x.ID), zap.Strings("roles", x.wants.Roles))
 	}
 }
 
@@ -65,10 +65,10 @@ const maxRouted = 5000
 // recipients are those whom the router names, each once, and not more than a
 // record has room for.
 func (x *round) recipients(ctx context.Context) (names []string) {
-	if x.t.chosen != nil {
-		return x.t.chosen // by a round that had to wait before it could claim
+	if x.Memory.chosen != nil {
+		return x.Memory.chosen // by a round that had to wait before it could claim
 	}
-	defer func() { x.t.chosen = slices.Clip(names) }()
+	defer func() { x.Memory.chosen = slices.Clip(names) }()
 	for _, name := range x.Router.Recipients(ctx, x.wants.View) {
 		if name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
@@ -82,9 +82,9 @@ func (x *round) recipients(ctx context.Context) (names []string) {
 		return names
 	}
 	slices.Sort(names)
-	if !x.t.said("many") {
+	if !x.Memory.said("many") {
 		x.Log.Warn("An access request has too many recipients; the first of them in alphabetical order are told",
-			zap.String("request_id", x.id), zap.Int("told", most), zap.Int("recipients", len(names)))
+			zap.String("request_id", x.ID), zap.Int("told", most), zap.Int("recipients", len(names)))
 	}
 	return names[:most]
 }

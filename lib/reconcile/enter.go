@@ -17,11 +17,11 @@ func (x *round) resolve(ctx context.Context) {
 	var names []string
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
-		if left, _ := x.t.pauses.Left(d.Recipient); d.Address == "" && left == 0 && x.wants.Left(d) > 0 {
+		if left, _ := x.Memory.pauses.Left(d.Recipient); d.Address == "" && left == 0 && !x.wants.Finished(d) {
 			names = append(names, d.Recipient)
 		}
 	}
-	x.calls.Resolve(ctx, x.id, names)
+	x.calls.Resolve(ctx, x.ID, names)
 	x.resolved()
 }
 
@@ -67,7 +67,7 @@ func (x *round) pass(d *plugindata.Delivery) *visit.Visit {
 		return nil
 	}
 	return &visit.Visit{
-		Request: x.id, Fenced: x.fenced, Doubts: &x.t.doubts, Delivery: d.Clone(), Lane: key, Blind: blind,
+		Request: x.ID, Fenced: x.fenced, Doubts: &x.Memory.doubts, Delivery: d.Clone(), Lane: key, Blind: blind,
 	}
 }
 
@@ -75,7 +75,7 @@ func (x *round) pass(d *plugindata.Delivery) *visit.Visit {
 func (x *round) called() (places []*visit.Visit) {
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
-		if d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.id) {
+		if d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.ID) {
 			continue
 		}
 		if p := x.pass(d); p != nil {
@@ -92,7 +92,7 @@ func (x *round) due(d *plugindata.Delivery) (due bool, wait time.Duration, refus
 	if !wanted {
 		return false, 0, false
 	}
-	if left, refused := x.t.pauses.Left(d.Recipient); left > 0 {
+	if left, refused := x.Memory.pauses.Left(d.Recipient); left > 0 {
 		return false, left, refused
 	}
 	if s.Verb == plan.Settle && !s.Wanted && !x.visitor.Sightless(d.Address) {
@@ -109,8 +109,8 @@ func (x *round) due(d *plugindata.Delivery) (due bool, wait time.Duration, refus
 func (x *round) dueNow() bool {
 	return slices.ContainsFunc(x.rec.Progress.Deliveries, func(d plugindata.Delivery) bool {
 		due, _, _ := x.due(&d)
-		return due && !x.lanes.Waits(lane.Name(d.Recipient), x.id) &&
-			(d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.id))
+		return due && !x.lanes.Waits(lane.Name(d.Recipient), x.ID) &&
+			(d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.ID))
 	})
 }
 
@@ -135,13 +135,13 @@ func (x *round) ripen() {
 		return slices.ContainsFunc(d.Posts, func(p plugindata.Post) bool { return p.Unsure })
 	})
 	if !unsure {
-		x.t.unsure = time.Time{}
+		x.Memory.unsure = time.Time{}
 		return
 	}
-	if x.t.unsure.IsZero() {
-		x.t.unsure = time.Now()
+	if x.Memory.unsure.IsZero() {
+		x.Memory.unsure = time.Now()
 	}
-	left := x.Timing.Lease - time.Since(x.t.unsure)
+	left := x.Timing.Lease - time.Since(x.Memory.unsure)
 	x.wants.Again = left <= 0
 	x.sooner(left)
 }
@@ -171,8 +171,8 @@ func (x *round) suspect() {
 			continue
 		}
 		for name := range d.Doubt { // a lease has passed since any call of theirs
-			x.t.doubts.Since(d, name, time.Time{})
+			x.Memory.doubts.Since(d, name, time.Time{})
 		}
 	}
-	x.t.crashed = false
+	x.Memory.crashed = false
 }

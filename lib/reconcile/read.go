@@ -19,7 +19,7 @@ import (
 // read reads the request and its record, at the same time, unless the request
 // seems to be new. It reports whether there is something to work on.
 func (x *round) read(ctx context.Context) (shown bool, err error) {
-	if !x.assumed {
+	if x.Fresh == nil {
 		if err := x.readBoth(ctx); err != nil {
 			return false, err
 		}
@@ -27,14 +27,14 @@ func (x *round) read(ctx context.Context) (shown bool, err error) {
 	switch {
 	case x.req != nil:
 		x.wants = x.want(teleport.View(x.req), false)
-	case !x.Gone(x.id):
+	case !x.Gone(x.ID):
 		// Only a list, or an event, says that a request is gone; one of them comes.
 		return false, nil
 	case !x.rec.Exists():
 		x.finish()
 		return false, nil
 	default:
-		x.wants = x.want(plan.LastView(x.id, x.rec), true)
+		x.wants = x.want(plan.LastView(x.ID, x.rec), true)
 	}
 	return true, nil
 }
@@ -42,12 +42,12 @@ func (x *round) read(ctx context.Context) (shown bool, err error) {
 // unseen returns when to look again for a request that the cluster does not show
 // and that nobody has called gone.
 func (x *round) unseen(err error) time.Duration {
-	if err != nil || x.Gone(x.id) {
+	if err != nil || x.Gone(x.ID) {
 		return 0
 	}
-	x.t.unseen++
+	x.Memory.unseen++
 	x.Unshown()
-	return x.pace.Probe(x.t.unseen)
+	return x.pace.Probe(x.Memory.unseen)
 }
 
 // want says what is wanted of a request, and where it is to be found.
@@ -73,7 +73,7 @@ func (r *Reconciler) shown(data map[string]string) (shown message.Version, finis
 	}
 	v := plan.LastView("", rec)
 	v.Status = cmp.Or(rec.Resolution, message.Pending)
-	return v.Version(), r.want(v, false).LeftAll(&rec.Progress) == 0
+	return v.Version(), len(r.want(v, false).Unfinished(&rec.Progress)) == 0
 }
 
 func (x *round) readBoth(ctx context.Context) error {
@@ -81,8 +81,8 @@ func (x *round) readBoth(ctx context.Context) error {
 	defer cancel()
 	var reading sync.WaitGroup
 	var reqErr error
-	reading.Go(func() { x.req, reqErr = x.Cluster.GetRequest(ctx, x.id) })
-	data, err := x.ledger.Read(ctx, x.id)
+	reading.Go(func() { x.req, reqErr = x.Cluster.GetRequest(ctx, x.ID) })
+	data, err := x.ledger.Read(ctx, x.ID)
 	reading.Wait()
 	if err != nil {
 		x.permission(ConditionRecords, err, "read plugin data", "access_plugin_data: read")
@@ -96,9 +96,9 @@ func (x *round) readBoth(ctx context.Context) error {
 		x.Health.Set(ConditionRequests, true, "")
 	}
 	x.rec, err = plugindata.Decode(x.Codec, data)
-	if err != nil && !x.t.said("garbled") {
+	if err != nil && !x.Memory.said("garbled") {
 		x.Log.Warn("A stored record cannot be read; what is readable of it is used",
-			zap.String("request_id", x.id), zap.Error(err))
+			zap.String("request_id", x.ID), zap.Error(err))
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (x *round) blocked() (wait time.Duration) {
 		// it died before it could.
 		held, x.foreign = rec.Fingerprint(), true
 	}
-	wait, x.dead = x.ledger.Blocked(x.id, held)
+	wait, x.dead = x.ledger.Blocked(x.ID, held)
 	return wait
 }
 
@@ -137,12 +137,12 @@ func (x *round) reused() bool {
 // begins a new record. It reports whether it is done with the earlier one. The new
 // one does not wait long for that.
 func (x *round) conclude(ctx context.Context) (again time.Duration, done bool, err error) {
-	if x.t.reused.IsZero() {
-		x.t.reused = time.Now()
+	if x.Memory.reused.IsZero() {
+		x.Memory.reused = time.Now()
 	}
 	now, req := x.wants, x.req
-	x.wants, x.req, x.earlier = x.want(plan.LastView(x.id, x.rec), true), nil, true
-	missing, left := x.wants.Unfinished(&x.rec.Progress), x.Timing.RetryMax-time.Since(x.t.reused)
+	x.wants, x.req, x.earlier = x.want(plan.LastView(x.ID, x.rec), true), nil, true
+	missing, left := x.wants.Unfinished(&x.rec.Progress), x.Timing.RetryMax-time.Since(x.Memory.reused)
 	switch {
 	case len(missing) > 0 && left > 0:
 		if again, err = x.work(ctx); again == 0 || again > left {
@@ -151,11 +151,11 @@ func (x *round) conclude(ctx context.Context) (again time.Duration, done bool, e
 		return again, false, err
 	case len(missing) > 0:
 		x.Log.Warn("An access request was made again under its id; messages about the earlier one may not say how it ended",
-			zap.String("request_id", x.id), zap.Strings("recipients", missing))
+			zap.String("request_id", x.ID), zap.Strings("recipients", missing))
 	}
 	x.wants, x.req, x.earlier = now, req, false
 	x.rec.Renew()
-	*x.t = memory{}
+	x.Memory = memory{}
 	x.wait, x.more, x.dead = 0, false, false
 	return 0, true, nil
 }

@@ -22,8 +22,8 @@ func (x *round) recorded(err error) {
 
 // recall puts results that were not recorded yet into the record that was read.
 func (x *round) recall() {
-	if of := x.rec.Progress.Request; of != 0 && of != x.t.unrecordedOf {
-		x.t.unrecorded = nil // are those of an earlier request with the same id
+	if of := x.rec.Progress.Request; of != 0 && of != x.Memory.unrecordedOf {
+		x.Memory.unrecorded = nil // are those of an earlier request with the same id
 	}
 	x.merge(x.rec, false)
 }
@@ -31,7 +31,7 @@ func (x *round) recall() {
 // catchUp records results that could not be recorded before, whatever the request
 // has to wait for next: they must not be lost with the process.
 func (x *round) catchUp(ctx context.Context) error {
-	if len(x.t.unrecorded) == 0 || x.dead {
+	if len(x.Memory.unrecorded) == 0 || x.dead {
 		return nil
 	}
 	return x.record(ctx, false)
@@ -42,7 +42,7 @@ func (x *round) catchUp(ctx context.Context) error {
 func (r *Reconciler) flush(ctx context.Context) {
 	for id, item := range r.Items() {
 		x := r.round(inbox.Turn[memory]{Item: item, ID: id})
-		if len(x.t.unrecorded) == 0 {
+		if len(x.Memory.unrecorded) == 0 {
 			continue
 		}
 		if shown, err := x.read(ctx); err != nil || !shown {
@@ -60,7 +60,7 @@ func (r *Reconciler) flush(ctx context.Context) {
 // are simply newer; otherwise others may have gone on meanwhile, and neither side's
 // progress or doubt is to be lost.
 func (x *round) merge(rec *plugindata.Record, newer bool) {
-	for recipient, ours := range x.t.unrecorded {
+	for recipient, ours := range x.Memory.unrecorded {
 		old := rec.Progress.Delivery(recipient)
 		switch {
 		case old == nil:
@@ -68,8 +68,8 @@ func (x *round) merge(rec *plugindata.Record, newer bool) {
 		case newer:
 			*old = ours.Clone()
 		default:
-			old.Join(ours, x.t.unrecordedUnder)
-			x.t.unrecorded[recipient] = old.Clone()
+			old.Join(ours, x.Memory.unrecordedUnder)
+			x.Memory.unrecorded[recipient] = old.Clone()
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (x *round) record(ctx context.Context, keep bool) error {
 	x.wants.Summarize(x.rec)
 	x.spent = true
 	at := time.Now()
-	rec, err := ledger.Settle(ctx, x.ledger, x.id, x.rec, keep, x.reread)
+	rec, err := ledger.Settle(ctx, x.ledger, x.ID, x.rec, keep, x.reread)
 	x.rec = rec
 	x.recorded(err)
 	switch {
@@ -90,27 +90,27 @@ func (x *round) record(ctx context.Context, keep bool) error {
 		x.renew(time.Time{}) // no further call before that is recorded, or where another has the claim
 	}
 	if err == nil {
-		clear(x.t.unrecorded)
+		clear(x.Memory.unrecorded)
 	}
 	return err
 }
 
 // reread reads a record that somebody else has changed, and puts our results in.
 func (x *round) reread(ctx context.Context) (*plugindata.Record, error) {
-	data, err := x.ledger.Read(ctx, x.id)
+	data, err := x.ledger.Read(ctx, x.ID)
 	if err != nil {
 		return nil, err
 	}
 	fresh, _ := plugindata.Decode(x.Codec, data) // what cannot be read was logged before
-	if of := fresh.Progress.Request; of != 0 && of != x.t.unrecordedOf {
-		clear(x.t.unrecorded) // the id names another request by now
+	if of := fresh.Progress.Request; of != 0 && of != x.Memory.unrecordedOf {
+		clear(x.Memory.unrecorded) // the id names another request by now
 		x.rec = fresh
 		return fresh, nil
 	}
 	ours := fresh.Claim.Owner == x.Owner
-	if !ours && !x.t.said("overtaken") {
+	if !ours && !x.Memory.said("overtaken") {
 		x.Log.Warn("Another replica took over while a round was under way; was this process stopped for long?",
-			zap.String("request_id", x.id), zap.String("claim", fresh.Claim.String()))
+			zap.String("request_id", x.ID), zap.String("claim", fresh.Claim.String()))
 	}
 	if len(fresh.Progress.Deliveries) == 0 {
 		fresh.Progress, fresh.Adopted = x.rec.Progress, x.rec.Adopted

@@ -20,15 +20,13 @@ import (
 	"teleport-plugins/lib/visit"
 )
 
-// round is the work on one request, from reading it to recording what was done.
+// round is the work on one request, from reading it to recording what was done. A
+// fresh request is taken for new: neither it nor a record is read.
 type round struct {
 	*Reconciler
 	inbox.Turn[memory]
-	id      string
-	t       *memory
 	req     types.AccessRequest // nil once the cluster does not have it
 	earlier bool                // the record is that of an earlier request with the same id
-	assumed bool                // was taken for new, and neither it nor a record was read
 	rec     *plugindata.Record
 	wants   plan.Wants
 	foreign bool // a record of Teleport's own plugin that died before it posted
@@ -52,7 +50,7 @@ const crashPause = 5 * time.Minute
 
 func (r *Reconciler) round(turn inbox.Turn[memory]) *round {
 	return &round{
-		Reconciler: r, Turn: turn, id: turn.ID, t: &turn.Memory, req: turn.Fresh, assumed: turn.Fresh != nil,
+		Reconciler: r, Turn: turn, req: turn.Fresh,
 		rec: plugindata.New(r.Codec), passes: r.lanes.Passes(turn.ID),
 	}
 }
@@ -68,7 +66,7 @@ func (r *Reconciler) guarded(ctx context.Context, id string) (again time.Duratio
 	defer func() {
 		if fault := recover(); fault != nil {
 			r.Caught(id, "an access request", fault)
-			x.t.crashed, again = true, crashPause
+			x.Memory.crashed, again = true, crashPause
 		}
 		x.passes.LeaveAll()
 	}()
@@ -82,12 +80,12 @@ func (r *Reconciler) guarded(ctx context.Context, id string) (again time.Duratio
 	}
 	switch {
 	case failed:
-		x.t.failures++
-		again = max(again, r.pace.Backoff(x.t.failures))
+		x.Memory.failures++
+		again = max(again, r.pace.Backoff(x.Memory.failures))
 		r.digest.Warn("Could not work on an access request; it will be tried again", id,
 			zap.String("request_id", id), zap.Duration("retry_in", again.Round(time.Millisecond)), zap.Error(err))
 	case err == nil:
-		x.t.failures = 0
+		x.Memory.failures = 0
 	}
 	return again
 }
@@ -99,7 +97,7 @@ func (x *round) run(ctx context.Context) (again time.Duration, err error) {
 	if err != nil || !shown {
 		return x.unseen(err), err
 	}
-	x.t.unseen = 0
+	x.Memory.unseen = 0
 	if wait := x.blocked(); wait > 0 {
 		return wait, nil
 	}
@@ -115,7 +113,7 @@ func (x *round) run(ctx context.Context) (again time.Duration, err error) {
 	switch {
 	case x.choose(ctx):
 		return x.work(ctx)
-	case x.assumed:
+	case x.Fresh != nil:
 		x.spent = true
 		return time.Millisecond, nil // the record may know somebody
 	}
@@ -125,7 +123,7 @@ func (x *round) run(ctx context.Context) (again time.Duration, err error) {
 
 // work takes the steps that are due.
 func (x *round) work(ctx context.Context) (again time.Duration, err error) {
-	if x.dead || x.t.crashed || x.rec.Garbled {
+	if x.dead || x.Memory.crashed || x.rec.Garbled {
 		x.suspect()
 	}
 	before := x.left()
@@ -160,11 +158,11 @@ func (x *round) unclaimed(err error) (again time.Duration, _ error) {
 	case !errors.Is(err, ledger.ErrConflict):
 		return 0, err
 	}
-	if x.t.idle++; x.t.idle <= 3 {
+	if x.Memory.idle++; x.Memory.idle <= 3 {
 		return time.Millisecond, nil
 	}
 	x.Observer.Retried()
-	return x.pace.Backoff(x.t.idle - 3), nil
+	return x.pace.Backoff(x.Memory.idle - 3), nil
 }
 
 // admitted reports whether the round may go on, or takes its place before the gate.
@@ -173,15 +171,15 @@ func (x *round) admitted() bool {
 	if closed {
 		return x.passes.Enter(key, false)
 	}
-	x.lanes.Skip(lane.Token, x.id)
-	x.lanes.Skip(lane.Service, x.id)
+	x.lanes.Skip(lane.Token, x.ID)
+	x.lanes.Skip(lane.Service, x.ID)
 	return true
 }
 
 // decision is the request as the deciders are shown it.
 func (x *round) decision() decide.Case {
 	return decide.Case{
-		ID: x.id, Request: x.req, View: x.wants.View, Record: x.rec, Memory: &x.t.decisions,
+		ID: x.ID, Request: x.req, View: x.wants.View, Record: x.rec, Memory: &x.Memory.decisions,
 		Fenced: x.fenced,
 	}
 }
@@ -191,7 +189,7 @@ func (x *round) decision() decide.Case {
 func (x *round) urgent() []integration.Decider {
 	list, wait := x.panel.Due(x.decision())
 	x.sooner(wait)
-	if x.wants.LeftAll(&x.rec.Progress) > 0 {
+	if len(list) > 0 && len(x.wants.Unfinished(&x.rec.Progress)) > 0 {
 		list = slices.DeleteFunc(list, func(d integration.Decider) bool { return !d.Concerns(x.wants.View) })
 	}
 	return list
@@ -211,13 +209,13 @@ func (x *round) after(before int) time.Duration {
 		x.finish()
 		return x.wait
 	case left < before:
-		x.t.idle = 0
+		x.Memory.idle = 0
 	case !x.waits: // a told time is waited for and no sign of anything
-		x.t.idle++
+		x.Memory.idle++
 	}
 	x.await()
-	if x.more = x.more || x.dueNow(); x.more && x.t.idle > 1 {
-		x.sooner(x.pace.Backoff(x.t.idle - 1))
+	if x.more = x.more || x.dueNow(); x.more && x.Memory.idle > 1 {
+		x.sooner(x.pace.Backoff(x.Memory.idle - 1))
 	} else if x.more {
 		return time.Millisecond
 	}
@@ -229,7 +227,7 @@ func (x *round) rest(ctx context.Context) (time.Duration, error) {
 	if x.dead && !x.rec.Claim.Free() {
 		x.rec.Claim = x.rec.Claim.Next(x.Owner) // a dead claim would hold up whoever comes next
 	}
-	if x.rec.Claim.Owner == x.Owner || len(x.t.unrecorded) > 0 {
+	if x.rec.Claim.Owner == x.Owner || len(x.Memory.unrecorded) > 0 {
 		if err := x.record(ctx, false); err != nil {
 			return 0, err
 		}
@@ -244,8 +242,8 @@ func (x *round) finish() {
 		x.sooner(time.Millisecond) // another request has the id now
 		return
 	}
-	x.lanes.Withdraw(x.id)
-	x.ledger.Forget(x.id)
+	x.lanes.Withdraw(x.ID)
+	x.ledger.Forget(x.ID)
 	x.Finish(x.Turn, x.wants.Version(), x.req == nil)
 }
 
@@ -257,18 +255,18 @@ const endure = 24 * time.Hour
 // named.
 func (x *round) later() time.Duration {
 	if !x.wants.Status.Ended() {
-		x.t.ended = time.Time{}
+		x.Memory.ended = time.Time{}
 		return x.wait
 	}
-	if x.t.ended.IsZero() {
-		x.t.ended = time.Now()
+	if x.Memory.ended.IsZero() {
+		x.Memory.ended = time.Now()
 	}
-	if left := endure - time.Since(x.t.ended); left > 0 {
+	if left := endure - time.Since(x.Memory.ended); left > 0 {
 		x.sooner(left)
 		return x.wait
 	}
 	x.Log.Error("A day after its end an access request is given up; some messages about it may not say how it ended",
-		zap.String("request_id", x.id), zap.Strings("recipients", x.wants.Unfinished(&x.rec.Progress)))
+		zap.String("request_id", x.ID), zap.Strings("recipients", x.wants.Unfinished(&x.rec.Progress)))
 	x.finish()
 	return 0
 }
