@@ -123,7 +123,7 @@ func fill(t *testing.T, text, key, value string) string {
 }
 
 // Credentials that the service refuses end the start, since only a person can
-// mend that.
+// correct that.
 func TestRefusedToken(t *testing.T) {
 	w := start(t, harness.Options{Halted: true})
 	w.RefuseToken()

@@ -212,6 +212,6 @@ func TestReplicasShareTheWork(t *testing.T) {
 	}
 	w.shows(harness.Expected{Recipients: w.everyone(), Reviews: 2, Status: message.Approved}.Of(ids...)...)
 	if n := notices(w.said(w.dm(cluster.Alice))); n > len(ids) {
-		w.Errorf("the requester was told of %d decisions on %d requests", n, len(ids))
+		w.Errorf("the requester was notified of %d decisions on %d requests", n, len(ids))
 	}
 }

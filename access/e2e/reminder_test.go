@@ -18,7 +18,7 @@ delay = "100ms"
 interval = "300ms"
 `
 
-// reminded is how often each owner was told of a list, in direct messages.
+// reminded is how often each owner was reminded of a list, in direct messages.
 func (w *world) reminded(title string) map[string]int {
 	told := map[string]int{}
 	for _, owner := range []string{cluster.Alice, cluster.Bob, cluster.Carol} {
@@ -67,7 +67,7 @@ func TestOwnersOfAccessListsAreReminded(t *testing.T) {
 	w.must(w.Cluster.PutAccessList(cluster.AccessList{
 		Name: "ops", Title: "Operators", Owners: []string{cluster.Carol}, NextAudit: time.Now().Add(-time.Hour),
 	}))
-	w.until("a later list is told of", func() bool { return w.reminded("Operators")[cluster.Carol] > 0 })
+	w.until("owners are reminded of a later list", func() bool { return w.reminded("Operators")[cluster.Carol] > 0 })
 	for i := range 2 {
 		if code, _, err := w.Replica(i).Stop(); code != 0 || err != nil {
 			t.Errorf("exit code %d, %v", code, err)

@@ -53,7 +53,7 @@ func TestARefusalHasItsEvidence(t *testing.T) {
 	}
 }
 
-// TestRequestsBeyondTheLimitsAreLeftToPeople: the limits are told of the request
+// TestRequestsBeyondTheLimitsAreLeftToPeople: a request is measured against the limits
 // as it is, from its own times.
 func TestRequestsBeyondTheLimitsAreLeftToPeople(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -153,7 +153,7 @@ func resolutionNote(v message.View) string {
 	return message.Cut(text, noteLimit)
 }
 
-// tellsEnd reports whether a note tells of the end with the given index. The
+// tellsEnd reports whether a note says that the request ended in the way with the given index. The
 // reason does not count: it may not be known any more.
 func tellsEnd(text string, index int) bool {
 	first, _, _ := strings.Cut(text, "\n")

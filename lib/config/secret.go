@@ -231,6 +231,6 @@ func (l *loader) fillSecretFile(secret *Secret, f field, table map[string]any, p
 		l.written[f.path(path)] = join(written, key)
 		return
 	}
-	// The secret itself counts as set and faulty, lest it be called missing too.
+	// The secret itself counts as set and faulty, so that it is not called missing too.
 	l.mistyped[f.path(path)] = true
 }

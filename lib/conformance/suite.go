@@ -45,7 +45,7 @@ func Run(t *testing.T, s farend.Service, o Options) {
 		{"a hanging call delays no other recipient", hangingCall},
 		{LostAnswer, lostAnswer},
 		{"a post that was removed is made once more", removedPost},
-		{"refused credentials are told of and recovered from", refusedCredentials},
+		{"refused credentials are reported and recovered from", refusedCredentials},
 		{"hostile text calls nobody and stops nothing", hostileText},
 		{"the largest reason in any script is announced", largeReason},
 		{"fifty reviews are no trouble", manyReviews},
@@ -224,7 +224,7 @@ func refusedCredentials(w *world) {
 	w.start()
 	w.far.RefuseToken(true)
 	id := w.request(cluster.CreateParams{})
-	w.until("the refusal is told of", func() bool {
+	w.until("the refusal is reported", func() bool {
 		for _, e := range w.logs.All() {
 			if strings.Contains(e.Message, "credentials") {
 				return true

@@ -46,7 +46,7 @@ func (h *Health) OK(condition string) { h.set(condition, true, "") }
 // Fail says that a condition does not hold, and why, in words without a secret.
 func (h *Health) Fail(condition, reason string) { h.set(condition, false, reason) }
 
-// set adds a condition that NewHealth was not told of at the end.
+// set adds a condition that NewHealth was not given at the end.
 func (h *Health) set(name string, ok bool, reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

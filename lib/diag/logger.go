@@ -52,7 +52,7 @@ func NewLogger(options LogOptions, debug bool) (*Logger, error) {
 }
 
 // SetSeverity changes from which severity on is logged, for this logger and all
-// made from it; debug lowers it to debug. The error tells of an unknown severity.
+// made from it; debug lowers it to debug. The error names an unknown severity.
 func (l *Logger) SetSeverity(severity string, debug bool) error {
 	level, ok := map[string]zapcore.Level{
 		"": zap.InfoLevel, "trace": zap.DebugLevel, "debug": zap.DebugLevel,

@@ -67,7 +67,7 @@ func TestTheEndHasBounds(t *testing.T) {
 	}
 }
 
-// The service manager is told of the start, a reload, and the end.
+// The service manager hears of the start, a reload, and the end.
 func TestTheServiceManagerIsTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})

@@ -295,7 +295,7 @@ func (r *rig) posted() (names []string) {
 }
 
 // checking makes the desk's checks hang until they are let go or given up, and
-// tells of each.
+// reports each.
 func (r *rig) checking() (begun <-chan struct{}, letGo func()) {
 	told, free := make(chan struct{}, 8), make(chan struct{})
 	r.desk.with(func() {

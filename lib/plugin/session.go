@@ -249,7 +249,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// inspect tells what a person should mend before the first request shows it.
+// inspect says what a person should correct before the first request shows it.
 func (s *session) inspect(ctx context.Context) {
 	inspector, ok := s.parts.Service.(Inspector)
 	if !ok {

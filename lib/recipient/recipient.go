@@ -1,4 +1,4 @@
-// Package recipient chooses who is told of an access request.
+// Package recipient chooses who hears of an access request.
 package recipient
 
 import (

@@ -1062,7 +1062,7 @@ func TestNothingIsTriedAgainAtOnceForEver(t *testing.T) {
 	}
 }
 
-// decider approves everything, and remembers what it was told of that.
+// decider approves everything, and remembers what was reported to it.
 type decider struct {
 	// aloof says that no request is its business.
 	aloof   bool

@@ -41,7 +41,7 @@ func TestARequestIsAnnouncedOnceToEachRecipientWithTwoWrites(t *testing.T) {
 	})
 }
 
-// A request that is told of for the first time is claimed without reading it. That
+// A request that is heard of for the first time is claimed without reading it. That
 // it is new is a guess, which the cluster refuses where it is wrong.
 func TestARequestThatSeemsNew(t *testing.T) {
 	t.Run("and has a record of Teleport's own plugin is not posted again", func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestARequestThatSeemsNew(t *testing.T) {
 			}
 		})
 	})
-	t.Run("and that nobody is to be told of is looked up: others may have chosen somebody", func(t *testing.T) {
+	t.Run("and that nobody is to hear of is looked up: others may have chosen somebody", func(t *testing.T) {
 		inTime(t, func(r *rig) {
 			r.service = finder{r.desk}
 			r.desk.latency = 5 * time.Second
@@ -91,8 +91,8 @@ func TestARequestThatSeemsNew(t *testing.T) {
 			service func(*desk) integration.Service
 			reads   int
 		}{
-			"where all are told of at once":    {func(d *desk) integration.Service { return finder{d} }, 2},
-			"where they are told of in a line": {func(d *desk) integration.Service { return d }, 3},
+			"where all are announced at once":    {func(d *desk) integration.Service { return finder{d} }, 2},
+			"where they are announced in a line": {func(d *desk) integration.Service { return d }, 3},
 		} {
 			t.Run(name, func(t *testing.T) {
 				inTime(t, func(r *rig) {
@@ -335,7 +335,7 @@ func TestAResultThatCannotBeRecordedIsKeptAndNotPostedAgain(t *testing.T) {
 }
 
 // A claim that its owner left behind is given up also when nothing is left to be
-// done under it, lest the next change wait for the lease.
+// done under it, or the next change would wait for the lease.
 func TestADeadReplicasClaimIsGivenUpWhenNothingIsLeftToDo(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.service = finder{r.desk}
@@ -678,7 +678,7 @@ func TestAMessageRemovedAtTheServiceIsPostedOnceMore(t *testing.T) {
 }
 
 func TestTheRequester(t *testing.T) {
-	t.Run("gets a copy and is told of the decision", func(t *testing.T) {
+	t.Run("gets a copy and is notified of the decision", func(t *testing.T) {
 		inTime(t, func(r *rig) {
 			r.service = teller{finder{r.desk}}
 			x := r.start()

@@ -114,7 +114,7 @@ type replica struct {
 	listed bool
 }
 
-// start begins a replica. It is told of every change unless it is deaf.
+// start begins a replica. It hears of every change unless it is deaf.
 func (r *rig) start() *replica {
 	r.replicas++
 	crashed := make(chan struct{})

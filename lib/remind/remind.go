@@ -77,7 +77,7 @@ type Options struct {
 type Runner struct {
 	Options
 	ledger *ledger.Ledger
-	// unrecorded holds who was told of a list, where that could not be recorded.
+	// unrecorded holds who was reminded of a list, where that could not be recorded.
 	unrecorded map[string]map[string]time.Time
 	said       map[string]bool // what was logged once
 }

@@ -226,7 +226,7 @@ func (r *rig) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// want compares who was told of what, in order.
+// want compares who was reminded of what, in order.
 func (r *rig) want(reminders ...string) {
 	r.t.Helper()
 	r.mu.Lock()

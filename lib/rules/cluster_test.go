@@ -97,7 +97,7 @@ func newPlugin(t *testing.T, c *cluster.Cluster) *plugin {
 }
 
 // route gives the recipients of a request that alice made, as the cluster
-// tells of it.
+// shows it.
 func (p *plugin) route(c *cluster.Cluster, params cluster.CreateParams) []string {
 	p.t.Helper()
 	params.User = cluster.Alice
@@ -212,7 +212,7 @@ func TestAClusterThatFailsToTellTheUser(t *testing.T) {
 	}
 }
 
-// A later cluster tells of fields that the client does not know; they survive
+// A later cluster sends fields that the client does not know; they survive
 // the way over the wire.
 func TestARuleOfALaterCluster(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
@@ -255,7 +255,7 @@ func (w watched) Reload(ctx context.Context) error {
 	return err
 }
 
-// deaf takes what a watch tells of requests, health and events.
+// deaf takes what a watch says about requests, health and events.
 type deaf struct{}
 
 func (deaf) Changed(types.AccessRequest)       {}

@@ -14,7 +14,7 @@ const (
 	heartbeat = 15 * time.Second
 )
 
-// serveEvents tells of changes as server-sent events, whose data is the version
+// serveEvents reports changes as server-sent events, whose data is the version
 // of the state; the first one comes at once.
 func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {

@@ -54,7 +54,7 @@ type List interface {
 	End() (gone int)
 }
 
-// Rules is told of changes of access monitoring rules.
+// Rules hears of changes of access monitoring rules.
 type Rules interface {
 	// Reload reads all rules anew.
 	Reload(ctx context.Context) error

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxStories is how many requests are told of at length.
+	// maxStories is how many requests the report describes at length.
 	maxStories = 12
 	// maxMoments bounds the moments of a story.
 	maxMoments = 60

@@ -32,7 +32,7 @@ func outages() []Row {
 			Run: func(w *World) {
 				w.fault(fault.Fault{Effect: fault.Status, HTTPStatus: 500})
 				w.burst(of(w, 30, 200), of(w, 2*time.Second, 30*time.Second))
-				w.mend()
+				w.clearFaults()
 			},
 		},
 		{
@@ -67,7 +67,7 @@ func limitedPlace(w *World) {
 	w.fault(fault.Fault{Method: w.Methods().Post, Target: limited, Effect: fault.RateLimit, RetryAfterMS: 1000})
 	w.create(of(w, 10, 100))
 	w.otherwise(w.places[1])
-	w.mend()
+	w.clearFaults()
 }
 
 // otherwise waits until all have their posts but one place.
@@ -111,7 +111,7 @@ func deadPlace(w *World) {
 	w.fault(fault.Fault{Method: w.Methods().Post, Target: w.Place(w.places[1]), Effect: fault.Hang})
 	w.create(of(w, 10, 100))
 	w.otherwise(w.places[1])
-	w.mend()
+	w.clearFaults()
 }
 
 func lostAnswers(w *World, mayDouble int) {

@@ -38,7 +38,7 @@ func goneRecipients(w *World) {
 	w.otherwise(there[1])
 	w.pass(of(w, 500*time.Millisecond, 10*time.Second))
 	w.approve(ids[:len(ids)/2]...)
-	w.mend()
+	w.clearFaults()
 	w.logged(0, farend.Nowhere, time.Time{})
 }
 

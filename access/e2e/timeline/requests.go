@@ -30,7 +30,7 @@ func requests() []Row {
 				w.approve(ids[:len(ids)/2]...)
 				w.deny(ids[len(ids)/2:]...)
 				w.pass(300 * time.Millisecond)
-				w.mend()
+				w.clearFaults()
 			},
 		},
 		{

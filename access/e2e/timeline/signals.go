@@ -125,6 +125,6 @@ func twiceTerminated(w *World) {
 	w.must(err)
 	w.promise(code == 1, "the exit code is %d", code)
 	w.promise(time.Since(began) < 3*time.Second, "the end took %v", time.Since(began))
-	w.mend()
+	w.clearFaults()
 	w.again(0)
 }

@@ -86,7 +86,7 @@ func (w *World) patient() (context.Context, context.CancelFunc) {
 // and no measure of speed.
 const patience = 2 * time.Minute
 
-// until waits for something that nobody tells of.
+// until waits for something that nobody announces.
 func (w *World) until(what string, done func() bool) {
 	if w.failed() != nil {
 		return
@@ -126,7 +126,7 @@ func (w *World) everyone() []string {
 	return w.places
 }
 
-// create makes requests of alice's, which everyone is to be told of.
+// create makes requests of alice's, which are to be announced to everyone.
 func (w *World) create(n int) (ids []string) {
 	for range n {
 		ids = append(ids, w.request(cluster.CreateParams{}))
@@ -398,8 +398,8 @@ func (w *World) fault(f fault.Fault) {
 	}
 }
 
-// mend ends all faults of the service.
-func (w *World) mend() {
+// clearFaults ends all faults of the service.
+func (w *World) clearFaults() {
 	if w.failed() == nil {
 		w.Service().Faults().Clear()
 		w.heal()

@@ -8,7 +8,7 @@ import (
 	"teleport-plugins/lib/message"
 )
 
-// announcement is the text that tells of a request and its state. The board
+// announcement is the text that announces a request and its state. The board
 // knows no markup, and so there is nothing to escape; what is too long is cut.
 func announcement(v message.View) string {
 	lines := []string{v.Title()}

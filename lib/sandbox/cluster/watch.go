@@ -173,7 +173,7 @@ func (c *Cluster) subscribe(ctx context.Context, watch *proto.Watch) (*watcher, 
 }
 
 // mayWatch asks for less than list does: someone who may read and not list is
-// told of each change and shown an empty list.
+// sent each change and shown an empty list.
 func (c *Cluster) mayWatch(ctx context.Context, kind string) error {
 	known := kind == types.KindAccessRequest || kind == types.KindAccessMonitoringRule && !c.opts.Old
 	if !known {
