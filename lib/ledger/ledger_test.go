@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gravitational/teleport/api/types"
-
 	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/plugindata"
 )
@@ -20,32 +18,23 @@ var (
 	errDown    = errors.New("the cluster is down")
 )
 
-// store is the plugin data of one request.
+// store holds one record, and changes it if it holds what is expected.
 type store struct {
-	t    *testing.T
-	data types.PluginData
-}
-
-func newStore(t *testing.T, content map[string]string) *store {
-	t.Helper()
-	data, err := types.NewPluginData("req", types.KindAccessRequest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &store{t, data}
-	if err := s.update(content, nil); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	t      *testing.T
+	values ledger.Values
 }
 
 func (s *store) update(set, expect map[string]string) error {
-	return s.data.Update(types.PluginDataUpdateParams{
-		Kind: types.KindAccessRequest, Resource: "req", Plugin: "test", Set: set, Expect: expect,
-	})
+	for key, value := range expect {
+		if s.values[key] != value {
+			return errRefused
+		}
+	}
+	s.values = s.values.After(set)
+	return nil
 }
 
-func (s *store) content() map[string]string { return maps.Clone(s.data.Entries()["test"].Data) }
+func (s *store) content() map[string]string { return maps.Clone(s.values) }
 
 func (s *store) record() *plugindata.Record {
 	s.t.Helper()
@@ -102,7 +91,7 @@ const lease, recording = 16 * time.Second, 5 * time.Second
 
 func newLedger(t *testing.T) (*ledger.Ledger, *cluster) {
 	t.Helper()
-	c := &cluster{store: newStore(t, map[string]string{"user": "mia"})}
+	c := &cluster{store: &store{t, ledger.Values{"user": "mia"}}}
 	return ledger.New(ledger.Options{
 		Store: c, Kind: "access_request", Plugin: "test", Owner: "me", Lease: lease, Time: recording,
 		IsConflict: func(err error) bool { return errors.Is(err, errRefused) },

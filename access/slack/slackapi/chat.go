@@ -118,15 +118,21 @@ func depth(v any) int {
 	return max(deepest, 0) + 1
 }
 
-func (s *Server) postMessage(c call) (any, error) {
-	body, err := c.args.content()
+// posting returns what a call posts and where.
+func (s *Server) posting(c call) (body content, ch *channel, err error) {
+	body, err = c.args.content()
 	if err != nil {
-		return nil, err
+		return body, nil, err
 	}
 	if body.empty() {
-		return nil, failure("no_text")
+		return body, nil, failure("no_text")
 	}
-	ch, err := s.state.postTarget(c.args["channel"], c.scopes)
+	ch, err = s.state.postTarget(c.args["channel"], c.scopes)
+	return body, ch, err
+}
+
+func (s *Server) postMessage(c call) (any, error) {
+	body, ch, err := s.posting(c)
 	if err != nil {
 		return nil, err
 	}
@@ -299,14 +305,7 @@ func (s *Server) deleteMessage(c call) (any, error) {
 }
 
 func (s *Server) postEphemeral(c call) (any, error) {
-	body, err := c.args.content()
-	if err != nil {
-		return nil, err
-	}
-	if body.empty() {
-		return nil, failure("no_text")
-	}
-	ch, err := s.state.postTarget(c.args["channel"], c.scopes)
+	body, ch, err := s.posting(c)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/sandbox/apiserver"
+	"teleport-plugins/lib/sandbox/published"
 )
 
 // answer is what Slack says about any call.
@@ -242,7 +243,7 @@ func TestTheTableOfMethodsAgreesWithSlacksReference(t *testing.T) {
 			t.Errorf("%s is not described", name)
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(os.Getenv(contract.EnvDir), "slack", "method-reference", name+".json"))
+		data, err := os.ReadFile(filepath.Join(os.Getenv(published.EnvDir), "slack", "method-reference", name+".json"))
 		if os.IsNotExist(err) {
 			continue // The folder lacks it; the contract's supplement is our own.
 		}

@@ -4,8 +4,8 @@
 // description that Discord publishes.
 //
 // The description is not part of this repository. The environment variable
-// named by EnvDir points at a folder that holds it; tests that need it are
-// skipped without it.
+// named by published.EnvDir points at a folder that holds it, in
+// discord/openapi.json; tests that need it are skipped without it.
 package contract
 
 import (
@@ -26,12 +26,8 @@ import (
 	validation "github.com/pb33f/libopenapi-validator/errors"
 
 	"teleport-plugins/access/discord/discordapi"
+	"teleport-plugins/lib/sandbox/published"
 )
-
-// EnvDir names the environment variable with the folder of the vendors'
-// published descriptions. Discord's is expected below it in
-// discord/openapi.json.
-const EnvDir = "TELEPORT_PLUGINS_API_SPECS"
 
 // base is the address under which the description knows the API.
 const base = "https://discord.com/api/v10"
@@ -39,7 +35,7 @@ const base = "https://discord.com/api/v10"
 // Checker checks calls.
 type Checker struct{ v validator.Validator }
 
-// Load reads the description below dir, laid out as EnvDir says. Members that
+// Load reads the description below dir, laid out as the package says. Members that
 // the description does not name are faults, and formats are checked.
 func Load(dir string) (*Checker, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "discord", "openapi.json"))
@@ -123,19 +119,11 @@ func isSnowflake(v any) error {
 	return nil
 }
 
-// ForTest loads the description from the folder named by EnvDir. It skips the
+// ForTest loads the description from the folder named by published.EnvDir. It skips the
 // test when the variable is not set and fails it when it cannot be read.
 func ForTest(t testing.TB) *Checker {
 	t.Helper()
-	dir := os.Getenv(EnvDir)
-	if dir == "" {
-		t.Skipf("skipped: %s does not name a folder with the vendors' published descriptions", EnvDir)
-	}
-	c, err := Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return published.Load(t, Load)
 }
 
 // CheckRequest checks a call from the simulated server's log.

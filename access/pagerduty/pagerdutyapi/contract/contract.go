@@ -5,7 +5,8 @@
 // itself publishes.
 //
 // The publication is not part of this repository. The environment variable
-// named by EnvDir points at a folder that holds it; tests that need it are
+// named by published.EnvDir points at a folder that holds it, in
+// pagerduty/rest-access-request-subset.json (OpenAPI 3); tests that need it are
 // skipped without it.
 package contract
 
@@ -26,12 +27,9 @@ import (
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
 	validation "github.com/pb33f/libopenapi-validator/errors"
-)
 
-// EnvDir names the environment variable with the folder of the vendors'
-// published descriptions. PagerDuty's is expected below it in
-// pagerduty/rest-access-request-subset.json (OpenAPI 3).
-const EnvDir = "TELEPORT_PLUGINS_API_SPECS"
+	"teleport-plugins/lib/sandbox/published"
+)
 
 // Checker is an http.RoundTripper that checks each call it carries, and the
 // answer to it. It may be used from several goroutines.
@@ -60,18 +58,13 @@ func New(t *testing.T) *Checker {
 // NewUnattended is New for those who look at the Faults themselves.
 func NewUnattended(t *testing.T) *Checker {
 	t.Helper()
-	dir := os.Getenv(EnvDir)
-	if dir == "" {
-		t.Skipf("%s is not set: no published description of the API to check against", EnvDir)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "pagerduty", "rest-access-request-subset.json"))
-	if err != nil {
-		t.Fatalf("reading PagerDuty's description: %v", err)
-	}
-	v, err := load(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := published.Load(t, func(dir string) (validator.Validator, error) {
+		text, err := os.ReadFile(filepath.Join(dir, "pagerduty", "rest-access-request-subset.json"))
+		if err != nil {
+			return nil, fmt.Errorf("reading PagerDuty's description: %w", err)
+		}
+		return load(text)
+	})
 	return &Checker{v: v, base: http.DefaultTransport, calls: make(map[string]int)}
 }
 
@@ -110,7 +103,7 @@ func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.base.RoundTrip(req)
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	if described(req.URL.Path) {
-		ok, errs := c.v.ValidateHttpRequestSync(published(req, body))
+		ok, errs := c.v.ValidateHttpRequestSync(toPagerDuty(req, body))
 		c.note(req, "request", ok, errs)
 	}
 	if err != nil || !described(req.URL.Path) {
@@ -122,7 +115,7 @@ func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	copied := *resp
 	copied.Body = io.NopCloser(bytes.NewReader(answer))
-	ok, errs := c.v.ValidateHttpResponse(published(req, body), &copied)
+	ok, errs := c.v.ValidateHttpResponse(toPagerDuty(req, body), &copied)
 	c.note(req, fmt.Sprintf("answer %d", resp.StatusCode), ok, errs)
 	return resp, nil
 }
@@ -141,8 +134,8 @@ func drain(body *io.ReadCloser) ([]byte, error) {
 	return text, nil
 }
 
-// published is the request as it would go to PagerDuty itself.
-func published(req *http.Request, body []byte) *http.Request {
+// toPagerDuty is the request as it would go to PagerDuty itself.
+func toPagerDuty(req *http.Request, body []byte) *http.Request {
 	out := req.Clone(req.Context())
 	out.URL.Scheme, out.URL.Host, out.Host = "https", "api.pagerduty.com", "api.pagerduty.com"
 	out.Body = io.NopCloser(bytes.NewReader(body))

@@ -3,8 +3,9 @@
 // arguments) and the JSON schema of Block Kit.
 //
 // The publications are not part of this repository. The environment variable
-// named by EnvDir points at a folder that holds them; tests that need them are
-// skipped without it.
+// named by published.EnvDir points at a folder that holds them, in
+// slack/method-reference (one JSON file for each method) and
+// slack/block-kit/blocks.schema.json; tests that need them are skipped without it.
 package contract
 
 import (
@@ -25,13 +26,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"teleport-plugins/access/slack/slackapi"
+	"teleport-plugins/lib/sandbox/published"
 )
-
-// EnvDir names the environment variable with the folder of the vendors'
-// published descriptions. Slack's are expected below it in
-// slack/method-reference (one JSON file for each method) and
-// slack/block-kit/blocks.schema.json.
-const EnvDir = "TELEPORT_PLUGINS_API_SPECS"
 
 // ErrUnknownMethod says that no method of that name is described.
 var ErrUnknownMethod = errors.New("no such method in Slack's reference")
@@ -42,9 +38,9 @@ type Checker struct {
 	blocks  *jsonschema.Schema
 }
 
-// published are Slack's published descriptions; nil where there are none.
-var published = sync.OnceValues(func() (*Checker, error) {
-	if dir := os.Getenv(EnvDir); dir != "" {
+// given are Slack's published descriptions; nil where there are none.
+var given = sync.OnceValues(func() (*Checker, error) {
+	if dir := os.Getenv(published.EnvDir); dir != "" {
 		return Load(dir)
 	}
 	return nil, nil
@@ -53,7 +49,7 @@ var published = sync.OnceValues(func() (*Checker, error) {
 // Keep holds calls against Slack's published descriptions, where they are given.
 func Keep(t testing.TB, calls []slackapi.Request) {
 	t.Helper()
-	checker, err := published()
+	checker, err := given()
 	if err != nil {
 		t.Error(err)
 	}
@@ -94,7 +90,7 @@ func (p property) types() []string {
 	return out
 }
 
-// Load reads the descriptions below dir, laid out as EnvDir says.
+// Load reads the descriptions below dir, laid out as the package says.
 func Load(dir string) (*Checker, error) {
 	c := &Checker{methods: supplement()}
 	files, err := filepath.Glob(filepath.Join(dir, "slack", "method-reference", "*.json"))
@@ -122,19 +118,11 @@ func Load(dir string) (*Checker, error) {
 	return c, nil
 }
 
-// ForTest loads the descriptions from the folder named by EnvDir. It skips the
+// ForTest loads the descriptions from the folder named by published.EnvDir. It skips the
 // test when the variable is not set and fails it when they cannot be read.
 func ForTest(t testing.TB) *Checker {
 	t.Helper()
-	dir := os.Getenv(EnvDir)
-	if dir == "" {
-		t.Skipf("skipped: %s does not name a folder with the vendors' published descriptions", EnvDir)
-	}
-	c, err := Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return published.Load(t, Load)
 }
 
 // Methods lists the described methods in alphabetical order.
