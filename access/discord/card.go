@@ -8,13 +8,14 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // footer is the mark by which a post is found again.
 func footer(id string) string { return "Access request " + plainText(id, 100) }
 
 // card is the embed that shows the state at a glance, and the times.
-func card(v message.View, mention string) *discordgo.MessageEmbed {
+func card(v request.View, mention string) *discordgo.MessageEmbed {
 	e := &discordgo.MessageEmbed{
 		Title: stateText(v.Status), Color: colour(v.Status), Footer: &discordgo.MessageEmbedFooter{Text: footer(v.ID)},
 	}
@@ -27,7 +28,7 @@ func card(v message.View, mention string) *discordgo.MessageEmbed {
 	if mention != "" {
 		add("Requester", "<@"+mention+">")
 	}
-	if p := v.Progress(); p != "" {
+	if p := message.Progress(v); p != "" {
 		add("Reviews", p)
 	}
 	if !v.Created.IsZero() {
@@ -41,10 +42,10 @@ func card(v message.View, mention string) *discordgo.MessageEmbed {
 	return e
 }
 
-func reviewEmbed(r message.Review) *discordgo.MessageEmbed {
+func reviewEmbed(r request.Review) *discordgo.MessageEmbed {
 	verb := "Reviewed"
 	switch r.State {
-	case message.Approved, message.Denied, message.Promoted:
+	case request.Approved, request.Denied, request.Promoted:
 		verb = string(r.State[:1]) + strings.ToLower(string(r.State[1:]))
 	}
 	e := &discordgo.MessageEmbed{

@@ -33,9 +33,9 @@ func TestEachCodeSaysWhatCanBeDoneAndHowFarItReaches(t *testing.T) {
 	} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			b := newBench(t, discordapi.Options{})
-			m := b.mustPost(t, request())
+			m := b.mustPost(t, sample())
 			b.discord.Faults().Add(fault.Fault{Effect: fault.Refuse, Code: strconv.Itoa(code)})
-			err := b.Show(t.Context(), m, request())
+			err := b.Show(t.Context(), m, sample())
 			wantKind(t, err, want.kind)
 			var e *outbound.Error
 			if !errors.As(err, &e) || e.Scope != want.scope {
@@ -79,7 +79,7 @@ func TestAnAnswerThatIsNotDiscordsIsNoVerdict(t *testing.T) {
 			b := answering(t, status, body)
 			b.self = "1"
 			m := plugindata.Message{Channel: requests, ID: "1"}
-			v := reviewed(request(), approval("bob", ""))
+			v := reviewed(sample(), approval("bob", ""))
 			_, post := b.post(t, requests, v)
 			_, dm := b.Resolve(t.Context(), "user:"+discordapi.AliceID)
 			_, named := b.Resolve(t.Context(), "Sandbox/security")
@@ -118,7 +118,7 @@ func TestOnlyDiscordRefusesTheToken(t *testing.T) {
 func TestACodeThatIsNotKnownIsARefusalUnlessTheServerFailed(t *testing.T) {
 	for status, want := range map[int]outbound.Kind{400: outbound.Refused, 403: outbound.Refused, 500: outbound.Unclear, 503: outbound.Unclear} {
 		b := answering(t, status, `{"message":"Something new","code":123456}`)
-		_, err := b.post(t, requests, request())
+		_, err := b.post(t, requests, sample())
 		wantKind(t, err, want)
 		contains(t, fmt.Sprint(err), "123456 Something new")
 	}
@@ -140,7 +140,7 @@ func TestEachFaultOfTheLineSaysWhatCanBeDone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, discordapi.Options{})
 			b.discord.Faults().Add(c.fault)
-			_, err := b.post(t, requests, request())
+			_, err := b.post(t, requests, sample())
 			wantKind(t, err, c.want)
 			if n := b.discord.Calls(createMessage); n != 1 {
 				t.Errorf("%d calls, want 1", n)
@@ -153,10 +153,10 @@ func TestARateLimitHoldsForItsChannelAlone(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 60_000, Target: requests})
 	for range 3 {
-		_, err := b.post(t, requests, request())
+		_, err := b.post(t, requests, sample())
 		wantKind(t, err, outbound.Wait)
 	}
-	if _, err := b.post(t, security, request()); err != nil || b.discord.Calls(createMessage) != 2 {
+	if _, err := b.post(t, security, sample()); err != nil || b.discord.Calls(createMessage) != 2 {
 		t.Errorf("%v after %d calls", err, b.discord.Calls(createMessage))
 	}
 }
@@ -164,9 +164,9 @@ func TestARateLimitHoldsForItsChannelAlone(t *testing.T) {
 func TestAGlobalRateLimitHoldsForEveryCall(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 60_000, Code: "global"})
-	_, err := b.post(t, requests, request())
+	_, err := b.post(t, requests, sample())
 	wantKind(t, err, outbound.Wait)
-	_, err = b.post(t, security, request())
+	_, err = b.post(t, security, sample())
 	wantKind(t, err, outbound.Wait)
 	if n := b.discord.Calls(createMessage); n != 1 {
 		t.Errorf("%d calls, want 1", n)
@@ -177,11 +177,11 @@ func TestABurstNeverRunsIntoALimitThatWasTold(t *testing.T) {
 	limits := discordapi.DefaultLimits()
 	limits.Window = 30 * time.Minute
 	b := newBench(t, discordapi.Options{Limits: limits})
-	b.mustPost(t, request())
+	b.mustPost(t, sample())
 	var posts sync.WaitGroup
 	for i := range 20 {
 		posts.Go(func() {
-			v := request()
+			v := sample()
 			v.ID = strconv.Itoa(i)
 			_, err := b.post(t, requests, v)
 			if err != nil {

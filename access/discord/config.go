@@ -21,9 +21,9 @@ var example string
 // Config is the config of teleport-discord.
 type Config struct {
 	plugin.Base
-	Discord          Section           `toml:"discord"`
-	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels (id or server/channel) and users (user:id); \"*\" stands for every other role"`
-	Reminders        plugin.Reminders  `toml:"access_list_reminders"`
+	Discord          Section          `toml:"discord"`
+	RoleToRecipients recipient.Table  `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels (id or server/channel) and users (user:id); \"*\" stands for every other role"`
+	Reminders        plugin.Reminders `toml:"access_list_reminders"`
 }
 
 // Section is the section [discord].

@@ -8,6 +8,7 @@ import (
 
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/recipient"
 )
 
 func load(t *testing.T, text string) (*Config, config.Report, error) {
@@ -79,7 +80,7 @@ func TestTheExampleWorksOnceItIsFilledIn(t *testing.T) {
 	if err != nil || len(report.Warnings) != 0 {
 		t.Fatalf("%v, %v", report.Warnings, err)
 	}
-	if len(c.RoleToRecipients[config.Anyone]) != 1 {
+	if len(c.RoleToRecipients[recipient.Anyone]) != 1 {
 		t.Errorf("got %+v", c.RoleToRecipients)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/access/discord/discordapi/contract"
-	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/recipient"
 )
 
 // TestEveryCallIsAsDiscordDescribesIt makes each call that the plugin knows and
@@ -15,7 +15,7 @@ import (
 func TestEveryCallIsAsDiscordDescribesIt(t *testing.T) {
 	check := contract.ForTest(t)
 	b := newBench(t, discordapi.Options{}, func(c *Config) {
-		c.RoleToRecipients = config.Recipients{"*": {"Sandbox/security", discordapi.ReadOnlyChannel}}
+		c.RoleToRecipients = recipient.Table{"*": {"Sandbox/security", discordapi.ReadOnlyChannel}}
 	})
 	b.tour(t)
 	seen := make(map[string]bool)

@@ -14,11 +14,11 @@ import (
 
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/request"
 )
 
 // The calls, by the names that errors and metrics give them.
@@ -117,7 +117,7 @@ func (s *service) Tells(k integration.Kind) bool { return k != integration.End }
 // Tell makes an effect happen. A nonce keeps a call that is repeated within a few
 // minutes from telling it twice: Discord then answers with the message that is
 // there, as it is now.
-func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	switch e.Kind {
 	case integration.Announce:
 		return s.announce(ctx, to.Address, e, v)
@@ -132,7 +132,7 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 }
 
 // announce posts an announcement.
-func (s *service) announce(ctx context.Context, channel string, e integration.Effect, v message.View) (m plugindata.Message, err error) {
+func (s *service) announce(ctx context.Context, channel string, e integration.Effect, v request.View) (m plugindata.Message, err error) {
 	err = s.fit(ctx, channel, v, func(c content) (answer, error) {
 		if m.ID != "" { // it is there, but its embeds were dropped
 			return s.patch(ctx, m, c)
@@ -154,7 +154,7 @@ func (s *service) announce(ctx context.Context, channel string, e integration.Ef
 
 // Show makes an announcement show the view. Reviews of which only the number is
 // known any more stay as they are.
-func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (s *service) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	if !isID(m.Channel) || !isID(m.ID) {
 		return notAnID(editMessage, m.Channel+"/"+m.ID)
 	}
@@ -172,7 +172,7 @@ func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View
 
 // shownReviews are the reviews that a message shows now; none if it may not be
 // read.
-func (s *service) shownReviews(ctx context.Context, m plugindata.Message, v message.View) ([]*discordgo.MessageEmbed, error) {
+func (s *service) shownReviews(ctx context.Context, m plugindata.Message, v request.View) ([]*discordgo.MessageEmbed, error) {
 	now, err := s.get(ctx, m)
 	if outbound.KindOf(err) == outbound.Refused {
 		return nil, nil
@@ -191,7 +191,7 @@ func isCard(e *discordgo.MessageEmbed, id string) bool {
 // are not allowed it drops them, and takes the rest, or it refuses the message; it
 // does the like for other reasons, so that the channel's permissions have the last
 // word on whether later messages go without.
-func (s *service) fit(ctx context.Context, channel string, v message.View, put func(content) (answer, error)) error {
+func (s *service) fit(ctx context.Context, channel string, v request.View, put func(content) (answer, error)) error {
 	f := full
 	if s.lacks(embeds, channel) {
 		f = plain
@@ -224,7 +224,7 @@ func (s *service) learn(ctx context.Context, channel string) {
 
 // tell sends a note. One that Discord refuses for what it holds is cut to its first
 // line.
-func (s *service) tell(ctx context.Context, channel string, n note, e integration.Effect, v message.View) error {
+func (s *service) tell(ctx context.Context, channel string, n note, e integration.Effect, v request.View) error {
 	_, err := s.send(ctx, channel, content{text: n.text()}, nonce(v, channel, e, ""))
 	if n.rest != "" && refusesContent(err) {
 		_, err = s.send(ctx, channel, content{text: n.head}, nonce(v, channel, e, ""))
@@ -284,7 +284,7 @@ func notAnID(op, text string) error {
 }
 
 // Requester is the Discord user that the config names for the requester.
-func (s *service) Requester(v message.View) string { return s.Person(v.User) }
+func (s *service) Requester(v request.View) string { return s.Person(v.User) }
 
 // Remind tells an owner of the access lists that are to be reviewed.
 func (s *service) Remind(ctx context.Context, address string, r remind.Reminder) error {

@@ -16,10 +16,11 @@ import (
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -52,7 +53,7 @@ func newBench(t *testing.T, opts discordapi.Options, change ...func(*Config)) be
 	c.Discord.Token = config.NewSecret(fake.Token())
 	c.Discord.APIURL = fake.URL()
 	c.Discord.Users = map[string]string{"alice@example.com": discordapi.AliceID, "bob@example.com": discordapi.BobID}
-	c.RoleToRecipients = config.Recipients{"*": {requests}}
+	c.RoleToRecipients = recipient.Table{"*": {requests}}
 	for _, f := range change {
 		f(c)
 	}
@@ -65,23 +66,23 @@ func newBench(t *testing.T, opts discordapi.Options, change ...func(*Config)) be
 
 var created = time.Now().UTC().Truncate(time.Second)
 
-func request() message.View {
-	return message.View{
+func sample() request.View {
+	return request.View{
 		ID: "0c0f9d5e-1111-4222-8333-444455556677", Cluster: "prod.example.org", User: "alice@example.com",
 		Roles: []string{"db-admin"}, Logins: map[string][]string{"db-admin": {"root", "postgres"}},
 		Reason: "INC-204, replica lag", Link: "https://prod.example.org/web/requests/0c0f9d5e-1111-4222-8333-444455556677",
-		Status: message.Pending, ApprovalsNeeded: 2, Created: created,
+		Status: request.Pending, ApprovalsNeeded: 2, Created: created,
 		Expires: created.Add(time.Hour), AccessUntil: created.Add(8 * time.Hour),
 	}
 }
 
-func reviewed(v message.View, reviews ...message.Review) message.View {
+func reviewed(v request.View, reviews ...request.Review) request.View {
 	v.Reviews = append(slices.Clone(v.Reviews), reviews...)
 	return v
 }
 
-func approval(by, reason string) message.Review {
-	return message.Review{Author: by, State: message.Approved, Reason: reason, Created: created.Add(time.Minute)}
+func approval(by, reason string) request.Review {
+	return request.Review{Author: by, State: request.Approved, Reason: reason, Created: created.Add(time.Minute)}
 }
 
 // The effects that have an index of their own.
@@ -92,25 +93,25 @@ var (
 
 func review(i int) integration.Effect { return integration.Effect{Kind: integration.Review, Index: i} }
 
-func (b bench) post(t *testing.T, channel string, v message.View) (plugindata.Message, error) {
+func (b bench) post(t *testing.T, channel string, v request.View) (plugindata.Message, error) {
 	t.Helper()
 	return b.Tell(t.Context(), integration.Place{Address: channel}, announce, v)
 }
 
-func (b bench) reply(t *testing.T, m plugindata.Message, v message.View, i int) error {
+func (b bench) reply(t *testing.T, m plugindata.Message, v request.View, i int) error {
 	t.Helper()
 	_, err := b.Tell(t.Context(), integration.Place{Address: m.Channel, Message: m}, review(i), v)
 	return err
 }
 
-func (b bench) notice(t *testing.T, address string, v message.View) error {
+func (b bench) notice(t *testing.T, address string, v request.View) error {
 	t.Helper()
 	_, err := b.Tell(t.Context(), integration.Place{Address: address}, integration.Outcome(integration.Notice, v.Status), v)
 	return err
 }
 
 // wantFound looks an effect up in a channel, or below a message in it.
-func (b bench) wantFound(t *testing.T, in plugindata.Message, e integration.Effect, v message.View, want ...string) {
+func (b bench) wantFound(t *testing.T, in plugindata.Message, e integration.Effect, v request.View, want ...string) {
 	t.Helper()
 	got, err := b.Find(t.Context(), integration.Place{Address: in.Channel, Message: in}, e, v)
 	if err != nil {
@@ -127,7 +128,7 @@ func (b bench) wantFound(t *testing.T, in plugindata.Message, e integration.Effe
 
 func in(channel string) plugindata.Message { return plugindata.Message{Channel: channel} }
 
-func (b bench) mustPost(t *testing.T, v message.View) plugindata.Message {
+func (b bench) mustPost(t *testing.T, v request.View) plugindata.Message {
 	t.Helper()
 	m, err := b.post(t, requests, v)
 	if err != nil {
@@ -163,12 +164,12 @@ func contains(t *testing.T, text string, wants ...string) {
 
 func TestAnAnnouncementShowsTheRequest(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
+	m := b.mustPost(t, sample())
 	if m.Channel != requests {
 		t.Errorf("recorded channel %s", m.Channel)
 	}
 	got := b.shown(t, m)
-	contains(t, got.Content, "You have a new Role Request:", "*ID*: "+request().ID, "*User*: alice@example.com",
+	contains(t, got.Content, "You have a new Role Request:", "*ID*: "+sample().ID, "*User*: alice@example.com",
 		"*Role*: `db-admin` *Login(s)*: `postgres, root`", "*Reason*: ```\nINC-204, replica lag```", "*Link*: https://prod", "*Status*: ⏳ PENDING")
 	if !slices.Equal(got.Rendered.Tones, tones(amber)) || len(got.Rendered.Buttons) != 1 {
 		t.Errorf("rendered %+v", got.Rendered)
@@ -180,18 +181,18 @@ func TestAnAnnouncementShowsTheRequest(t *testing.T) {
 
 func TestEditsFollowTheRequestToItsEnd(t *testing.T) {
 	for _, c := range []struct {
-		status message.Status
+		status request.Status
 		text   string
 		color  int
 	}{
-		{message.Approved, "*Status*: ✅ APPROVED\n*Resolution reason*: ```\nfine```", green},
-		{message.Denied, "*Status*: ❌ DENIED", red},
-		{message.Promoted, "*Status*:  PROMOTED", purple},
-		{message.Expired, "*Status*: ⌛ EXPIRED", grey},
+		{request.Approved, "*Status*: ✅ APPROVED\n*Resolution reason*: ```\nfine```", green},
+		{request.Denied, "*Status*: ❌ DENIED", red},
+		{request.Promoted, "*Status*:  PROMOTED", purple},
+		{request.Expired, "*Status*: ⌛ EXPIRED", grey},
 	} {
 		b := newBench(t, discordapi.Options{})
-		m := b.mustPost(t, request())
-		v := reviewed(request(), approval("bob", "looks good"))
+		m := b.mustPost(t, sample())
+		v := reviewed(sample(), approval("bob", "looks good"))
 		v.Status, v.ResolveReason = c.status, "fine"
 		if err := b.Show(t.Context(), m, v); err != nil {
 			t.Fatal(err)
@@ -207,13 +208,13 @@ func TestEditsFollowTheRequestToItsEnd(t *testing.T) {
 
 func TestAnEditOfAMessageThatIsGoneSaysSo(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
+	m := b.mustPost(t, sample())
 	if err := b.discord.DeleteMessage(m.Channel, m.ID); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, b.Show(t.Context(), m, request()), outbound.Gone)
-	wantKind(t, b.reply(t, m, reviewed(request(), approval("bob", "")), 0), outbound.Gone)
-	if other := b.mustPost(t, request()); other.ID == m.ID || b.shown(t, other).Deleted {
+	wantKind(t, b.Show(t.Context(), m, sample()), outbound.Gone)
+	wantKind(t, b.reply(t, m, reviewed(sample(), approval("bob", "")), 0), outbound.Gone)
+	if other := b.mustPost(t, sample()); other.ID == m.ID || b.shown(t, other).Deleted {
 		t.Error("the message was not posted again, though the nonce is that of one removed")
 	}
 }
@@ -221,21 +222,21 @@ func TestAnEditOfAMessageThatIsGoneSaysSo(t *testing.T) {
 func TestAPostWhoseAnswerWasLostIsNotDoubled(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Method: createMessage, Effect: fault.DoneNotAnswered, Times: 1})
-	_, err := b.post(t, requests, request())
+	_, err := b.post(t, requests, sample())
 	wantKind(t, err, outbound.Unclear)
 
-	m := b.mustPost(t, request())
+	m := b.mustPost(t, sample())
 	if n := len(b.discord.Messages(requests)); n != 1 {
 		t.Errorf("%d messages, want 1", n)
 	}
-	b.wantFound(t, in(requests), announce, request(), m.ID)
+	b.wantFound(t, in(requests), announce, sample(), m.ID)
 }
 
 // The engine shows the message afterwards what has changed since.
 func TestAnOlderMessageUnderTheSameNonceIsReturnedAsItIs(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	first := b.mustPost(t, request())
-	if later := b.mustPost(t, reviewed(request(), approval("bob", ""))); later != first {
+	first := b.mustPost(t, sample())
+	if later := b.mustPost(t, reviewed(sample(), approval("bob", ""))); later != first {
 		t.Errorf("got %v, want %v", later, first)
 	}
 	if got := b.shown(t, first); got.Edits != 0 {
@@ -245,9 +246,9 @@ func TestAnOlderMessageUnderTheSameNonceIsReturnedAsItIs(t *testing.T) {
 
 func TestAnAnnouncementAfterARemovalIsAnotherMessage(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	b.mustPost(t, request())
+	b.mustPost(t, sample())
 	for range 2 { // the second is a repeat after an unclear outcome
-		if _, err := b.Tell(t.Context(), integration.Place{Address: requests}, again, request()); err != nil {
+		if _, err := b.Tell(t.Context(), integration.Place{Address: requests}, again, sample()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -268,7 +269,7 @@ func TestAnAnnouncementShowsItsEndByItself(t *testing.T) {
 			t.Errorf("%s: %t", k, !want)
 		}
 	}
-	_, err := b.Tell(t.Context(), integration.Place{Address: requests}, integration.Effect{Kind: "shout"}, request())
+	_, err := b.Tell(t.Context(), integration.Place{Address: requests}, integration.Effect{Kind: "shout"}, sample())
 	wantKind(t, err, outbound.Refused)
 }
 
@@ -282,8 +283,8 @@ func TestARecordOfTheExistingPluginIsContinued(t *testing.T) {
 	if err != nil || len(known.Messages) != 1 {
 		t.Fatalf("got %+v, %v", known, err)
 	}
-	v := request()
-	v.Status = message.Denied
+	v := sample()
+	v.Status = request.Denied
 	if err := b.Show(t.Context(), known.Messages[0], v); err != nil {
 		t.Fatal(err)
 	}
@@ -291,14 +292,14 @@ func TestARecordOfTheExistingPluginIsContinued(t *testing.T) {
 }
 
 func TestNonces(t *testing.T) {
-	v, seen := request(), map[string]bool{}
-	other := request()
+	v, seen := sample(), map[string]bool{}
+	other := sample()
 	other.Created = created.Add(time.Second)
-	denied := integration.Outcome(integration.Notice, message.Denied)
+	denied := integration.Outcome(integration.Notice, request.Denied)
 	for _, n := range []string{
 		nonce(v, "1", announce, ""), nonce(v, "1", announce, "again"), nonce(v, "1", again, ""), nonce(v, "2", announce, ""),
 		nonce(other, "1", announce, ""), nonce(v, "1", review(0), ""), nonce(v, "1", review(1), ""), nonce(v, "1", denied, ""),
-		nonce(v, "1", integration.Outcome(integration.Notice, message.Approved), ""), nonce(v, "1", integration.Outcome(integration.End, message.Denied), ""),
+		nonce(v, "1", integration.Outcome(integration.Notice, request.Approved), ""), nonce(v, "1", integration.Outcome(integration.End, request.Denied), ""),
 	} {
 		if len(n) > nonceLimit || seen[n] {
 			t.Errorf("nonce %q", n)
@@ -324,7 +325,7 @@ func TestNoFailureShowsTheToken(t *testing.T) {
 		b := newBench(t, discordapi.Options{Token: token})
 		b.discord.Faults().Add(effect)
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		_, err := b.Tell(ctx, integration.Place{Address: requests}, announce, request())
+		_, err := b.Tell(ctx, integration.Place{Address: requests}, announce, sample())
 		cancel()
 		for e := err; e != nil; e = errors.Unwrap(e) {
 			if text := fmt.Sprintf("%v %+v %#v", e, e, e); strings.Contains(text, token) {

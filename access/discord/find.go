@@ -15,6 +15,7 @@ import (
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // How far back messages are read at a time: pages of as many as Discord gives at
@@ -30,7 +31,7 @@ func (s *service) CanFind(address string) bool { return isID(address) }
 
 // Find looks for our own messages that tell the effect: an announcement by the mark
 // in its card or the line with the request's id, others by their first line.
-func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) ([]plugindata.Message, error) {
+func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) ([]plugindata.Message, error) {
 	channel, since := conversation(to, e), v.Created
 	keys := wanted(e, v)
 	if len(keys) == 0 || !isID(channel) {
@@ -97,7 +98,7 @@ func (s *service) get(ctx context.Context, m plugindata.Message) (got *discordgo
 
 // wanted are the keys by which the messages of an effect are found; none if it
 // cannot be recognised.
-func wanted(e integration.Effect, v message.View) []string {
+func wanted(e integration.Effect, v request.View) []string {
 	switch e.Kind {
 	case integration.Announce:
 		return []string{markKey(footer(v.ID)), idKey(line(v.ID, message.InlineLimit)), idKey(v.ID)}

@@ -7,9 +7,9 @@ import (
 
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
@@ -26,41 +26,41 @@ func (b bench) postAs(t *testing.T, author, channel, text string) (id string) {
 
 func TestFindLooksOnlyAtOurOwnMessagesOfTheRequest(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	b.postAs(t, discordapi.DaveID, requests, announcement(request(), plain, "").text)
-	other := request()
+	b.postAs(t, discordapi.DaveID, requests, announcement(sample(), plain, "").text)
+	other := sample()
 	other.ID = "11111111-aaaa"
 	b.mustPost(t, other)
-	b.wantFound(t, in(requests), announce, request())
+	b.wantFound(t, in(requests), announce, sample())
 	for range 120 {
 		b.postAs(t, discordapi.DaveID, requests, "chatter")
 	}
-	m := b.mustPost(t, request())
-	b.wantFound(t, in(requests), announce, request(), m.ID)
+	m := b.mustPost(t, sample())
+	b.wantFound(t, in(requests), announce, sample(), m.ID)
 }
 
 func TestAnAnnouncementThatWasMadeTwiceIsFoundTwice(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	want := []string{b.mustPost(t, request()).ID}
-	b.wantFound(t, in(requests), announce, request(), want...)
-	want = append(want, b.postAs(t, discordapi.DefaultBotID, requests, announcement(request(), plain, "").text))
-	b.wantFound(t, in(requests), announce, request(), want...)
+	want := []string{b.mustPost(t, sample()).ID}
+	b.wantFound(t, in(requests), announce, sample(), want...)
+	want = append(want, b.postAs(t, discordapi.DefaultBotID, requests, announcement(sample(), plain, "").text))
+	b.wantFound(t, in(requests), announce, sample(), want...)
 }
 
 func TestAnAnnouncementIsFoundInEachForm(t *testing.T) {
 	for _, f := range []form{full, plain, bare} {
 		b := newBench(t, discordapi.Options{})
-		got, err := b.send(t.Context(), requests, announcement(request(), f, ""), "")
+		got, err := b.send(t.Context(), requests, announcement(sample(), f, ""), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.wantFound(t, in(requests), announce, request(), got.ID)
+		b.wantFound(t, in(requests), announce, sample(), got.ID)
 	}
 }
 
 // Teleport's own plugin is the same bot, and leaves no mark but the line with the
 // request's id. A reason may quote another request's.
 func TestMessagesOfTheExistingPluginAreFoundByTheirIDLineAlone(t *testing.T) {
-	v, quoted := request(), request()
+	v, quoted := sample(), sample()
 	quoted.ID = "11111111-aaaa"
 	theirs := func(title, id string) string {
 		return title + "\n*ID*: " + id + "\n*Cluster*: prod\n*User*: alice\n*Reason*: ```\nas in\nYou have a new Role Request:\n*ID*: " + quoted.ID + "```\n*Status*: ⏳ PENDING"
@@ -78,20 +78,20 @@ func TestMessagesOfTheExistingPluginAreFoundByTheirIDLineAlone(t *testing.T) {
 // An announcement looks the same after a removal; that of before is no answer.
 func TestAnAnnouncementThatWasRemovedIsNotTakenForTheOneAfter(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
-	b.wantFound(t, in(requests), again, request(), m.ID)
+	m := b.mustPost(t, sample())
+	b.wantFound(t, in(requests), again, sample(), m.ID)
 	if err := b.discord.DeleteMessage(m.Channel, m.ID); err != nil {
 		t.Fatal(err)
 	}
-	b.wantFound(t, in(requests), again, request())
+	b.wantFound(t, in(requests), again, sample())
 }
 
 func TestNoticesAndEndsAreFound(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
+	m := b.mustPost(t, sample())
 	for _, kind := range []integration.Kind{integration.Notice, integration.End} {
-		for _, s := range []message.Status{message.Denied, message.Approved, message.Promoted, message.Expired} {
-			v, e := request(), integration.Outcome(kind, s)
+		for _, s := range []request.Status{request.Denied, request.Approved, request.Promoted, request.Expired} {
+			v, e := sample(), integration.Outcome(kind, s)
 			v.Status, v.ResolveReason = s, "so be it"
 			b.wantFound(t, m, e, v)
 			before := len(b.discord.Messages(requests))
@@ -105,19 +105,19 @@ func TestNoticesAndEndsAreFound(t *testing.T) {
 				t.Fatalf("%s: told %d times", e, len(told))
 			}
 			contains(t, told[0].Content, string(s), "so be it", v.ID, v.Link)
-			gone := request() // nothing else is known any more
-			gone.Status, gone.Link = message.Expired, ""
+			gone := sample() // nothing else is known any more
+			gone.Status, gone.Link = request.Expired, ""
 			b.wantFound(t, m, e, gone, told[0].ID)
 		}
 	}
-	b.wantFound(t, in(requests), announce, request(), m.ID)
+	b.wantFound(t, in(requests), announce, sample(), m.ID)
 }
 
 func TestANoticeAfterALostAnswerIsFoundRatherThanToldAgain(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Method: createMessage, Effect: fault.DoneNotAnswered, Times: 1})
-	v := request()
-	v.Status = message.Approved
+	v := sample()
+	v.Status = request.Approved
 	wantKind(t, b.notice(t, requests, v), outbound.Unclear)
 	told := b.discord.Messages(requests)
 	b.wantFound(t, in(requests), integration.Outcome(integration.Notice, v.Status), v, told[0].ID)
@@ -127,19 +127,19 @@ func TestANoticeAfterALostAnswerIsFoundRatherThanToldAgain(t *testing.T) {
 func TestWhatMayNotBeReadIsNotTakenForEmpty(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	blind := b.channel("no-history", discordapi.ReadMessageHistory)
-	if _, err := b.post(t, blind, request()); err != nil {
+	if _, err := b.post(t, blind, sample()); err != nil {
 		t.Fatal(err)
 	}
 	for channel, says := range map[string]string{
 		blind: "Read Message History", discordapi.HiddenChannel: "Read Message History", "404": "Unknown Channel",
 	} {
-		_, err := b.Find(t.Context(), integration.Place{Address: channel}, announce, request())
+		_, err := b.Find(t.Context(), integration.Place{Address: channel}, announce, sample())
 		wantKind(t, err, outbound.Refused)
 		contains(t, err.Error(), says)
 	}
-	b.wantFound(t, in(b.channel("empty", 0)), announce, request())
-	b.wantFound(t, in(b.discord.OpenDM(discordapi.AliceID)), announce, request())
-	b.wantFound(t, plugindata.Message{Channel: requests, ID: "404"}, review(0), reviewed(request(), approval("bob", "")))
+	b.wantFound(t, in(b.channel("empty", 0)), announce, sample())
+	b.wantFound(t, in(b.discord.OpenDM(discordapi.AliceID)), announce, sample())
+	b.wantFound(t, plugindata.Message{Channel: requests, ID: "404"}, review(0), reviewed(sample(), approval("bob", "")))
 }
 
 // The announcement of an old request may lie below more messages than are read at
@@ -150,14 +150,14 @@ func TestALongChannelIsReadToItsEndBeforeAnythingIsConcluded(t *testing.T) {
 		now = now.Add(100 * time.Millisecond)
 		return now
 	}}})
-	m := b.mustPost(t, request())
+	m := b.mustPost(t, sample())
 	for range searchPages*searchPage + 10 {
 		b.postAs(t, discordapi.DaveID, requests, "chatter")
 	}
-	_, err := b.Find(t.Context(), integration.Place{Address: requests}, announce, request())
+	_, err := b.Find(t.Context(), integration.Place{Address: requests}, announce, sample())
 	wantKind(t, err, outbound.Retry)
-	b.wantFound(t, in(requests), announce, request(), m.ID)
-	lost := request()
+	b.wantFound(t, in(requests), announce, sample(), m.ID)
+	lost := sample()
 	lost.ID = "another"
 	b.wantFound(t, in(requests), announce, lost)
 }
@@ -167,7 +167,7 @@ func TestAListThatIsNotDiscordsIsNoEmptyChannel(t *testing.T) {
 	for _, body := range []string{"null", "{}", "[null]", `[{"id":""}]`, `[{}]`, "", "<html>"} {
 		b := answering(t, 200, body)
 		b.self = "1"
-		_, err := b.Find(t.Context(), integration.Place{Address: requests}, announce, request())
+		_, err := b.Find(t.Context(), integration.Place{Address: requests}, announce, sample())
 		wantKind(t, err, outbound.Retry)
 	}
 }

@@ -7,16 +7,16 @@ import (
 	"testing"
 
 	"teleport-plugins/access/discord/discordapi"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 func TestReviewsStayWhenOnlyTheirNumberIsKnown(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, reviewed(request(), approval("bob", "looks good")))
-	v := request()
-	v.Status, v.Reviews = message.Expired, make([]message.Review, 1)
+	m := b.mustPost(t, reviewed(sample(), approval("bob", "looks good")))
+	v := sample()
+	v.Status, v.Reviews = request.Expired, make([]request.Review, 1)
 	if err := b.Show(t.Context(), m, v); err != nil {
 		t.Fatal(err)
 	}
@@ -29,10 +29,10 @@ func TestReviewsStayWhenOnlyTheirNumberIsKnown(t *testing.T) {
 
 func TestReviewsAreNotLostWhenTheMessageCannotBeReadForNow(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, reviewed(request(), fixedReviews(30)...))
+	m := b.mustPost(t, reviewed(sample(), fixedReviews(30)...))
 	before := b.shown(t, m).Rendered
-	v := request()
-	v.Status, v.Reviews = message.Expired, make([]message.Review, 30)
+	v := sample()
+	v.Status, v.Reviews = request.Expired, make([]request.Review, 30)
 	b.discord.Faults().Add(fault.Fault{Method: getMessage, Effect: fault.Status, HTTPStatus: 503, Times: 1})
 	wantKind(t, b.Show(t.Context(), m, v), outbound.Retry)
 	if err := b.Show(t.Context(), m, v); err != nil {
@@ -46,7 +46,7 @@ func TestReviewsAreNotLostWhenTheMessageCannotBeReadForNow(t *testing.T) {
 }
 
 func TestWithoutEmbedsTheTextSaysAll(t *testing.T) {
-	v := reviewed(request(), approval("bob", "looks good"))
+	v := reviewed(sample(), approval("bob", "looks good"))
 	for name, prepare := range map[string]func(b bench) string{
 		"dropped in silence": func(b bench) string { return b.channel("plain", discordapi.EmbedLinks) },
 		"refused": func(b bench) string {
@@ -92,14 +92,14 @@ func TestEmbedsAreGivenUpOnlyWhereTheirPermissionIsMissing(t *testing.T) {
 			for _, f := range faults {
 				b.discord.Faults().Add(f)
 			}
-			m, err := b.post(t, requests, request())
+			m, err := b.post(t, requests, sample())
 			if outbound.KindOf(err) == outbound.Unclear {
-				m, err = b.post(t, requests, request())
+				m, err = b.post(t, requests, sample())
 			}
 			if err != nil || b.lacks(embeds, requests) || len(b.shown(t, m).Rendered.Tones) != 0 {
 				t.Errorf("got %v; embeds are believed to be refused: %t", err, b.lacks(embeds, requests))
 			}
-			if err := b.Show(t.Context(), m, request()); err != nil || len(b.shown(t, m).Rendered.Tones) != 1 {
+			if err := b.Show(t.Context(), m, sample()); err != nil || len(b.shown(t, m).Rendered.Tones) != 1 {
 				t.Errorf("not brought into form: %v", err)
 			}
 		})
@@ -109,7 +109,7 @@ func TestEmbedsAreGivenUpOnlyWhereTheirPermissionIsMissing(t *testing.T) {
 func TestAnAnnouncementWithoutItsEmbedsIsAnAnnouncement(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Method: editMessage, Effect: fault.Cut})
-	m, err := b.post(t, b.channel("plain", discordapi.EmbedLinks), request())
+	m, err := b.post(t, b.channel("plain", discordapi.EmbedLinks), sample())
 	if err != nil || m.ID == "" {
 		t.Errorf("got %v, %v", m, err)
 	}
@@ -118,12 +118,12 @@ func TestAnAnnouncementWithoutItsEmbedsIsAnAnnouncement(t *testing.T) {
 func TestAMessageEditedAfterEmbedsWereForbiddenSaysAllInItsText(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	channel := b.channel("changing", 0)
-	m, err := b.post(t, channel, request())
+	m, err := b.post(t, channel, sample())
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.discord.AddChannel(discordapi.Channel{ID: channel, Name: "changing", GuildID: discordapi.GuildID, Deny: discordapi.EmbedLinks})
-	if err := b.Show(t.Context(), m, reviewed(request(), approval("bob", "late"))); err != nil {
+	if err := b.Show(t.Context(), m, reviewed(sample(), approval("bob", "late"))); err != nil {
 		t.Fatal(err)
 	}
 	contains(t, b.shown(t, m).Content, "APPROVED by bob `late`")
@@ -135,14 +135,14 @@ func TestAnAnnouncementThatIsRefusedForItsContentIsToldWithoutIt(t *testing.T) {
 	for _, code := range []string{"50035", "40005", "200000", "200001"} {
 		for times, wants := range map[int]string{1: "*Reason*: ```", 2: "Discord refused to show the rest."} {
 			b := newBench(t, discordapi.Options{})
-			v := reviewed(request(), approval("bob", "a bad word"))
+			v := reviewed(sample(), approval("bob", "a bad word"))
 			refuse := func() {
 				b.discord.Faults().Add(fault.Fault{Effect: fault.Refuse, Code: code, Times: times})
 			}
 			refuse()
 			m := b.mustPost(t, v)
 			contains(t, b.shown(t, m).Content, v.ID, "⏳ PENDING", wants)
-			v.Status = message.Denied
+			v.Status = request.Denied
 			refuse()
 			if err := b.Show(t.Context(), m, v); err != nil {
 				t.Error(err)
@@ -159,11 +159,11 @@ func TestAnAnnouncementThatIsRefusedForItsContentIsToldWithoutIt(t *testing.T) {
 	}
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Effect: fault.Refuse, Code: "50035"})
-	_, err := b.post(t, requests, request())
+	_, err := b.post(t, requests, sample())
 	wantKind(t, err, outbound.Refused)
 	b.discord.Faults().Clear()
 	b.discord.Faults().Add(fault.Fault{Effect: fault.Refuse, Code: "10008", Times: 2})
-	_, err = b.post(t, requests, request())
+	_, err = b.post(t, requests, sample())
 	wantKind(t, err, outbound.Refused) // no message of ours is gone by that
 	if n := b.discord.Calls(createMessage) - 2; n != 3 {
 		t.Errorf("%d calls, want 3", n)
@@ -172,8 +172,8 @@ func TestAnAnnouncementThatIsRefusedForItsContentIsToldWithoutIt(t *testing.T) {
 
 func TestANoteThatIsRefusedForItsContentIsCutToItsFirstLine(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
-	v := reviewed(request(), approval("bob", "a bad word"))
+	m := b.mustPost(t, sample())
+	v := reviewed(sample(), approval("bob", "a bad word"))
 	b.discord.Faults().Add(fault.Fault{Method: createMessage, Effect: fault.Refuse, Code: "200000", Times: 1})
 	if err := b.reply(t, m, v, 0); err != nil {
 		t.Fatal(err)
@@ -188,8 +188,8 @@ func TestANoteThatIsRefusedForItsContentIsCutToItsFirstLine(t *testing.T) {
 // The nonce of a note that somebody removed at once says so; it was told.
 func TestANoteThatWasRemovedIsNotToldAgain(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	v := request()
-	v.Status = message.Approved
+	v := sample()
+	v.Status = request.Approved
 	for i := range 2 {
 		if err := b.notice(t, security, v); err != nil {
 			t.Fatal(err)

@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"sync"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // memoSize is how many announcements are kept.
@@ -24,13 +24,13 @@ type memoKey struct {
 }
 
 type rendered struct {
-	of      message.View
+	of      request.View
 	content func() content
 }
 
 // content renders a view, unless just this was rendered a moment ago. What it
 // returns is shared, and must not be changed.
-func (m *memo) content(v message.View, f form, mention string) content {
+func (m *memo) content(v request.View, f form, mention string) content {
 	m.mu.Lock()
 	key := memoKey{v.ID, f}
 	r, known := m.all[key]

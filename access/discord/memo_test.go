@@ -5,22 +5,22 @@ import (
 	"reflect"
 	"testing"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 func TestARequestIsRenderedOnceForAllChannels(t *testing.T) {
 	var m memo
-	v := request()
+	v := sample()
 	first := m.content(v, full, "")
-	if again := m.content(request(), full, ""); again.embeds[0] != first.embeds[0] {
+	if again := m.content(sample(), full, ""); again.embeds[0] != first.embeds[0] {
 		t.Error("rendered twice")
 	}
-	for name, change := range map[string]func(*message.View){
-		"state":  func(v *message.View) { v.Status = message.Denied },
-		"logins": func(v *message.View) { v.Logins = map[string][]string{"db-admin": {"mallory"}} },
-		"review": func(v *message.View) { v.Reviews = []message.Review{approval("bob", "")} },
+	for name, change := range map[string]func(*request.View){
+		"state":  func(v *request.View) { v.Status = request.Denied },
+		"logins": func(v *request.View) { v.Logins = map[string][]string{"db-admin": {"mallory"}} },
+		"review": func(v *request.View) { v.Reviews = []request.Review{approval("bob", "")} },
 	} {
-		v := request()
+		v := sample()
 		change(&v)
 		for _, f := range []form{full, plain, bare} {
 			if got, want := m.content(v, f, ""), announcement(v, f, ""); !reflect.DeepEqual(got, want) {
@@ -33,7 +33,7 @@ func TestARequestIsRenderedOnceForAllChannels(t *testing.T) {
 func TestWhatIsRenderedIsNotKeptForever(t *testing.T) {
 	var m memo
 	for i := range 3 * memoSize {
-		v := request()
+		v := sample()
 		v.ID = fmt.Sprint(i)
 		m.content(v, full, "")
 		m.content(v, full, "")

@@ -10,6 +10,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Limits of Discord's messages. It does not say what a character is: counted in
@@ -31,15 +32,15 @@ const (
 	grey   = 0x80848E
 )
 
-func colour(s message.Status) int {
+func colour(s request.Status) int {
 	switch s {
-	case message.Approved:
+	case request.Approved:
 		return green
-	case message.Denied:
+	case request.Denied:
 		return red
-	case message.Promoted:
+	case request.Promoted:
 		return purple
-	case message.Pending:
+	case request.Pending:
 		return amber
 	}
 	return grey
@@ -74,7 +75,7 @@ const (
 )
 
 // announcement is the message about a request and its state.
-func announcement(v message.View, f form, mention string) content {
+func announcement(v request.View, f form, mention string) content {
 	c := content{text: text(v, f), buttons: []discordgo.MessageComponent{}, embeds: []*discordgo.MessageEmbed{}}
 	if f == bare {
 		return c
@@ -96,7 +97,7 @@ func announcement(v message.View, f form, mention string) content {
 
 // text writes the title, the fields and the state, with as much of each value
 // as there is room for.
-func text(v message.View, f form) string {
+func text(v request.View, f form) string {
 	for limit := message.InlineLimit; ; limit /= 2 {
 		if s := strings.Join(lines(v, f, limit), "\n"); size(s) <= contentLimit || limit < 10 {
 			return s
@@ -105,8 +106,8 @@ func text(v message.View, f form) string {
 }
 
 // lines writes the announcement with at most so many characters of each value.
-func lines(v message.View, f form, limit int) []string {
-	out := []string{v.Title()}
+func lines(v request.View, f form, limit int) []string {
+	out := []string{message.Title(v)}
 	roles, maxRoles := 0, max(limit/10, 1)
 	for _, field := range message.Fields(v) {
 		if !f.shows(field.Key) {
@@ -210,16 +211,16 @@ func code(s string, limit int) string {
 	return message.CodeText(strings.ReplaceAll(s, "`", "ˋ"), limit, nil)
 }
 
-func stateText(s message.Status) string {
-	return strings.TrimSpace(s.Emoji() + " " + line(string(s), 40))
+func stateText(s request.Status) string {
+	return strings.TrimSpace(message.Emoji(s) + " " + line(string(s), 40))
 }
 
-func statusText(v message.View, limit int) string {
-	out := "*Status*: " + v.Status.Emoji() + " " + line(string(v.Status), 40)
-	if p := v.Progress(); p != "" {
+func statusText(v request.View, limit int) string {
+	out := "*Status*: " + message.Emoji(v.Status) + " " + line(string(v.Status), 40)
+	if p := message.Progress(v); p != "" {
 		out += " (" + p + ")"
 	}
-	if v.Status == message.Promoted && v.AccessList != "" {
+	if v.Status == request.Promoted && v.AccessList != "" {
 		out += "\n*Access list*: " + line(v.AccessList, limit)
 	}
 	if v.ResolveReason != "" {
@@ -229,7 +230,7 @@ func statusText(v message.View, limit int) string {
 }
 
 // reviewLines are the reviews for a message without embeds, the newest in full.
-func reviewLines(reviews []message.Review, limit int) []string {
+func reviewLines(reviews []request.Review, limit int) []string {
 	var out []string
 	hidden := max(len(reviews)-max(limit/40, 1), 0)
 	if hidden > 0 {
@@ -249,4 +250,4 @@ func reviewLines(reviews []message.Review, limit int) []string {
 }
 
 // unknown reports that only the number of reviews is remembered.
-func unknown(r message.Review) bool { return r.Author == "" && r.State == "" }
+func unknown(r request.Review) bool { return r.Author == "" && r.State == "" }

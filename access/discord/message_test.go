@@ -14,7 +14,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/access/discord/discordapi"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/panel"
 )
 
@@ -51,19 +51,19 @@ func shape(t *testing.T, c content) (string, panel.Rendered) {
 	return "# Seen\n" + seen.Text + "\n\n# Sent\n" + string(sent) + "\n", seen
 }
 
-func fixed() message.View {
+func fixed() request.View {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	v := request()
+	v := sample()
 	v.Created, v.Expires, v.AccessUntil = at, at.Add(time.Hour), at.Add(8*time.Hour)
 	return v
 }
 
-func fixedReviews(n int) []message.Review {
-	var out []message.Review
+func fixedReviews(n int) []request.Review {
+	var out []request.Review
 	for i := range n {
-		r := message.Review{Author: "reviewer-" + string(rune('a'+i%26)), State: message.Approved, Reason: "fine with me", Created: fixed().Created.Add(time.Duration(i) * time.Minute)}
+		r := request.Review{Author: "reviewer-" + string(rune('a'+i%26)), State: request.Approved, Reason: "fine with me", Created: fixed().Created.Add(time.Duration(i) * time.Minute)}
 		if i%3 == 2 {
-			r.State, r.Reason = message.Denied, ""
+			r.State, r.Reason = request.Denied, ""
 		}
 		out = append(out, r)
 	}
@@ -71,12 +71,12 @@ func fixedReviews(n int) []message.Review {
 }
 
 // hostile puts a text wherever a user or an administrator can put one.
-func hostile(s string) message.View {
+func hostile(s string) request.View {
 	v := fixed()
 	v.ID, v.User, v.Cluster, v.Reason, v.ResolveReason, v.AccessList = s, s, s, s, s, s
 	v.Roles, v.Logins, v.Resources = []string{s, s + "2"}, map[string][]string{s: {s, s}}, []string{s, s}
-	v.Status = message.Promoted
-	v.Reviews = []message.Review{{Author: s, State: message.Status(s), Reason: s, Created: v.Created}}
+	v.Status = request.Promoted
+	v.Reviews = []request.Review{{Author: s, State: request.Status(s), Reason: s, Created: v.Created}}
 	return v
 }
 
@@ -93,15 +93,15 @@ func hostileTexts() map[string]string {
 }
 
 func TestMessagesLookAsAgreed(t *testing.T) {
-	for name, change := range map[string]func(*message.View){
-		"pending":   func(*message.View) {},
-		"resources": func(v *message.View) { v.Resources, v.Logins = []string{"node/db-1", "app/grafana"}, nil },
-		"no-page":   func(v *message.View) { v.Link = "" },
-		"reviewed":  func(v *message.View) { v.Reviews = fixedReviews(3) },
-		"many-reviews": func(v *message.View) {
-			v.Reviews, v.Status, v.ResolveReason = fixedReviews(30), message.Approved, "enough"
+	for name, change := range map[string]func(*request.View){
+		"pending":   func(*request.View) {},
+		"resources": func(v *request.View) { v.Resources, v.Logins = []string{"node/db-1", "app/grafana"}, nil },
+		"no-page":   func(v *request.View) { v.Link = "" },
+		"reviewed":  func(v *request.View) { v.Reviews = fixedReviews(3) },
+		"many-reviews": func(v *request.View) {
+			v.Reviews, v.Status, v.ResolveReason = fixedReviews(30), request.Approved, "enough"
 		},
-		"promoted": func(v *message.View) { v.Status, v.AccessList = message.Promoted, "Database admins" },
+		"promoted": func(v *request.View) { v.Status, v.AccessList = request.Promoted, "Database admins" },
 	} {
 		v := fixed()
 		change(&v)
@@ -111,7 +111,7 @@ func TestMessagesLookAsAgreed(t *testing.T) {
 		golden(t, name+"-plain", withoutCard)
 	}
 	v := fixed()
-	v.Status = message.Approved
+	v.Status = request.Approved
 	golden(t, "notice", noticeNote(v, v.Status).text()+"\n")
 	golden(t, "reply", reviewNote(fixedReviews(1)[0]).text()+"\n")
 }
@@ -120,7 +120,7 @@ func TestHostileTextsCannotPingBreakOrForge(t *testing.T) {
 	for name, s := range hostileTexts() {
 		for style, c := range map[string]content{
 			"": announcement(hostile(s), full, ""), "-plain": announcement(hostile(s), plain, ""),
-			"-reply": {text: reviewNote(hostile(s).Reviews[0]).text()}, "-notice": {text: noticeNote(hostile(s), message.Promoted).text()},
+			"-reply": {text: reviewNote(hostile(s).Reviews[0]).text()}, "-notice": {text: noticeNote(hostile(s), request.Promoted).text()},
 		} {
 			text, seen := shape(t, c)
 			golden(t, "hostile-"+name+style, text)
@@ -167,8 +167,8 @@ var fence = regexp.MustCompile("(?s)```.*?```")
 func TestTheBareFormHoldsNoTextOfStrangers(t *testing.T) {
 	v := hostile("strange")
 	v.ID, v.Cluster = fixed().ID, fixed().Cluster
-	v.Reviews[0].State = message.Approved
-	for _, s := range []message.Status{message.Pending, message.Denied, message.Promoted} {
+	v.Reviews[0].State = request.Approved
+	for _, s := range []request.Status{request.Pending, request.Denied, request.Promoted} {
 		v.Status = s
 		if got, seen := shape(t, announcement(v, bare, discordapi.AliceID)); strings.Contains(got, "strange") || len(seen.Mentions) > 0 {
 			t.Errorf("%s:\n%s", s, got)
@@ -226,13 +226,13 @@ func FuzzAnnouncement(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, list, reason string, n, f int) {
 		n = min(max(n, 0), 60)
 		v := hostile(name)
-		v.Reason, v.Status = reason, message.Pending
+		v.Reason, v.Status = reason, request.Pending
 		v.Resources = slices.Repeat([]string{list}, n)
 		for i := range n {
 			role := list + string(rune('a'+i))
 			v.Roles = append(v.Roles, role)
 			v.Logins[role] = []string{name, list}
-			v.Reviews = append(v.Reviews, message.Review{Author: name, State: message.Status(list), Reason: reason})
+			v.Reviews = append(v.Reviews, request.Review{Author: name, State: request.Status(list), Reason: reason})
 		}
 		c := announcement(v, form(uint(f)%3), "")
 		_, seen := shape(t, c)

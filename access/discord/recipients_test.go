@@ -9,9 +9,10 @@ import (
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
+	"teleport-plugins/lib/request"
 )
 
 func TestRecipientsBecomeChannels(t *testing.T) {
@@ -39,7 +40,7 @@ func TestRecipientsBecomeChannels(t *testing.T) {
 func TestTheAddressOfAWebhookIsNotShown(t *testing.T) {
 	const secret = "s3cret"
 	b := newBench(t, discordapi.Options{}, func(c *Config) {
-		c.RoleToRecipients = config.Recipients{"*": {"https://discord.com/api/webhooks/1/" + secret}}
+		c.RoleToRecipients = recipient.Table{"*": {"https://discord.com/api/webhooks/1/" + secret}}
 	})
 	_, err := b.Resolve(t.Context(), b.configured[0])
 	wantKind(t, err, outbound.Refused)
@@ -52,7 +53,7 @@ func TestTheAddressOfAWebhookIsNotShown(t *testing.T) {
 
 func TestSuggestedReviewersAreToldThroughTheMapAlone(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	v := request()
+	v := sample()
 	v.SuggestedReviewers = []string{"bob@example.com", "carol@example.com", requests, "user:1"}
 	want := []string{requests, "user:" + discordapi.BobID}
 	if got := b.parts.Router.Recipients(t.Context(), v); !slices.Equal(got, want) {
@@ -62,8 +63,8 @@ func TestSuggestedReviewersAreToldThroughTheMapAlone(t *testing.T) {
 
 func TestTheRequesterIsToldThroughTheMap(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	v := request()
-	v.Status, v.ResolveReason = message.Approved, "go"
+	v := sample()
+	v.Status, v.ResolveReason = request.Approved, "go"
 	address, err := b.Resolve(t.Context(), b.Requester(v))
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +78,7 @@ func TestTheRequesterIsToldThroughTheMap(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("told %d times", len(got))
 	}
-	contains(t, got[0].Rendered.Text, "✅ APPROVED", "go", request().ID)
+	contains(t, got[0].Rendered.Text, "✅ APPROVED", "go", sample().ID)
 	v.User = "mallory"
 	if name := b.Requester(v); name != "" {
 		t.Errorf("unknown requester is %q", name)
@@ -86,7 +87,7 @@ func TestTheRequesterIsToldThroughTheMap(t *testing.T) {
 
 func TestTheStartNamesWhatIsMissing(t *testing.T) {
 	b := newBench(t, discordapi.Options{}, func(c *Config) {
-		c.RoleToRecipients = config.Recipients{"*": {requests, "user:" + discordapi.AliceID, "alice@example.com", "Sandbox/security"}}
+		c.RoleToRecipients = recipient.Table{"*": {requests, "user:" + discordapi.AliceID, "alice@example.com", "Sandbox/security"}}
 	})
 	if faults := b.Inspect(t.Context()); len(faults) != 0 || b.discord.Calls(openDM) != 0 {
 		t.Errorf("faults without cause: %v", faults)
@@ -108,7 +109,7 @@ func TestTheStartNamesWhatIsMissing(t *testing.T) {
 
 func TestForeignIdsNeverReachAnAddress(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	v := reviewed(request(), approval("bob", ""))
+	v := reviewed(sample(), approval("bob", ""))
 	for _, m := range []plugindata.Message{{Channel: "../users/@me", ID: "1"}, {Channel: "1", ID: "2?x"}, {}} {
 		wantKind(t, b.Show(t.Context(), m, v), outbound.Refused)
 		wantKind(t, b.reply(t, m, v, 0), outbound.Refused)

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"teleport-plugins/access/discord/discordapi"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/teleport"
 )
 
 // due is a reminder of n lists with the title, one of them due for each day before
@@ -17,7 +17,7 @@ func due(n int, title string) remind.Reminder {
 	r := remind.Reminder{Now: now}
 	for i := range n {
 		l := remind.Due{Name: fmt.Sprint("list-", i), Title: title, Audit: now.Add(time.Duration(i-2) * 24 * time.Hour)}
-		r.Link, l.Link = message.AccessListLinks("https://prod.example.org", l.Name)
+		r.Link, l.Link = teleport.AccessListLinks("https://prod.example.org", l.Name)
 		r.Lists = append(r.Lists, l)
 	}
 	return r

@@ -8,6 +8,7 @@ import (
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/request"
 )
 
 // note is a message of text alone. Its first line tells what it is about, whatever
@@ -17,7 +18,7 @@ type note struct{ head, rest string }
 func (n note) text() string { return n.head + n.rest }
 
 // reviewNote tells one review in the thread.
-func reviewNote(r message.Review) note {
+func reviewNote(r request.Review) note {
 	n := note{reviewHead(r), "\n*Decision*: " + stateText(r.State)}
 	if r.Reason != "" {
 		n.rest += "\n*Reason*: " + message.BlockText(r.Reason, message.ReasonLimit, nil)
@@ -25,28 +26,28 @@ func reviewNote(r message.Review) note {
 	return n
 }
 
-func reviewHead(r message.Review) string {
+func reviewHead(r request.Review) string {
 	return fmt.Sprintf("**%s** reviewed the request on %s.", line(r.Author, 100), moment(r.Created))
 }
 
 // noticeNote tells the requester how the request ended.
-func noticeNote(v message.View, s message.Status) note {
+func noticeNote(v request.View, s request.Status) note {
 	return note{noticeHead(v.ID, s), outcome(v, s)}
 }
 
-func noticeHead(id string, s message.Status) string {
+func noticeHead(id string, s request.Status) string {
 	return "Your access request " + code(id, 100) + " is now **" + stateText(s) + "**."
 }
 
 // endNote tells how the request ended where its announcement cannot be changed.
-func endNote(v message.View, s message.Status) note { return note{endHead(v.ID, s), outcome(v, s)} }
+func endNote(v request.View, s request.Status) note { return note{endHead(v.ID, s), outcome(v, s)} }
 
-func endHead(id string, s message.Status) string {
+func endHead(id string, s request.Status) string {
 	return "The access request " + code(id, 100) + " is now **" + stateText(s) + "**."
 }
 
 // outcome is what there is to say of the end beside the status.
-func outcome(v message.View, s message.Status) string {
+func outcome(v request.View, s request.Status) string {
 	out := ""
 	if v.ResolveReason != "" && s == v.Status {
 		out += "\n*Reason*: " + message.BlockText(v.ResolveReason, message.ReasonLimit, nil)
@@ -59,8 +60,8 @@ func outcome(v message.View, s message.Status) string {
 
 // statusOf is the status that an End or a Notice tells; the request may have
 // another since.
-func statusOf(e integration.Effect, v message.View) message.Status {
-	for _, s := range []message.Status{message.Pending, message.Approved, message.Denied, message.Promoted, message.Expired} {
+func statusOf(e integration.Effect, v request.View) request.Status {
+	for _, s := range []request.Status{request.Pending, request.Approved, request.Denied, request.Promoted, request.Expired} {
 		if s.Index() == e.Index {
 			return s
 		}
@@ -97,7 +98,7 @@ func reminderNonce(r remind.Reminder, channel string) string {
 // nonce names an effect in a channel, so that it does not happen twice. A request
 // that was made again under the same id has a nonce of its own; so has a message
 // that is posted again.
-func nonce(v message.View, channel string, e integration.Effect, again string) string {
+func nonce(v request.View, channel string, e integration.Effect, again string) string {
 	return shortNonce(fmt.Appendf(nil, "%q %d %q %q %q", v.ID, v.Created.Unix(), channel, e, again))
 }
 

@@ -7,14 +7,14 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // review tells a review in the thread of the announcement, which has the id of
 // the message. Where there can be no threads, the announcement alone shows it.
-func (s *service) review(ctx context.Context, m plugindata.Message, e integration.Effect, v message.View) error {
+func (s *service) review(ctx context.Context, m plugindata.Message, e integration.Effect, v request.View) error {
 	switch {
 	case !isID(m.Channel) || !isID(m.ID):
 		return notAnID(startThread, m.Channel+"/"+m.ID)
@@ -83,7 +83,7 @@ func rescoped(err error, scope outbound.Scope, hint string) error {
 
 // inThread tells a review in the thread, which it opens before the first one and
 // wherever it is missing.
-func (s *service) inThread(ctx context.Context, m plugindata.Message, e integration.Effect, v message.View) error {
+func (s *service) inThread(ctx context.Context, m plugindata.Message, e integration.Effect, v request.View) error {
 	tell := func() error { return s.tell(ctx, m.ID, reviewNote(v.Reviews[e.Index]), e, v) }
 	if e.Index > 0 {
 		if err := tell(); !hasCode(err, unknownChannel) {
@@ -104,7 +104,7 @@ func (s *service) inThread(ctx context.Context, m plugindata.Message, e integrat
 const threadMinutes = 1440
 
 // openThread opens the thread of a message if it has none.
-func (s *service) openThread(ctx context.Context, m plugindata.Message, v message.View) error {
+func (s *service) openThread(ctx context.Context, m plugindata.Message, v request.View) error {
 	var thread struct{ ID string }
 	err := s.raw(ctx, startThread, m.Channel, discordgo.EndpointChannelMessageThread(m.Channel, m.ID), map[string]any{
 		"name": "Access request from " + plainText(v.User, 30), "auto_archive_duration": threadMinutes,

@@ -7,15 +7,15 @@ import (
 	"time"
 
 	"teleport-plugins/access/discord/discordapi"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 func TestReviewsAreToldInTheThread(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
-	v := reviewed(request(), approval("bob", "looks good"), message.Review{Author: "carol", State: message.Denied, Created: created})
+	m := b.mustPost(t, sample())
+	v := reviewed(sample(), approval("bob", "looks good"), request.Review{Author: "carol", State: request.Denied, Created: created})
 	for i := range v.Reviews {
 		b.wantFound(t, m, review(i), v)
 		for range 2 { // the second is a repeat after an unclear outcome
@@ -40,8 +40,8 @@ func TestReviewsAreToldInTheThread(t *testing.T) {
 
 func TestReviewsCanBeToldBelowAMessageThatHasNoThreadYet(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
-	v := reviewed(request(), approval("bob", "one"), approval("carol", "two"))
+	m := b.mustPost(t, sample())
+	v := reviewed(sample(), approval("bob", "one"), approval("carol", "two"))
 	if err := b.reply(t, m, v, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -51,9 +51,9 @@ func TestReviewsCanBeToldBelowAMessageThatHasNoThreadYet(t *testing.T) {
 // Of a request that is gone only the number of reviews is known.
 func TestAReviewOfWhichNothingIsKnownIsNotToldNorFound(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
-	v := request()
-	v.Reviews = make([]message.Review, 1)
+	m := b.mustPost(t, sample())
+	v := sample()
+	v.Reviews = make([]request.Review, 1)
 	for _, i := range []int{-1, 0, 1} {
 		if err := b.reply(t, m, v, i); err != nil {
 			t.Errorf("review %d: %v", i, err)
@@ -67,7 +67,7 @@ func TestAReviewOfWhichNothingIsKnownIsNotToldNorFound(t *testing.T) {
 
 func TestInADirectMessageTheAnnouncementShowsTheReviews(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	v := reviewed(request(), approval("bob", "one"), approval("carol", "two"))
+	v := reviewed(sample(), approval("bob", "one"), approval("carol", "two"))
 	dm, err := b.Resolve(t.Context(), "user:"+discordapi.AliceID)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestWithoutThreadRightsTheAdviceIsRightAndGivenOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, discordapi.Options{})
 			channel := b.channel("no-threads", lacks)
-			v := reviewed(request(), approval("bob", "one"), approval("carol", "two"))
+			v := reviewed(sample(), approval("bob", "one"), approval("carol", "two"))
 			m, err := b.post(t, channel, v)
 			if err != nil {
 				t.Fatal(err)
@@ -172,8 +172,8 @@ func TestReviewsAreDueUntilAChannelIsOpenAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, discordapi.Options{})
-			v := reviewed(request(), approval("bob", "one"))
-			m := b.mustPost(t, request())
+			v := reviewed(sample(), approval("bob", "one"))
+			m := b.mustPost(t, sample())
 			c.happens(b)
 			err := b.reply(t, m, v, 0)
 			wantKind(t, err, c.kind)
@@ -205,8 +205,8 @@ func lapsed(lacking map[string]time.Time) map[string]time.Time {
 
 func TestAThreadThatPeopleLockedIsLeftAlone(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	m := b.mustPost(t, request())
-	v := reviewed(request(), approval("bob", "one"), approval("carol", "two"))
+	m := b.mustPost(t, sample())
+	v := reviewed(sample(), approval("bob", "one"), approval("carol", "two"))
 	if err := b.reply(t, m, v, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -227,9 +227,9 @@ func TestAThreadThatWasNotOpenedIsTriedAgain(t *testing.T) {
 		{Method: startThread, Effect: fault.Refuse, Code: "160004"}, // without a thread
 	} {
 		b := newBench(t, discordapi.Options{})
-		m := b.mustPost(t, request())
+		m := b.mustPost(t, sample())
 		b.discord.Faults().Add(f)
-		wantKind(t, b.reply(t, m, reviewed(request(), approval("bob", "one")), 0), outbound.Retry)
+		wantKind(t, b.reply(t, m, reviewed(sample(), approval("bob", "one")), 0), outbound.Retry)
 		if b.lacks(threads, requests) {
 			t.Errorf("%+v: the channel is believed to have no threads", f)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // TestEveryMessageIsQuietAndNamed holds what the description does not say.
@@ -41,7 +41,7 @@ func (b bench) tour(t *testing.T) {
 	b.Inspect(ctx)
 	dm, err := b.Resolve(ctx, "user:"+discordapi.AliceID)
 	fail(err)
-	views := []message.View{request(), reviewed(request(), fixedReviews(30)...)}
+	views := []request.View{sample(), reviewed(sample(), fixedReviews(30)...)}
 	for _, s := range hostileTexts() {
 		views = append(views, hostile(s))
 	}
@@ -54,7 +54,7 @@ func (b bench) tour(t *testing.T) {
 			for i := range v.Reviews[:min(len(v.Reviews), 2)] {
 				effects = append(effects, review(i))
 			}
-			v.Status = message.Denied
+			v.Status = request.Denied
 			effects = append(effects, integration.Outcome(integration.End, v.Status), integration.Outcome(integration.Notice, v.Status))
 			for _, e := range effects {
 				_, err = b.Tell(ctx, to, e, v)
@@ -63,7 +63,7 @@ func (b bench) tour(t *testing.T) {
 				fail(err)
 			}
 			fail(b.Show(ctx, m, v))
-			v.Reviews = slices.Repeat([]message.Review{{}}, len(v.Reviews))
+			v.Reviews = slices.Repeat([]request.Review{{}}, len(v.Reviews))
 			fail(b.Show(ctx, m, v))
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/panel"
 )
@@ -162,23 +162,23 @@ func TestTimeline(t *testing.T) {
 			name    string
 			happens func(w *world, id string)
 			reviews int
-			status  message.Status
+			status  request.Status
 		}{
-			{"announced", func(*world, string) {}, 0, message.Pending},
-			{"first of two approvals", func(w *world, id string) { w.review(id, cluster.Bob, approve) }, 1, message.Pending},
+			{"announced", func(*world, string) {}, 0, request.Pending},
+			{"first of two approvals", func(w *world, id string) { w.review(id, cluster.Bob, approve) }, 1, request.Pending},
 			{"approved", func(w *world, id string) {
 				w.review(id, cluster.Bob, approve)
 				w.review(id, cluster.Carol, approve)
-			}, 2, message.Approved},
+			}, 2, request.Approved},
 			{"approved after a while", func(w *world, id string) {
 				w.review(id, cluster.Bob, approve)
 				w.shows(harness.Expected{ID: id, Recipients: w.everyone(), Reviews: 1})
 				w.review(id, cluster.Carol, approve)
-			}, 2, message.Approved},
-			{"denied", func(w *world, id string) { w.review(id, cluster.Bob, deny) }, 1, message.Denied},
-			{"decided by an administrator", func(w *world, id string) { w.must(w.Cluster.Decide(id, approve, "fine")) }, 0, message.Approved},
-			{"expired", func(w *world, id string) { w.must(w.Cluster.Expire(id)) }, 0, message.Expired},
-			{"promoted", func(w *world, id string) { w.must(w.Cluster.Promote(id, "The Night Watch")) }, 0, message.Promoted},
+			}, 2, request.Approved},
+			{"denied", func(w *world, id string) { w.review(id, cluster.Bob, deny) }, 1, request.Denied},
+			{"decided by an administrator", func(w *world, id string) { w.must(w.Cluster.Decide(id, approve, "fine")) }, 0, request.Approved},
+			{"expired", func(w *world, id string) { w.must(w.Cluster.Expire(id)) }, 0, request.Expired},
+			{"promoted", func(w *world, id string) { w.must(w.Cluster.Promote(id, "The Night Watch")) }, 0, request.Promoted},
 		} {
 			t.Run(c.name+" with "+plural(replicas), func(t *testing.T) {
 				w := start(t, harness.Options{Replicas: replicas})
@@ -210,7 +210,7 @@ func TestReplicasShareTheWork(t *testing.T) {
 	for _, id := range ids {
 		w.review(id, cluster.Carol, approve)
 	}
-	w.shows(harness.Expected{Recipients: w.everyone(), Reviews: 2, Status: message.Approved}.Of(ids...)...)
+	w.shows(harness.Expected{Recipients: w.everyone(), Reviews: 2, Status: request.Approved}.Of(ids...)...)
 	if n := notices(w.said(w.dm(cluster.Alice))); n > len(ids) {
 		w.Errorf("the requester was notified of %d decisions on %d requests", n, len(ids))
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/cluster"
 )
 
@@ -27,7 +27,7 @@ func TestRecordOfTeleportsOwnPlugin(t *testing.T) {
 
 			w.review(id, cluster.Bob, approve)
 			w.review(id, cluster.Carol, approve)
-			expected.Reviews, expected.Status = 2, message.Approved
+			expected.Reviews, expected.Status = 2, request.Approved
 			w.shows(expected)
 			if got := w.Cluster.PluginData(id, name); !strings.EqualFold(got["resolution"], "approved") || got["reviews_count"] != "2" {
 				t.Errorf("Teleport's own plugin would read %q", got)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/PagerDuty/go-pagerduty"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 )
 
 // How far back incidents without a key are looked for: from before the request
@@ -35,7 +35,7 @@ func (c candidate) own() bool { return c.age == 0 }
 // find lists the incidents on a service that name the request's id, oldest first,
 // open or resolved. One to which people added alerts has lost its key, and is
 // looked for among the service's incidents of that time.
-func (s *service) find(ctx context.Context, address string, v message.View) ([]candidate, error) {
+func (s *service) find(ctx context.Context, address string, v request.View) ([]candidate, error) {
 	o := pagerduty.ListIncidentsOptions{IncidentKey: key(v.ID), DateRange: "all"}
 	list, err := s.candidates(ctx, address, v, o)
 	if err != nil || slices.ContainsFunc(list, candidate.own) {
@@ -54,7 +54,7 @@ func (s *service) find(ctx context.Context, address string, v message.View) ([]c
 const maxProofs = 20
 
 // candidates lists those incidents among the listed ones that name the request's id.
-func (s *service) candidates(ctx context.Context, address string, v message.View, o pagerduty.ListIncidentsOptions) (found []candidate, err error) {
+func (s *service) candidates(ctx context.Context, address string, v request.View, o pagerduty.ListIncidentsOptions) (found []candidate, err error) {
 	o.ServiceIDs = []string{address}
 	list, err := s.incidents(ctx, o)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *service) candidates(ctx context.Context, address string, v message.View
 
 // examine reports whether an incident names the request's id, and its age as a
 // candidate.
-func (s *service) examine(ctx context.Context, in pagerduty.Incident, v message.View) (age int, ours bool, err error) {
+func (s *service) examine(ctx context.Context, in pagerduty.Incident, v request.View) (age int, ours bool, err error) {
 	if in.IncidentKey != "" && v.Created.IsZero() {
 		return 0, in.IncidentKey == key(v.ID), nil // nothing is known by which to tell requests apart
 	}

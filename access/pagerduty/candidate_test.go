@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // again is another person's request, made under the id of the pending one after
 // that was deleted, a second later.
-func again() message.View {
+func again() request.View {
 	v := pending()
 	v.User, v.Roles, v.Reason, v.Created = "carol@example.com", []string{"prod-admin"}, "", v.Created.Add(time.Second)
 	return v
@@ -26,7 +26,7 @@ func again() message.View {
 // before, and would be approved for that. It is resolved first, and the request's
 // own is opened by the next attempt.
 func TestAnEarlierRequestsIncidentIsNotTakenForTheNewOne(t *testing.T) {
-	for name, status := range map[string]message.Status{"pending": message.Pending, "ended": message.Denied} {
+	for name, status := range map[string]request.Status{"pending": request.Pending, "ended": request.Denied} {
 		t.Run(name, func(t *testing.T) {
 			r, v := newRig(t, ""), again()
 			v.Status = status
@@ -93,7 +93,7 @@ func TestALaterRequestsIncidentIsLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []message.View{pending(), ended(message.Expired)} {
+	for _, v := range []request.View{pending(), ended(request.Expired)} {
 		_, err = r.tell(t.Context(), "PSAPPRV", v)
 		wantKind(t, err, outbound.Retry)
 		if got := r.found(t, m, announcement, v); len(got) > 0 {

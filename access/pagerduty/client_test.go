@@ -14,15 +14,15 @@ import (
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // calls are all calls that the integration makes, each by its own method.
 func (r *rig) calls(t testing.TB, m plugindata.Message) map[string]func(context.Context) error {
-	v := ended(message.Denied)
+	v := ended(request.Denied)
 	return map[string]func(context.Context) error{
 		opCheck: r.Check,
 		opCreate: func(ctx context.Context) error {
@@ -309,7 +309,7 @@ func FuzzAnswers(f *testing.F) {
 		if found, ok, err := s.Service(ctx, "S"); err == nil && ok && (found.ID == "" || !strings.EqualFold(found.Name, "S")) {
 			t.Errorf("a service %+v", found)
 		}
-		q, v := plugindata.Message{Channel: "S", ID: "Q"}, ended(message.Denied)
+		q, v := plugindata.Message{Channel: "S", ID: "Q"}, ended(request.Denied)
 		_ = s.Show(ctx, q, v)
 		_, _ = s.Find(ctx, integration.Place{Address: "S", Message: q}, end(v), v)
 		if list, err := s.Find(ctx, integration.Place{Address: "S"}, announcement, v); err == nil {

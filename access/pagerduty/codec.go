@@ -8,6 +8,7 @@ import (
 
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // Codec is that of the records that Teleport's own PagerDuty plugin writes. They
@@ -18,7 +19,7 @@ type Codec struct{}
 func (Codec) Decode(data map[string]string) (plugindata.Known, error) {
 	k := plugindata.Known{
 		User: data["user"], Roles: plugindata.Split(data["roles"]), Reason: data["request_reason"],
-		Resolution: message.Status(strings.ToUpper(data["resolution"])), ResolveReason: data["resolve_reason"],
+		Resolution: request.Status(strings.ToUpper(data["resolution"])), ResolveReason: data["resolve_reason"],
 	}
 	if id := data["incident_id"]; id != "" {
 		m := plugindata.Message{Channel: data["service_id"], ID: id}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // theirs is a record as Teleport's own plugin leaves it.
@@ -23,7 +23,7 @@ func theirs() map[string]string {
 func ours() plugindata.Known {
 	return plugindata.Known{
 		User: "dana@example.com", Roles: []string{"dba", "prod-db"}, Reason: "it is broken", ResolveReason: "as agreed",
-		Created: time.Unix(1772600767, 0).UTC(), ReviewsCount: 2, Resolution: message.Approved,
+		Created: time.Unix(1772600767, 0).UTC(), ReviewsCount: 2, Resolution: request.Approved,
 		Messages: []plugindata.Message{{Channel: "PSAPPRV", ID: "Q0123"}},
 	}
 }
@@ -51,8 +51,8 @@ func TestEveryKeyIsAlwaysWritten(t *testing.T) {
 }
 
 func TestResolutionsAreLowerCase(t *testing.T) {
-	for s, want := range map[message.Status]string{
-		message.Approved: "approved", message.Denied: "denied", message.Expired: "expired", message.Promoted: "promoted", "": "",
+	for s, want := range map[request.Status]string{
+		request.Approved: "approved", request.Denied: "denied", request.Expired: "expired", request.Promoted: "promoted", "": "",
 	} {
 		out := Codec{}.Encode(plugindata.Known{Resolution: s})
 		if out["resolution"] != want {

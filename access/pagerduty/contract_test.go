@@ -8,8 +8,8 @@ import (
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/access/pagerduty/pagerdutyapi/contract"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 func TestEveryCallKeepsToThePublishedDescription(t *testing.T) {
@@ -30,7 +30,7 @@ func TestEveryCallKeepsToThePublishedDescription(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	r.oncall.Report(t.Context(), fromAlice(), []plugindata.Message{m}, d)
-	v := ended(message.Approved)
+	v := ended(request.Approved)
 	v.Created = time.Now()
 	last, err := r.tell(t.Context(), "PSDATAB", v)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 
 	"teleport-plugins/access/pagerduty/approval"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // onCall approves requests of people who are on call.
@@ -40,12 +40,12 @@ func (d *onCall) Name() string { return "pagerduty-oncall" }
 
 // Concerns implements integration.Decider. A request that names no services, or
 // that comes while approval is switched off, is none of its business.
-func (d *onCall) Concerns(v message.View) bool {
+func (d *onCall) Concerns(v request.View) bool {
 	return d.AutoApprove.Enabled && len(annotated(v, d.Services)) > 0
 }
 
 // Decide implements integration.Decider.
-func (d *onCall) Decide(ctx context.Context, v message.View, posts []plugindata.Message) (integration.Verdict, error) {
+func (d *onCall) Decide(ctx context.Context, v request.View, posts []plugindata.Message) (integration.Verdict, error) {
 	services := annotated(v, d.Services)
 	slices.Sort(services)
 	if !d.Concerns(v) {
@@ -64,12 +64,12 @@ func (d *onCall) Decide(ctx context.Context, v message.View, posts []plugindata.
 		return integration.Verdict{Evidence: got.Evidence}, err
 	}
 	d.approved.put(v.ID, got.Person)
-	return integration.Verdict{Propose: message.Approved, Reason: got.Reason, Evidence: got.Evidence}, nil
+	return integration.Verdict{Propose: request.Approved, Reason: got.Reason, Evidence: got.Evidence}, nil
 }
 
 // length is how long the access lasts that is asked for, or zero where that is
 // not known. A request that waits becomes no shorter.
-func length(v message.View) time.Duration {
+func length(v request.View) time.Duration {
 	from := v.Created
 	if v.Start.After(from) {
 		from = v.Start
@@ -85,14 +85,14 @@ const reports = 10
 
 // Report implements integration.Reporter: one line in the log for an approval,
 // in the words and fields of Teleport's own plugin, and a note on each incident.
-func (d *onCall) Report(ctx context.Context, v message.View, posts []plugindata.Message, verdict integration.Verdict) {
-	approves := verdict.Propose == message.Approved
+func (d *onCall) Report(ctx context.Context, v request.View, posts []plugindata.Message, verdict integration.Verdict) {
+	approves := verdict.Propose == request.Approved
 	if approves {
 		p, _ := d.approved.get(v.ID)
 		d.log.Info("Successfully submitted a request approval",
 			zap.String("pd_user_email", p.Email), zap.String("pd_user_name", p.Name),
 			// The state is the one that was decided about.
-			zap.String("request_id", v.ID), zap.String("request_op", "put"), zap.String("request_state", string(message.Pending)),
+			zap.String("request_id", v.ID), zap.String("request_op", "put"), zap.String("request_state", string(request.Pending)),
 			zap.String("evidence", verdict.Evidence))
 	}
 	var g errgroup.Group
@@ -110,7 +110,7 @@ func (d *onCall) Report(ctx context.Context, v message.View, posts []plugindata.
 }
 
 // report notes a decision, unless a note with the same evidence is there.
-func (d *onCall) report(ctx context.Context, m plugindata.Message, v message.View, approves bool, evidence string) error {
+func (d *onCall) report(ctx context.Context, m plugindata.Message, v request.View, approves bool, evidence string) error {
 	found, err := d.notes(ctx, m, func(text string) bool { return strings.HasSuffix(text, ": "+evidenceText(evidence)) })
 	if err != nil || len(found) > 0 {
 		return err

@@ -10,21 +10,21 @@ import (
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // alice is on call for payments at the first level.
-func fromAlice() message.View {
+func fromAlice() request.View {
 	v := pending()
 	v.User = "alice@example.com"
 	return v
 }
 
 // approves reports whether a verdict is an approval.
-func approves(d integration.Verdict) bool { return d.Propose == message.Approved }
+func approves(d integration.Verdict) bool { return d.Propose == request.Approved }
 
 func TestWhoIsOnCallIsApprovedWithTheDocumentedReason(t *testing.T) {
 	r := newRig(t, "")
@@ -58,24 +58,24 @@ func TestARefusalHasItsEvidence(t *testing.T) {
 func TestRequestsBeyondTheLimitsAreLeftToPeople(t *testing.T) {
 	for name, tc := range map[string]struct {
 		config string
-		change func(*message.View)
+		change func(*request.View)
 		want   string
 	}{
-		"no limits": {"", func(v *message.View) {
+		"no limits": {"", func(v *request.View) {
 			v.AccessUntil = v.Created.AddDate(1, 0, 0)
 			v.Start = time.Now().AddDate(0, 1, 0)
 		}, ""},
-		"short": {`max_duration = "8h"`, func(*message.View) {}, ""},
-		"long":  {`max_duration = "8h"`, func(v *message.View) { v.AccessUntil = v.Created.Add(168 * time.Hour) }, "access for 7 days is asked for, and at most 8 hours"},
-		"short, later": {`max_duration = "8h"`, func(v *message.View) {
+		"short": {`max_duration = "8h"`, func(*request.View) {}, ""},
+		"long":  {`max_duration = "8h"`, func(v *request.View) { v.AccessUntil = v.Created.Add(168 * time.Hour) }, "access for 7 days is asked for, and at most 8 hours"},
+		"short, later": {`max_duration = "8h"`, func(v *request.View) {
 			v.Start = v.Created.Add(48 * time.Hour)
 			v.AccessUntil = v.Start.Add(8 * time.Hour)
 		}, ""},
-		"unknown":       {`max_duration = "8h"`, func(v *message.View) { v.AccessUntil = time.Time{} }, "it is not known how long"},
-		"at once":       {`max_start_delay = "1h"`, func(*message.View) {}, ""},
-		"next week":     {`max_start_delay = "1h"`, func(v *message.View) { v.Start = time.Now().AddDate(0, 0, 7) }, "begins later than 1 hour from now"},
-		"several roles": {"single_role = true", func(*message.View) {}, "the request is for 2 roles"},
-		"one role":      {"single_role = true", func(v *message.View) { v.Roles = v.Roles[:1] }, ""},
+		"unknown":       {`max_duration = "8h"`, func(v *request.View) { v.AccessUntil = time.Time{} }, "it is not known how long"},
+		"at once":       {`max_start_delay = "1h"`, func(*request.View) {}, ""},
+		"next week":     {`max_start_delay = "1h"`, func(v *request.View) { v.Start = time.Now().AddDate(0, 0, 7) }, "begins later than 1 hour from now"},
+		"several roles": {"single_role = true", func(*request.View) {}, "the request is for 2 roles"},
+		"one role":      {"single_role = true", func(v *request.View) { v.Roles = v.Roles[:1] }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "[pagerduty.auto_approve]\n"+tc.config)
@@ -95,13 +95,13 @@ func TestRequestsBeyondTheLimitsAreLeftToPeople(t *testing.T) {
 func TestRequestsThatNoRuleConcernsCostNothing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		config string
-		change func(*message.View)
+		change func(*request.View)
 	}{
-		"no annotation":    {"", func(v *message.View) { v.Annotations = nil }},
-		"empty annotation": {"", func(v *message.View) { v.Annotations["pagerduty_services"] = []string{" "} }},
-		"other annotation": {`services = "oncall"`, func(*message.View) {}},
-		"switched off":     {"[pagerduty.auto_approve]\nenabled = false", func(*message.View) {}},
-		"off the old way":  {"auto_approve = false", func(*message.View) {}},
+		"no annotation":    {"", func(v *request.View) { v.Annotations = nil }},
+		"empty annotation": {"", func(v *request.View) { v.Annotations["pagerduty_services"] = []string{" "} }},
+		"other annotation": {`services = "oncall"`, func(*request.View) {}},
+		"switched off":     {"[pagerduty.auto_approve]\nenabled = false", func(*request.View) {}},
+		"off the old way":  {"auto_approve = false", func(*request.View) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, tc.config)

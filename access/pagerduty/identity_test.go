@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 func TestIdentity(t *testing.T) {
@@ -46,7 +46,7 @@ func TestIdentity(t *testing.T) {
 	t.Run("traits that cannot be read", func(t *testing.T) {
 		r := newRig(t, all)
 		r.denied = errors.New("denied")
-		if _, err := r.oncall.Decide(t.Context(), func() message.View { v := fromAlice(); v.User = "eve"; return v }(), nil); !errors.Is(err, r.denied) {
+		if _, err := r.oncall.Decide(t.Context(), func() request.View { v := fromAlice(); v.User = "eve"; return v }(), nil); !errors.Is(err, r.denied) {
 			t.Errorf("got %v", err)
 		}
 	})

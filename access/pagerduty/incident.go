@@ -16,6 +16,7 @@ import (
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // resolved is PagerDuty's word for an incident that is over.
@@ -27,7 +28,7 @@ type ownership struct{ incident, request string }
 // announce opens an incident, unless one with the key is open. That of a request
 // that has ended is resolved as well. Where this fails, the announcement is in
 // doubt: it is found when it is looked for, and then shown as it should be.
-func (s *service) announce(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
+func (s *service) announce(ctx context.Context, address string, v request.View) (plugindata.Message, error) {
 	m, err := s.openFor(ctx, address, v)
 	if err != nil {
 		return m, err
@@ -50,7 +51,7 @@ func unresolved(m plugindata.Message, err error) error {
 
 // openFor opens the incident of a request. One that PagerDuty refuses for what it
 // says is opened in its plainest form.
-func (s *service) openFor(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
+func (s *service) openFor(ctx context.Context, address string, v request.View) (plugindata.Message, error) {
 	o := s.incidentFor(address, v, title(v), details(v))
 	o.Priority = s.priorityReference(ctx)
 	in, err := s.open(ctx, o)
@@ -78,7 +79,7 @@ func (s *service) openFor(ctx context.Context, address string, v message.View) (
 
 // incidentFor describes an incident. A request that has ended needs nobody's
 // attention.
-func (s *service) incidentFor(address string, v message.View, title, details string) *pagerduty.CreateIncidentOptions {
+func (s *service) incidentFor(address string, v request.View, title, details string) *pagerduty.CreateIncidentOptions {
 	o := &pagerduty.CreateIncidentOptions{
 		Title: title, IncidentKey: key(v.ID), Urgency: s.Urgency,
 		Service: &pagerduty.APIReference{ID: address, Type: "service_reference"},
@@ -107,7 +108,7 @@ func (s *service) open(ctx context.Context, o *pagerduty.CreateIncidentOptions) 
 // That of an earlier request with the same id is in the way: it is resolved, and
 // the request's own is opened with the next attempt. That of a later one shows
 // that this request is over; it is left alone.
-func (s *service) openOne(ctx context.Context, address string, v message.View) (plugindata.Message, error) {
+func (s *service) openOne(ctx context.Context, address string, v request.View) (plugindata.Message, error) {
 	list, err := s.find(ctx, address, v)
 	var other candidate
 	for _, c := range slices.Backward(list) {
@@ -134,7 +135,7 @@ func (s *service) openOne(ctx context.Context, address string, v message.View) (
 
 // clear resolves the incident of an earlier request with the same id. Its error
 // is never nil: the request itself has not been announced yet.
-func (s *service) clear(ctx context.Context, incident string, v message.View) error {
+func (s *service) clear(ctx context.Context, incident string, v request.View) error {
 	err := s.resolve(ctx, incident)
 	var e *outbound.Error
 	switch {

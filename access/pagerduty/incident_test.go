@@ -15,9 +15,9 @@ import (
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/sandbox/fault"
 )
@@ -137,7 +137,7 @@ func TestALostAnswerIsLookedUp(t *testing.T) {
 		}
 	})
 	t.Run("after the request was deleted", func(t *testing.T) {
-		if got := r.found(t, at, announcement, message.View{ID: pending().ID, Status: message.Expired, Reviews: make([]message.Review, 3)}); !slices.Equal(got, []string{in.ID}) {
+		if got := r.found(t, at, announcement, request.View{ID: pending().ID, Status: request.Expired, Reviews: make([]request.Review, 3)}); !slices.Equal(got, []string{in.ID}) {
 			t.Errorf("found %q", got)
 		}
 	})
@@ -147,7 +147,7 @@ func TestALostAnswerIsLookedUp(t *testing.T) {
 		}
 	})
 	t.Run("not for another request", func(t *testing.T) {
-		if got := r.found(t, at, announcement, message.View{ID: "another"}); len(got) > 0 {
+		if got := r.found(t, at, announcement, request.View{ID: "another"}); len(got) > 0 {
 			t.Errorf("found %q", got)
 		}
 	})
@@ -240,18 +240,18 @@ func TestAnOpenIncidentThatIsNotShownIsAskedForAgain(t *testing.T) {
 
 // TestARequestThatEndedUnseenPagesNobody: also where its incident was open already.
 func TestARequestThatEndedUnseenPagesNobody(t *testing.T) {
-	for name, first := range map[string]message.Status{"new": message.Approved, "open": message.Pending} {
+	for name, first := range map[string]request.Status{"new": request.Approved, "open": request.Pending} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, `urgency = "high"`)
-			if first == message.Pending {
+			if first == request.Pending {
 				r.posted(t)
 			}
-			m, err := r.tell(t.Context(), "PSAPPRV", ended(message.Approved))
+			m, err := r.tell(t.Context(), "PSAPPRV", ended(request.Approved))
 			if err != nil {
 				t.Fatal(err)
 			}
 			in := r.incident(t, m)
-			if in.Open() || in.Urgency == "low" != (first != message.Pending) || len(in.Notes) > 0 || len(r.api.Incidents("")) != 1 {
+			if in.Open() || in.Urgency == "low" != (first != request.Pending) || len(in.Notes) > 0 || len(r.api.Incidents("")) != 1 {
 				t.Errorf("%+v", in)
 			}
 		})
@@ -266,7 +266,7 @@ func TestAnIncidentThatIsNotResolvedAtOnceIsInDoubt(t *testing.T) {
 		"unanswered": {Effect: fault.DoneNotAnswered}, "limited": {Effect: fault.RateLimit, RetryAfterMS: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, v := newRig(t, ""), ended(message.Approved)
+			r, v := newRig(t, ""), ended(request.Approved)
 			f.Method, f.Times = opResolve, 1
 			r.fault(f)
 			_, err := r.tell(t.Context(), "PSAPPRV", v)

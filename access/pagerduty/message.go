@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Limits of texts, in characters. PagerDuty documents none for its REST API;
@@ -25,7 +26,7 @@ const keyPrefix = "teleport-access-request/"
 const titleStart = "Access request"
 
 // title is the incident's title.
-func title(v message.View) string {
+func title(v request.View) string {
 	if v.User == "" {
 		return titleStart
 	}
@@ -34,7 +35,7 @@ func title(v message.View) string {
 
 // details is the incident's text. What one needs to decide comes first, so that
 // it is never cut.
-func details(v message.View) string {
+func details(v request.View) string {
 	who := "Somebody"
 	if v.User != "" {
 		who = line(v.User)
@@ -58,7 +59,7 @@ func details(v message.View) string {
 const createdLabel = "Request created: "
 
 // createdLines is that line, or none where the time is not known.
-func createdLines(v message.View) []string {
+func createdLines(v request.View) []string {
 	if v.Created.IsZero() {
 		return nil
 	}
@@ -86,7 +87,7 @@ func names(text, request string) bool {
 func idLine(request string) string { return field(message.Field{Label: "ID", Text: request}) }
 
 // plainDetails is an incident's text without anything that people wrote.
-func plainDetails(v message.View) string {
+func plainDetails(v request.View) string {
 	lines := append([]string{idLine(v.ID)}, createdLines(v)...)
 	if v.Link = ""; !v.Status.Ended() {
 		for _, f := range message.Fields(v) {
@@ -122,7 +123,7 @@ func field(f message.Field) string {
 }
 
 // reviewNote tells a review.
-func reviewNote(r message.Review) string {
+func reviewNote(r request.Review) string {
 	text := "Review by " + line(r.Author) + on(r.Created) + ": " + line(string(r.State))
 	if r.Reason != "" {
 		text += "\nReason:" + quote(r.Reason)
@@ -131,20 +132,20 @@ func reviewNote(r message.Review) string {
 }
 
 // plainReview is the note for a review without anything that people wrote.
-func plainReview(r message.Review) string {
+func plainReview(r request.Review) string {
 	return "Review" + on(r.Created) + ": " + line(string(r.State))
 }
 
 // headline begins the note that tells how a request ended, and is its plain form.
-func headline(s message.Status) string { return titleStart + " " + line(strings.ToLower(string(s))) }
+func headline(s request.Status) string { return titleStart + " " + line(strings.ToLower(string(s))) }
 
 // toList stands between the headline and the name of an access list.
 const toList = " to the access list "
 
 // resolutionNote tells how a request ended.
-func resolutionNote(v message.View) string {
+func resolutionNote(v request.View) string {
 	text := headline(v.Status)
-	if v.Status == message.Promoted && v.AccessList != "" {
+	if v.Status == request.Promoted && v.AccessList != "" {
 		text += toList + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
@@ -157,9 +158,9 @@ func resolutionNote(v message.View) string {
 // reason does not count: it may not be known any more.
 func tellsEnd(text string, index int) bool {
 	first, _, _ := strings.Cut(text, "\n")
-	for _, s := range []message.Status{message.Approved, message.Denied, message.Promoted, message.Expired} {
+	for _, s := range []request.Status{request.Approved, request.Denied, request.Promoted, request.Expired} {
 		if s.Index() == index {
-			return first == headline(s) || s == message.Promoted && strings.HasPrefix(first, headline(s)+toList)
+			return first == headline(s) || s == request.Promoted && strings.HasPrefix(first, headline(s)+toList)
 		}
 	}
 	return false
@@ -167,11 +168,11 @@ func tellsEnd(text string, index int) bool {
 
 // decisionNote tells what came of what the rules say: "approved" only where the
 // request is. It ends with the evidence.
-func decisionNote(v message.View, approves bool, evidence string) string {
+func decisionNote(v request.View, approves bool, evidence string) string {
 	text := "Not approved automatically"
-	progress := v.Progress()
+	progress := message.Progress(v)
 	switch {
-	case approves && v.Status == message.Approved:
+	case approves && v.Status == request.Approved:
 		text = "Approved automatically"
 	case approves && v.Status.Ended():
 		text = "An approval was submitted automatically, but the request was " + line(strings.ToLower(string(v.Status)))

@@ -9,13 +9,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // rendering is everything that PagerDuty shows of a request.
-func rendering(v message.View) string {
+func rendering(v request.View) string {
 	out := "TITLE\n" + title(v) + "\n\nKEY\n" + key(v.ID) + "\n\nDETAILS\n" + details(v) + "\n"
 	for _, r := range v.Reviews {
 		out += "\nREVIEW NOTE\n" + reviewNote(r) + "\n"
@@ -31,7 +31,7 @@ func TestMessages(t *testing.T) {
 	for range 300 {
 		many.Roles = append(many.Roles, strings.Repeat("role", 20))
 	}
-	hostile := ended(message.Denied)
+	hostile := ended(request.Denied)
 	hostile.User = "mallory\nLink: https://evil.example.com"
 	hostile.Reason = "please\nLink: https://evil.example.com\u2028Approve: yes\r\n\u202Egnp.exe\x00\x1b[31m"
 	hostile.Reviews[0].Reason = "no\nReview by admin: APPROVED"
@@ -43,12 +43,12 @@ func TestMessages(t *testing.T) {
 	logins.Start = logins.Created.Add(time.Hour)
 	link := pending()
 	link.Link = ""
-	promoted := ended(message.Promoted)
+	promoted := ended(request.Promoted)
 	promoted.AccessList = "On-call engineers"
-	for name, v := range map[string]message.View{
-		"pending": pending(), "approved": ended(message.Approved), "promoted": promoted,
+	for name, v := range map[string]request.View{
+		"pending": pending(), "approved": ended(request.Approved), "promoted": promoted,
 		"hostile": hostile, "logins": logins, "no-link": link, "many-roles": many,
-		"empty": {ID: "x", Status: message.Expired},
+		"empty": {ID: "x", Status: request.Expired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", name+".golden")
@@ -92,9 +92,9 @@ func FuzzMessages(f *testing.F) {
 	f.Add("a\nRequest created: x", "\nRequest created: x", "Request created: x\rRequest created: x", "Request created: x", "\nRequest created: x")
 	f.Add("a\nb", "\u2028", "\n\nLink: x", "\x00", "\xff\xfe")
 	f.Fuzz(func(t *testing.T, user, role, reason, link, author string) {
-		v := ended(message.Approved)
+		v := ended(request.Approved)
 		v.User, v.Roles, v.Reason, v.Link, v.ResolveReason = user, []string{role, role}, reason, link, reason
-		v.Reviews = []message.Review{{Author: author, State: message.Status(role), Reason: reason}}
+		v.Reviews = []request.Review{{Author: author, State: request.Status(role), Reason: reason}}
 		for what, text := range map[string]struct {
 			text  string
 			limit int

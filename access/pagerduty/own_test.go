@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // TestAnIncidentThatLostItsKeyIsFoundByItsText: PagerDuty shows no key of an
@@ -42,7 +42,7 @@ func TestAnIncidentThatLostItsKeyIsFoundByItsText(t *testing.T) {
 		t.Errorf("found %q, want %s", got, m.ID)
 	}
 	r = r.another(t)
-	v.Status = message.Denied
+	v.Status = request.Denied
 	if err := r.Show(t.Context(), m, v); err != nil || r.incident(t, m).Open() {
 		t.Errorf("not resolved: %v", err)
 	}
@@ -99,7 +99,7 @@ func TestOnlyOurOwnIncidentsAreTouched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "")
 			m := plugindata.Message{Channel: "PSPAYMT", ID: setup(t, r)}
-			v := ended(message.Denied)
+			v := ended(request.Denied)
 			for what, call := range map[string]func() error{
 				"show":   func() error { return r.Show(t.Context(), m, v) },
 				"review": func() error { return r.below(t.Context(), m, firstReview, v) },
@@ -121,7 +121,7 @@ func TestOnlyOurOwnIncidentsAreTouched(t *testing.T) {
 
 func TestAnIncidentIsProvenOnce(t *testing.T) {
 	r := newRig(t, "")
-	m, v := r.posted(t), ended(message.Denied)
+	m, v := r.posted(t), ended(request.Denied)
 	both := func(r *rig) {
 		t.Helper()
 		if err := r.below(t.Context(), m, firstReview, v); err != nil {
@@ -143,7 +143,7 @@ func TestAnIncidentIsProvenOnce(t *testing.T) {
 
 func TestHostilePathsStayInTheirPlace(t *testing.T) {
 	r := newRig(t, "")
-	v := ended(message.Denied)
+	v := ended(request.Denied)
 	for _, id := range []string{"../incidents", "..", "", "a/b", "a?b=c", "a#b", "%2e%2e", " ", strings.Repeat("Q", 65)} {
 		m := plugindata.Message{Channel: "PSAPPRV", ID: id}
 		wantKind(t, r.below(t.Context(), m, firstReview, v), outbound.Gone)

@@ -9,10 +9,10 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // service is PagerDuty in the words of the engine.
@@ -47,12 +47,12 @@ func newService(s Section, d plugin.Deps) *service {
 
 // Recipients implements integration.Router: every service that the annotation
 // names.
-func (s *service) Recipients(_ context.Context, v message.View) []string {
+func (s *service) Recipients(_ context.Context, v request.View) []string {
 	return annotated(v, s.NotifyService)
 }
 
 // annotated lists the values of an annotation, each once, in order.
-func annotated(v message.View, annotation string) []string {
+func annotated(v request.View, annotation string) []string {
 	var list []string
 	seen := make(map[string]bool)
 	for _, name := range v.Annotations[annotation] {
@@ -83,7 +83,7 @@ func (s *service) Tells(k integration.Kind) bool {
 }
 
 // Tell implements integration.Service.
-func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	switch e.Kind {
 	case integration.Announce:
 		return s.announce(ctx, to.Address, v)
@@ -102,7 +102,7 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 }
 
 // review returns a review, if it is known.
-func review(v message.View, i int) (r message.Review, ok bool) {
+func review(v request.View, i int) (r request.Review, ok bool) {
 	if i < 0 || i >= len(v.Reviews) || v.Reviews[i].Author == "" {
 		return r, false
 	}
@@ -111,7 +111,7 @@ func review(v message.View, i int) (r message.Review, ok bool) {
 
 // Show implements integration.Shower. An incident shows of a request only whether
 // it is pending; to resolve it a second time is success.
-func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (s *service) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	if !v.Status.Ended() {
 		return nil
 	}
@@ -139,7 +139,7 @@ func (s *service) CanFind(string) bool { return true }
 
 // Find implements integration.Finder. Incidents are found whether open or
 // resolved, notes by what they say.
-func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) ([]plugindata.Message, error) {
+func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) ([]plugindata.Message, error) {
 	switch e.Kind {
 	case integration.Announce:
 		var found []plugindata.Message

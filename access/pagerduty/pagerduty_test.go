@@ -10,8 +10,8 @@ import (
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -33,7 +33,7 @@ func TestWhatPagerDutyDoesNotTakeIsToldPlainly(t *testing.T) {
 			t.Errorf("%+v", in)
 		}
 		r.fault(fault.Fault{Method: opNote, Effect: fault.Refuse, Code: "2001", Times: 1})
-		v = ended(message.Pending)
+		v = ended(request.Pending)
 		v.ID = code
 		if err := r.below(t.Context(), m, firstReview, v); err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestWhatPagerDutyDoesNotTakeIsToldPlainly(t *testing.T) {
 
 func TestReviewsBecomeNotes(t *testing.T) {
 	r := newRig(t, "")
-	m, v := r.posted(t), ended(message.Pending)
+	m, v := r.posted(t), ended(request.Pending)
 	if got := r.found(t, m, firstReview, v); len(got) > 0 {
 		t.Errorf("found before it was written: %q", got)
 	}
@@ -76,7 +76,7 @@ func TestReviewsBecomeNotes(t *testing.T) {
 func TestWhatIsNotKnownOfAReviewIsNotTold(t *testing.T) {
 	r := newRig(t, "")
 	m, v := r.posted(t), pending()
-	v.Reviews = make([]message.Review, 1)
+	v.Reviews = make([]request.Review, 1)
 	before := len(r.api.Requests())
 	for _, i := range []int{0, 1, 7, -1} {
 		e := integration.Effect{Kind: integration.Review, Index: i}
@@ -98,11 +98,11 @@ func TestWhatIsNotKnownOfAReviewIsNotTold(t *testing.T) {
 }
 
 func TestEachEndResolvesAndThenHasANote(t *testing.T) {
-	for status, want := range map[message.Status]string{
-		message.Approved: "Access request approved\nReason:\n> as agreed",
-		message.Denied:   "Access request denied\nReason:\n> as agreed",
-		message.Promoted: "Access request promoted to the access list On-call engineers\nReason:\n> as agreed",
-		message.Expired:  "Access request expired\nReason:\n> as agreed",
+	for status, want := range map[request.Status]string{
+		request.Approved: "Access request approved\nReason:\n> as agreed",
+		request.Denied:   "Access request denied\nReason:\n> as agreed",
+		request.Promoted: "Access request promoted to the access list On-call engineers\nReason:\n> as agreed",
+		request.Expired:  "Access request expired\nReason:\n> as agreed",
 	} {
 		t.Run(string(status), func(t *testing.T) {
 			r := newRig(t, "")
@@ -127,10 +127,10 @@ func TestEachEndResolvesAndThenHasANote(t *testing.T) {
 				t.Errorf("noted %q", got)
 			}
 			// The reason is not known any more once the request is gone.
-			if got := r.found(t, m, end(v), message.View{ID: v.ID, Status: message.Expired}); len(got) != 1 {
+			if got := r.found(t, m, end(v), request.View{ID: v.ID, Status: request.Expired}); len(got) != 1 {
 				t.Errorf("found %q", got)
 			}
-			for _, other := range []message.Status{message.Pending, message.Approved, message.Denied, message.Promoted, message.Expired} {
+			for _, other := range []request.Status{request.Pending, request.Approved, request.Denied, request.Promoted, request.Expired} {
 				if got := r.found(t, m, integration.Outcome(integration.End, other), v); other != status && len(got) > 0 {
 					t.Errorf("%s: found %q", other, got)
 				}
@@ -143,7 +143,7 @@ func TestAPendingRequestIsShownAsItIs(t *testing.T) {
 	r := newRig(t, "")
 	m := r.posted(t)
 	before := len(r.api.Requests())
-	if err := r.Show(t.Context(), m, ended(message.Pending)); err != nil || len(r.api.Requests()) != before {
+	if err := r.Show(t.Context(), m, ended(request.Pending)); err != nil || len(r.api.Requests()) != before {
 		t.Errorf("calls were made: %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestAlreadyResolvedIsSuccess(t *testing.T) {
 	if err := r.api.ResolveByHand(m.ID, "PUALICE"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Show(t.Context(), m, ended(message.Approved)); err != nil {
+	if err := r.Show(t.Context(), m, ended(request.Approved)); err != nil {
 		t.Error(err)
 	}
 	if in := r.incident(t, m); in.ResolvedBy != "PUALICE" {
@@ -162,7 +162,7 @@ func TestAlreadyResolvedIsSuccess(t *testing.T) {
 	}
 	for _, code := range []string{"1001", "1019", "2018"} {
 		r.fault(fault.Fault{Method: opResolve, Effect: fault.Refuse, Code: code, Times: 1})
-		if err := r.Show(t.Context(), m, ended(message.Approved)); err != nil {
+		if err := r.Show(t.Context(), m, ended(request.Approved)); err != nil {
 			t.Errorf("code %s: %v", code, err)
 		}
 	}
@@ -170,7 +170,7 @@ func TestAlreadyResolvedIsSuccess(t *testing.T) {
 
 func TestALostIncidentIsGone(t *testing.T) {
 	r := newRig(t, "")
-	m, v := r.posted(t), ended(message.Denied)
+	m, v := r.posted(t), ended(request.Denied)
 	if err := r.api.DeleteIncident(m.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestALostIncidentIsGone(t *testing.T) {
 // TestGoneIsOnlyWhatPagerDutySaysIsGone: a gateway's 404 opens no second incident.
 func TestGoneIsOnlyWhatPagerDutySaysIsGone(t *testing.T) {
 	r := newRig(t, "")
-	m, v := r.posted(t), ended(message.Denied)
+	m, v := r.posted(t), ended(request.Denied)
 	for op, call := range map[string]func(*rig) error{
 		opResolve:  func(r *rig) error { return r.Show(t.Context(), m, v) },
 		opNote:     func(r *rig) error { return r.below(t.Context(), m, end(v), v) },
@@ -250,11 +250,11 @@ func TestEndlessPagesEnd(t *testing.T) {
 
 func TestRecipientsAreAllServicesOfTheAnnotation(t *testing.T) {
 	r := newRig(t, "notify_service = \"page\"")
-	v := message.View{Annotations: map[string][]string{"page": {"b", " a ", "b", ""}, "pagerduty_notify_service": {"c"}}}
+	v := request.View{Annotations: map[string][]string{"page": {"b", " a ", "b", ""}, "pagerduty_notify_service": {"c"}}}
 	if got := r.parts.Router.Recipients(t.Context(), v); !slices.Equal(got, []string{"b", "a"}) {
 		t.Errorf("got %q", got)
 	}
-	if got := r.parts.Router.Recipients(t.Context(), message.View{}); len(got) != 0 {
+	if got := r.parts.Router.Recipients(t.Context(), request.View{}); len(got) != 0 {
 		t.Errorf("got %q for a request without annotations", got)
 	}
 }

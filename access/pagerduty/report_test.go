@@ -8,33 +8,33 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // TestADecisionIsNotedAsItTurnedOut: the view is the request as it is after the
 // review.
 func TestADecisionIsNotedAsItTurnedOut(t *testing.T) {
-	reviewed := func(s message.Status, needed int) message.View {
+	reviewed := func(s request.Status, needed int) request.View {
 		v := fromAlice()
 		v.Status, v.ApprovalsNeeded = s, needed
-		v.Reviews = []message.Review{{Author: "access-plugin", State: message.Approved}}
+		v.Reviews = []request.Review{{Author: "access-plugin", State: request.Approved}}
 		return v
 	}
 	const onCallNow = `Alice Example <alice@example.com> is on call: "Payments" at level 1 through the schedule "Primary"`
 	for name, tc := range map[string]struct {
-		view    message.View
-		propose message.Status
+		view    request.View
+		propose request.Status
 		want    string
 	}{
-		"approved":        {reviewed(message.Approved, 1), message.Approved, "Approved automatically: "},
-		"one of two":      {reviewed(message.Pending, 2), message.Approved, "1 of 2 approvals, one of them automatic: "},
-		"of unknown many": {reviewed(message.Pending, 0), message.Approved, "1 approval, one of them automatic: "},
-		"not seen yet":    {fromAlice(), message.Approved, "An approval was submitted automatically: "},
-		"denied":          {reviewed(message.Denied, 1), message.Approved, "An approval was submitted automatically, but the request was denied: "},
+		"approved":        {reviewed(request.Approved, 1), request.Approved, "Approved automatically: "},
+		"one of two":      {reviewed(request.Pending, 2), request.Approved, "1 of 2 approvals, one of them automatic: "},
+		"of unknown many": {reviewed(request.Pending, 0), request.Approved, "1 approval, one of them automatic: "},
+		"not seen yet":    {fromAlice(), request.Approved, "An approval was submitted automatically: "},
+		"denied":          {reviewed(request.Denied, 1), request.Approved, "An approval was submitted automatically, but the request was denied: "},
 		"left to people":  {fromAlice(), "", "Not approved automatically, please decide: "},
-		"left and ended":  {reviewed(message.Denied, 1), "", "Not approved automatically: "},
+		"left and ended":  {reviewed(request.Denied, 1), "", "Not approved automatically: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, "")
@@ -42,7 +42,7 @@ func TestADecisionIsNotedAsItTurnedOut(t *testing.T) {
 			v := integration.Verdict{Propose: tc.propose, Evidence: onCallNow}
 			r.oncall.Report(t.Context(), tc.view, []plugindata.Message{m}, v)
 			again := tc.view
-			again.Status = message.Approved
+			again.Status = request.Approved
 			r.oncall.Report(t.Context(), again, []plugindata.Message{m}, v)
 			if got := contents(r.incident(t, m)); !slices.Equal(got, []string{tc.want + onCallNow}) {
 				t.Errorf("noted %q, want %q once", got, tc.want)

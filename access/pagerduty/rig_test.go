@@ -18,10 +18,10 @@ import (
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -130,22 +130,22 @@ func within(t testing.TB, d time.Duration) context.Context {
 }
 
 // pending is a request that asks for two roles.
-func pending() message.View {
-	return message.View{
+func pending() request.View {
+	return request.View{
 		ID: "11111111-2222-4333-8444-555555555555", Cluster: "example.teleport.sh", User: "dana@example.com",
 		Roles: []string{"dba", "prod-db"}, Reason: "the nightly backup is broken",
 		Link:   "https://example.teleport.sh/web/requests/11111111-2222-4333-8444-555555555555",
-		Status: message.Pending, Created: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+		Status: request.Pending, Created: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
 		Expires: time.Date(2026, 3, 4, 9, 6, 7, 0, time.UTC), AccessUntil: time.Date(2026, 3, 4, 13, 6, 7, 0, time.UTC),
 		Annotations: map[string][]string{"pagerduty_notify_service": {"Access Approvals"}, "pagerduty_services": {"Payments"}},
 	}
 }
 
 // ended is the request after a review and a decision.
-func ended(s message.Status) message.View {
+func ended(s request.Status) request.View {
 	v := pending()
 	v.Status, v.ResolveReason = s, "as agreed"
-	v.Reviews = []message.Review{{Author: "erin", State: message.Approved, Reason: "fine with me", Created: v.Created.Add(time.Minute)}}
+	v.Reviews = []request.Review{{Author: "erin", State: request.Approved, Reason: "fine with me", Created: v.Created.Add(time.Minute)}}
 	return v
 }
 
@@ -160,18 +160,18 @@ func (r *rig) posted(t testing.TB) plugindata.Message {
 }
 
 // tell announces a request on a service.
-func (r *rig) tell(ctx context.Context, service string, v message.View) (plugindata.Message, error) {
+func (r *rig) tell(ctx context.Context, service string, v request.View) (plugindata.Message, error) {
 	return r.Tell(ctx, integration.Place{Address: service}, announcement, v)
 }
 
 // below tells an effect below an incident.
-func (r *rig) below(ctx context.Context, m plugindata.Message, e integration.Effect, v message.View) error {
+func (r *rig) below(ctx context.Context, m plugindata.Message, e integration.Effect, v request.View) error {
 	_, err := r.Tell(ctx, integration.Place{Address: m.Channel, Message: m}, e, v)
 	return err
 }
 
 // found lists the ids of what Find finds.
-func (r *rig) found(t testing.TB, m plugindata.Message, e integration.Effect, v message.View) []string {
+func (r *rig) found(t testing.TB, m plugindata.Message, e integration.Effect, v request.View) []string {
 	t.Helper()
 	list, err := r.Find(t.Context(), integration.Place{Address: m.Channel, Message: m}, e, v)
 	if err != nil {
@@ -190,7 +190,7 @@ var (
 )
 
 // end is the effect that tells the end of a request.
-func end(v message.View) integration.Effect { return integration.Outcome(integration.End, v.Status) }
+func end(v request.View) integration.Effect { return integration.Outcome(integration.End, v.Status) }
 
 // another is the integration as a second process has it, which remembers nothing.
 func (r *rig) another(t testing.TB) *rig {

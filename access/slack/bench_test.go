@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"teleport-plugins/access/slack/slackapi"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // echo answers every call as Slack answers a post: with the whole message.
 func echo(b *testing.B) roundTrip {
 	server := slackapi.New(slackapi.Options{})
 	w := httptest.NewRecorder()
-	c := announcement(request(manyRoles(10)))
+	c := announcement(sample(manyRoles(10)))
 	form := url.Values{"channel": {general}, "text": {c.text}, "blocks": {written(c.blocks)}}
 	r := httptest.NewRequest(http.MethodPost, "/api/chat.postMessage", strings.NewReader(form.Encode()))
 	r.Header.Set("Authorization", "Bearer "+server.Token())
@@ -43,7 +43,7 @@ func BenchmarkAnnounceInThreeChannels(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		n++
-		v := request(manyRoles(10), func(v *message.View) { v.ID += strconv.Itoa(n) })
+		v := sample(manyRoles(10), func(v *request.View) { v.ID += strconv.Itoa(n) })
 		for _, channel := range []string{general, other, "C0SANDBOX03"} {
 			if _, err := announceAt(b.Context(), s, channel, v); err != nil {
 				b.Fatal(err)
@@ -59,7 +59,7 @@ func BenchmarkShowInThreeChannels(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		n++
-		v := request(manyRoles(10), reviewed("fine", message.Approved), func(v *message.View) { v.ID += strconv.Itoa(n) })
+		v := sample(manyRoles(10), reviewed("fine", request.Approved), func(v *request.View) { v.ID += strconv.Itoa(n) })
 		for range 3 {
 			if err := s.Show(b.Context(), anyMessage, v); err != nil {
 				b.Fatal(err)

@@ -25,10 +25,10 @@ var example string
 // Config is the config of teleport-slack.
 type Config struct {
 	plugin.Base
-	Slack            Section           `toml:"slack"`
-	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels, e-mail addresses or Slack ids; \"*\" stands for every other role"`
-	Reminders        plugin.Reminders  `toml:"access_list_reminders"`
-	Review           config.Ignored    `toml:"review" deprecated:"approving in Slack is not offered; requests are approved in Teleport"`
+	Slack            Section          `toml:"slack"`
+	RoleToRecipients recipient.Table  `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels, e-mail addresses or Slack ids; \"*\" stands for every other role"`
+	Reminders        plugin.Reminders `toml:"access_list_reminders"`
+	Review           config.Ignored   `toml:"review" deprecated:"approving in Slack is not offered; requests are approved in Teleport"`
 }
 
 // Section is the section [slack].
@@ -57,7 +57,7 @@ func (c *Config) Validate(f *config.Faults) {
 	c.Slack.Recipients = slices.DeleteFunc(c.Slack.Recipients, func(name string) bool { return name == "" })
 	if len(c.Slack.Recipients) > 0 {
 		if len(c.RoleToRecipients) == 0 {
-			c.RoleToRecipients = config.Recipients{config.Anyone: c.Slack.Recipients}
+			c.RoleToRecipients = recipient.Table{recipient.Anyone: c.Slack.Recipients}
 			return
 		}
 		f.In("slack").Warn("recipients", "it has no effect beside [role_to_recipients]", "remove it")

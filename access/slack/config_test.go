@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
+	"teleport-plugins/lib/request"
 )
 
 // load loads a text as the file slack.toml, and gives the warnings and faults
@@ -231,7 +231,7 @@ func TestSuggestedReviewersAreLookedUpInTheConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := parts.Router.Recipients(t.Context(), message.View{
+	got := parts.Router.Recipients(t.Context(), request.View{
 		Roles: []string{"editor"}, SuggestedReviewers: []string{"bob", "carol@sso.example", "dave@example.com", "eve"},
 	})
 	if want := []string{"general", "bob@example.com", "U0SANDBOX03", "dave@example.com"}; !slices.Equal(got, want) {

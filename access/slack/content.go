@@ -8,7 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // content is what a message says: blocks for the eye, and text for notifications
@@ -82,7 +82,7 @@ type draftKey struct {
 }
 
 type draft struct {
-	view    message.View
+	view    request.View
 	content func() content
 }
 
@@ -92,7 +92,7 @@ const maxDrafts = 100
 
 // content is what tells an effect. It is written anew only if the view differs in
 // any way from the last one of the request.
-func (d *drafts) content(e integration.Effect, v message.View) content {
+func (d *drafts) content(e integration.Effect, v request.View) content {
 	if e.Kind == integration.Announce {
 		e = announce
 	}
@@ -111,7 +111,7 @@ func (d *drafts) content(e integration.Effect, v message.View) content {
 }
 
 // told is what tells an effect.
-func told(e integration.Effect, v message.View) content {
+func told(e integration.Effect, v request.View) content {
 	switch e.Kind {
 	case integration.Review:
 		return reviewReply(v, e.Index)

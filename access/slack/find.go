@@ -18,6 +18,7 @@ import (
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // CanFind says whether the app may read the conversation that an address stands
@@ -78,7 +79,7 @@ func (s *service) blind() string {
 // made. An announcement without a mark is found too if it is built like one and its
 // ID field names the request: those of Teleport's own plugin, and ours where Slack
 // refused the mark.
-func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) ([]plugindata.Message, error) {
+func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) ([]plugindata.Message, error) {
 	if s.me().user == "" {
 		if err := s.ask(ctx); err != nil {
 			return nil, err
@@ -205,7 +206,7 @@ const maxMark = 200
 // mark is the metadata of a message of ours, by which it is found again: the effect
 // that it is, and the request, whose id may be used again. Every member of a channel
 // may read it, so it holds ids alone.
-func mark(e integration.Effect, v message.View) slack.SlackMetadata {
+func mark(e integration.Effect, v request.View) slack.SlackMetadata {
 	return slack.SlackMetadata{EventType: markType, EventPayload: map[string]any{
 		"request": message.Cut(v.ID, maxMark), "created": strconv.FormatInt(v.Created.Unix(), 10), "effect": e.String(),
 	}}

@@ -11,14 +11,14 @@ import (
 	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 // now makes a request one of this moment, as the messages of the sandbox are.
-func now(v *message.View) { v.Created = time.Now() }
+func now(v *request.View) { v.Created = time.Now() }
 
 // inProcess is a workspace without a listener, and a service in front of it.
 func inProcess(t *testing.T) (*slackapi.Server, *service) {
@@ -43,13 +43,13 @@ func chatter(t *testing.T, server *slackapi.Server, n int, thread string) {
 func TestEveryMessageOfAnEffectIsFound(t *testing.T) {
 	server, s := inProcess(t)
 	ctx := t.Context()
-	v := request(now, reviewed("fine", message.Approved, message.Denied), decided(message.Approved, ""))
+	v := sample(now, reviewed("fine", request.Approved, request.Denied), decided(request.Approved, ""))
 	m, err := announceAt(ctx, s, general, v)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// A request that is gone has lost its reviews.
-	gone := message.View{ID: v.ID, Created: v.Created, Status: message.Expired, Reviews: make([]message.Review, 2)}
+	gone := request.View{ID: v.ID, Created: v.Created, Status: request.Expired, Reviews: make([]request.Review, 2)}
 	effects := map[integration.Effect]string{
 		{Kind: integration.Announce, Index: 1}: general, reviewOf(0): general, reviewOf(1): general,
 		integration.Outcome(integration.End, v.Status): general, integration.Outcome(integration.Notice, v.Status): alice,
@@ -58,7 +58,7 @@ func TestEveryMessageOfAnEffectIsFound(t *testing.T) {
 		to := integration.Place{Address: address, Message: m}
 		var want []plugindata.Message
 		for n := range 3 {
-			for _, view := range []message.View{v, gone} {
+			for _, view := range []request.View{v, gone} {
 				if found, err := s.Find(ctx, to, e, view); err != nil || !slices.Equal(found, want) {
 					t.Errorf("%s, told %d times: found %+v, %v; want %+v", e, n, found, err, want)
 				}
@@ -84,13 +84,13 @@ func TestEveryMessageOfAnEffectIsFound(t *testing.T) {
 func TestAnAnnouncementIsFoundAmongMany(t *testing.T) {
 	server, s := inProcess(t)
 	ctx := t.Context()
-	v := request(now)
+	v := sample(now)
 	chatter(t, server, 50, "")
 	want, err := announceAt(ctx, s, general, v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := announceAt(ctx, s, general, request(now, func(v *message.View) { v.ID = "another" })); err != nil {
+	if _, err := announceAt(ctx, s, general, sample(now, func(v *request.View) { v.ID = "another" })); err != nil {
 		t.Fatal(err)
 	}
 	chatter(t, server, 450, "")
@@ -107,7 +107,7 @@ func TestAnAnnouncementIsFoundAmongMany(t *testing.T) {
 func TestAReplyIsFoundAmongMany(t *testing.T) {
 	server, s := inProcess(t)
 	ctx := t.Context()
-	v := request(reviewed("", message.Approved, message.Denied))
+	v := sample(reviewed("", request.Approved, request.Denied))
 	m, err := announceAt(ctx, s, general, v)
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestAReplyIsFoundAmongMany(t *testing.T) {
 // one goes on where it stopped.
 func TestASearchThatStopsEarlyIsNotTakenForNotFound(t *testing.T) {
 	server, s := inProcess(t)
-	v := request(now)
+	v := sample(now)
 	want, err := announceAt(t.Context(), s, general, v)
 	if err != nil {
 		t.Fatal(err)
@@ -143,16 +143,16 @@ func TestASearchThatStopsEarlyIsNotTakenForNotFound(t *testing.T) {
 // The messages of people and of other apps may carry any mark.
 func TestOnlyOurOwnMessageIsFound(t *testing.T) {
 	w := inWorkspace(t)
-	m := w.announce(request())
+	m := w.announce(sample())
 	w.service.self = identity{bot: "B0ANOTHER", user: "U0ANOTHER"}
-	if found, err := findAt(t.Context(), w.service, general, request()); len(found) > 0 || err != nil {
+	if found, err := findAt(t.Context(), w.service, general, sample()); len(found) > 0 || err != nil {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	// A token that is no bot's knows its user alone.
 	for id, want := range map[string]int{w.at(m).Author: 1, "U0ANOTHER": 0} {
 		w.service.self = identity{user: id}
 		w.service.history = history.New(w.readHistory)
-		if found, err := findAt(t.Context(), w.service, general, request()); len(found) != want || err != nil {
+		if found, err := findAt(t.Context(), w.service, general, sample()); len(found) != want || err != nil {
 			t.Errorf("as %s: found %+v, %v", id, found, err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestOnlyOurOwnMessageIsFound(t *testing.T) {
 
 func TestADirectMessageIsFound(t *testing.T) {
 	w := inWorkspace(t)
-	v := request(now)
+	v := sample(now)
 	want, err := announceAt(t.Context(), w.service, alice, v)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestWithoutTheScopeToReadAPlaceIsBlind(t *testing.T) {
 			t.Error("before Slack has told the scopes, none is known")
 		}
 		for name, address := range places {
-			_, err := findAt(t.Context(), w.service, address, request(now)) // the first one asks
+			_, err := findAt(t.Context(), w.service, address, sample(now)) // the first one asks
 			if refused := outbound.KindOf(err) == outbound.Refused; err != nil && name != "open" && refused != slices.Contains(blind, name) {
 				t.Errorf("without %q: a look-up in a %s: %v", lacks, name, err)
 			}
@@ -203,7 +203,7 @@ func TestWithoutTheScopeToReadAPlaceIsBlind(t *testing.T) {
 
 func TestALookUpThatIsRefusedSaysSo(t *testing.T) {
 	w := inWorkspace(t)
-	v := request(reviewed("", message.Approved))
+	v := sample(reviewed("", request.Approved))
 	m := w.announce(v)
 	w.SetScopes(w.Server.Token(), "chat:write")
 	for _, address := range []string{general, "#access-requests", alice} {
@@ -236,7 +236,7 @@ func TestASearchThatFailsForNowIsNotTakenForNotFound(t *testing.T) {
 				if method == "conversations.replies" {
 					e = reviewOf(0)
 				}
-				_, err := w.Find(t.Context(), to, e, request(reviewed("", message.Denied)))
+				_, err := w.Find(t.Context(), to, e, sample(reviewed("", request.Denied)))
 				wantKind(t, err, want)
 			})
 		}

@@ -10,8 +10,9 @@ import (
 
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/access/slack/slackapi/contract"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/apiserver"
+	"teleport-plugins/lib/teleport"
 )
 
 // hostile are texts that try to be more than text.
@@ -35,10 +36,10 @@ var hostile = map[string]string{
 
 // What matters most stays in a message, however much else is in it.
 func TestReasonLinkAndStatusAreNeverPushedOut(t *testing.T) {
-	for name, v := range map[string]message.View{
-		"many roles": request(manyRoles(500)),
-		"long roles": request(manyRoles(30), func(v *message.View) { v.Roles[3] = strings.Repeat("&", 5000) }),
-		"long roles and logins": request(manyRoles(roleLines), func(v *message.View) {
+	for name, v := range map[string]request.View{
+		"many roles": sample(manyRoles(500)),
+		"long roles": sample(manyRoles(30), func(v *request.View) { v.Roles[3] = strings.Repeat("&", 5000) }),
+		"long roles and logins": sample(manyRoles(roleLines), func(v *request.View) {
 			for i, role := range v.Roles {
 				v.Roles[i] += strings.Repeat("r", 300)
 				v.Logins[v.Roles[i]] = []string{role, strings.Repeat("l", 300)}
@@ -62,18 +63,18 @@ func TestReasonLinkAndStatusAreNeverPushedOut(t *testing.T) {
 }
 
 // everywhere is a view with the text in each of its parts.
-func everywhere(s string) message.View {
-	return message.View{
+func everywhere(s string) request.View {
+	return request.View{
 		ID: s, Cluster: s, User: s, Roles: []string{s, s + "2"}, Logins: map[string][]string{s: {s, s}},
-		Resources: []string{s, s}, Reason: s, Link: message.RequestLink("https://prod.example.org", s),
-		Status: message.Promoted, ResolveReason: s, AccessList: s, Created: created, AccessUntil: created.Add(time.Hour),
-		Reviews: []message.Review{{Author: s, State: message.Status(s), Reason: s, Created: created}},
+		Resources: []string{s, s}, Reason: s, Link: teleport.RequestLink("https://prod.example.org", s),
+		Status: request.Promoted, ResolveReason: s, AccessList: s, Created: created, AccessUntil: created.Add(time.Hour),
+		Reviews: []request.Review{{Author: s, State: request.Status(s), Reason: s, Created: created}},
 	}
 }
 
 func TestRoomForRolesIsUsedToItsEdge(t *testing.T) {
 	for n := 1; n <= roleLines+2; n++ {
-		v := request(manyRoles(n))
+		v := sample(manyRoles(n))
 		lines := fieldLines(v, blocksLimit)
 		shown, more := 0, ""
 		for _, l := range lines {
@@ -98,7 +99,7 @@ func TestRoomForRolesIsUsedToItsEdge(t *testing.T) {
 // status.
 func TestNobodysTextIsMarkup(t *testing.T) {
 	const fake = "x *Status*: ✅ *APPROVED* ~old~ `code`"
-	v := request(decided(message.Promoted, ""), reviewed("", message.Approved), func(v *message.View) {
+	v := sample(decided(request.Promoted, ""), reviewed("", request.Approved), func(v *request.View) {
 		v.User, v.Cluster, v.AccessList, v.Reviews[0].Author = fake, fake, fake, fake
 	})
 	list := due(2, fake)
@@ -129,7 +130,7 @@ func TestAPartOfAnAddressIsNeverALink(t *testing.T) {
 var dateMark = regexp.MustCompile(`<!date\^-?[0-9]+\^\{date_short_pretty\} at \{time\}\|[0-9]{2} [A-Z][a-z]{2} -?[0-9]{2,} [0-9]{2}:[0-9]{2} UTC>`)
 
 // checkContent holds what every message must hold, whatever the users wrote.
-func checkContent(t *testing.T, v message.View, c content) {
+func checkContent(t *testing.T, v request.View, c content) {
 	t.Helper()
 	total := 0
 	for i, text := range append([]string{c.text}, blockTexts(c, "")...) {
@@ -161,7 +162,7 @@ func checkContent(t *testing.T, v message.View, c content) {
 	}
 }
 
-func checkView(t *testing.T, server *slackapi.Server, s *service, v message.View) {
+func checkView(t *testing.T, server *slackapi.Server, s *service, v request.View) {
 	t.Helper()
 	checkContent(t, v, announcement(v))
 	checkContent(t, v, notice(v))
@@ -225,8 +226,8 @@ func FuzzAnyRequestIsTakenAndNeverBreaksOut(f *testing.F) {
 			}
 		}
 		v := everywhere(reason)
-		v.ID, v.User, v.Status, v.Created = id, user, message.Status(status), time.Unix(at%(1<<38), 0)
-		v.Link = message.RequestLink("https://prod.example.org", id)
+		v.ID, v.User, v.Status, v.Created = id, user, request.Status(status), time.Unix(at%(1<<38), 0)
+		v.Link = teleport.RequestLink("https://prod.example.org", id)
 		v.Roles, v.Logins, v.Resources = nil, map[string][]string{}, nil
 		for i := range min(max(n, 0), 300) {
 			v.Roles = append(v.Roles, fmt.Sprint(role, i))

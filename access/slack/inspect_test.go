@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"teleport-plugins/access/slack/slackapi"
-	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
 func TestInspectSaysWhatToMend(t *testing.T) {
 	w := inWorkspace(t, func(c *Config) {
-		c.RoleToRecipients = config.Recipients{
-			config.Anyone: {general, "C0SANDBOX04", "C0ARCHIVED1", "C0NOWHERE01", "alice@example.com", "nobody@example.com"},
-			"prod":        {"by-name", alice, general},
+		c.RoleToRecipients = recipient.Table{
+			recipient.Anyone: {general, "C0SANDBOX04", "C0ARCHIVED1", "C0NOWHERE01", "alice@example.com", "nobody@example.com"},
+			"prod":           {"by-name", alice, general},
 		}
 	})
 	w.AddChannel(slackapi.Channel{ID: "C0ARCHIVED1", Name: "old", Archived: true})

@@ -56,7 +56,7 @@ func TestEachCodeOfSlackHasItsKindAndItsScope(t *testing.T) {
 			w.Faults().Clear()
 			s, _ := build(t, w.URL(), nil)
 			w.fails("chat.postMessage", fault.Fault{Effect: fault.Refuse, Code: code})
-			_, err := announceAt(t.Context(), s, general, request())
+			_, err := announceAt(t.Context(), s, general, sample())
 			e := wantKind(t, err, want.kind)
 			if e.Code != code || e.Status != 200 || e.Op != "chat.postMessage" || !strings.HasPrefix(err.Error(), "chat.postMessage: "+code) {
 				t.Errorf("%s: got %+v", code, e)
@@ -71,7 +71,7 @@ func TestEachCodeOfSlackHasItsKindAndItsScope(t *testing.T) {
 // An edit is refused by the place as a post is, and nothing of it is final.
 func TestAnEditIsSortedLikeAPost(t *testing.T) {
 	w := inWorkspace(t)
-	m := w.announce(request())
+	m := w.announce(sample())
 	for code, want := range map[string]outcomeOf{
 		"is_inactive":        {outbound.Refused, outbound.ThePlace},
 		"channel_not_found":  {outbound.Refused, outbound.ThePlace},
@@ -80,7 +80,7 @@ func TestAnEditIsSortedLikeAPost(t *testing.T) {
 		"message_not_found":  {kind: outbound.Gone},
 	} {
 		w.fails("chat.update", fault.Fault{Effect: fault.Refuse, Code: code, Times: 1})
-		if e := wantKind(t, w.Show(t.Context(), m, request()), want.kind); e.Scope != want.scope {
+		if e := wantKind(t, w.Show(t.Context(), m, sample()), want.kind); e.Scope != want.scope {
 			t.Errorf("%s: the scope is %d, want %d", code, e.Scope, want.scope)
 		}
 	}
@@ -108,7 +108,7 @@ func TestWhatAPersonCanMendIsSaid(t *testing.T) {
 		} else {
 			w.fails("chat.postMessage", fault.Fault{Effect: fault.Refuse, Code: code})
 		}
-		if _, err := announceAt(t.Context(), w.service, general, request()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := announceAt(t.Context(), w.service, general, sample()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q in it", code, err, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/request"
 )
 
 // Limits of Slack's messages, in characters.
@@ -42,8 +43,8 @@ func escape(r rune) string       { return escapes[r] }
 func escapeMarkup(r rune) string { return escapes[r] + likes[r] }
 
 // announcement is the message about a request and its state.
-func announcement(v message.View) content {
-	title, status := v.Title(), statusText(v)
+func announcement(v request.View) content {
+	title, status := message.Title(v), statusText(v)
 	room := blocksLimit - utf8.RuneCountInString(title) - utf8.RuneCountInString(status)
 	blocks := append(sections(title), sections(fieldLines(v, room)...)...)
 	return content{text: fallback(v), blocks: append(blocks, slack.NewContextBlock("", markdown(status)))}
@@ -52,7 +53,7 @@ func announcement(v message.View) content {
 // fieldLines writes the fields, one a line, into the room. The roles that are too
 // many for it are only counted: the reason and the link, which follow, matter
 // more.
-func fieldLines(v message.View, room int) []string {
+func fieldLines(v request.View, room int) []string {
 	fields := message.Fields(v)
 	for most := roleLines; ; most-- {
 		var lines []string
@@ -142,16 +143,16 @@ func moment(at time.Time) string {
 	return fmt.Sprintf("<!date^%d^{date_short_pretty} at {time}|%s>", at.Unix(), at.UTC().Format(time.RFC822))
 }
 
-func stateText(s message.Status) string {
-	return strings.TrimSpace(s.Emoji() + " " + message.Text(string(s), 40, escape))
+func stateText(s request.Status) string {
+	return strings.TrimSpace(message.Emoji(s) + " " + message.Text(string(s), 40, escape))
 }
 
-func statusText(v message.View) string {
+func statusText(v request.View) string {
 	text := "*Status*: " + stateText(v.Status)
-	if p := v.Progress(); p != "" {
+	if p := message.Progress(v); p != "" {
 		text += " (" + p + ")"
 	}
-	if v.Status == message.Promoted && v.AccessList != "" {
+	if v.Status == request.Promoted && v.AccessList != "" {
 		text += "\n*Access list*: " + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
@@ -161,9 +162,9 @@ func statusText(v message.View) string {
 }
 
 // fallback says the most important in one plain line.
-func fallback(v message.View) string {
+func fallback(v request.View) string {
 	text := fmt.Sprintf("%s requests %s (%s)", somebody(short(v.User)), what(v, short), stateText(v.Status))
-	if v.Reason != "" && v.Status == message.Pending {
+	if v.Reason != "" && v.Status == request.Pending {
 		text += ": " + short(v.Reason)
 	}
 	if v.Link != "" {
@@ -176,7 +177,7 @@ func fallback(v message.View) string {
 func somebody(name string) string { return cmp.Or(name, "Somebody") }
 
 // what says what is requested; quote writes the names.
-func what(v message.View, quote func(string) string) string {
+func what(v request.View, quote func(string) string) string {
 	switch {
 	case len(v.Resources) > 0:
 		return "access to " + quote(strings.Join(v.Resources, ", "))
@@ -189,7 +190,7 @@ func what(v message.View, quote func(string) string) string {
 }
 
 // reviewReply is the reply that tells one review.
-func reviewReply(v message.View, review int) content {
+func reviewReply(v request.View, review int) content {
 	r := v.Reviews[review]
 	text := fmt.Sprintf("*%s* reviewed the request", somebody(line(r.Author)))
 	if !r.Created.IsZero() {
@@ -206,21 +207,21 @@ func reviewReply(v message.View, review int) content {
 }
 
 // stateReply tells the state in the thread of a message that cannot be changed.
-func stateReply(v message.View) content {
+func stateReply(v request.View) content {
 	return content{text: fallback(v), blocks: sections(statusText(v))}
 }
 
 // notice tells the requester how the request ended, and what to do with it.
-func notice(v message.View) content {
+func notice(v request.View) content {
 	state := outcome(v)
 	lines := []string{
-		strings.TrimSpace(fmt.Sprintf("%s Your request for %s %s.", v.Status.Emoji(), what(v, code), state)),
+		strings.TrimSpace(fmt.Sprintf("%s Your request for %s %s.", message.Emoji(v.Status), what(v, code), state)),
 		"*ID*: " + code(v.ID),
 	}
 	if v.ResolveReason != "" {
 		lines = append(lines, "*Reason*: "+fenced(v.ResolveReason))
 	}
-	if v.Status == message.Approved {
+	if v.Status == request.Approved {
 		lines = append(lines, usage(v)...)
 	}
 	plain := fmt.Sprintf("Your request for %s %s.", what(v, short), strings.ReplaceAll(state, "*", ""))
@@ -228,7 +229,7 @@ func notice(v message.View) content {
 }
 
 // usage says how to use the access that a request gave, and for how long.
-func usage(v message.View) []string {
+func usage(v request.View) []string {
 	how := "*To use it*: " + code("tsh login --request-id="+v.ID)
 	if v.Link != "" {
 		how += " or " + address(v.Link)
@@ -240,14 +241,14 @@ func usage(v message.View) []string {
 }
 
 // outcome says in words how a request ended.
-func outcome(v message.View) string {
+func outcome(v request.View) string {
 	list := "an access list"
 	if v.AccessList != "" {
 		list = "the access list " + short(v.AccessList)
 	}
-	said := map[message.Status]string{
-		message.Approved: "was *approved*", message.Denied: "was *denied*", message.Expired: "has *expired*",
-		message.Promoted: "was *promoted* to " + list,
+	said := map[request.Status]string{
+		request.Approved: "was *approved*", request.Denied: "was *denied*", request.Expired: "has *expired*",
+		request.Promoted: "was *promoted* to " + list,
 	}
 	return cmp.Or(said[v.Status], "is now *"+message.Text(string(v.Status), 40, escape)+"*")
 }

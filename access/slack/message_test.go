@@ -9,20 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slack-go/slack"
+	"teleport-plugins/lib/request"
 
-	"teleport-plugins/lib/message"
+	"github.com/slack-go/slack"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 var created = time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
 
-// request is a pending request; change makes it another one.
-func request(change ...func(*message.View)) message.View {
-	v := message.View{
+// sample is a pending request; change makes it another one.
+func sample(change ...func(*request.View)) request.View {
+	v := request.View{
 		ID: "0c0f37dd-3c0f-4a6c-8c5e-0d7a2d6f9a77", Cluster: "prod.example.org", User: "alice@example.com",
-		Roles: []string{"editor"}, Status: message.Pending, Created: created, Reason: "INC-204, replica lag",
+		Roles: []string{"editor"}, Status: request.Pending, Created: created, Reason: "INC-204, replica lag",
 		Link: "https://prod.example.org/web/requests/0c0f37dd-3c0f-4a6c-8c5e-0d7a2d6f9a77",
 	}
 	for _, c := range change {
@@ -31,16 +31,16 @@ func request(change ...func(*message.View)) message.View {
 	return v
 }
 
-func because(reason string) func(*message.View) { return func(v *message.View) { v.Reason = reason } }
+func because(reason string) func(*request.View) { return func(v *request.View) { v.Reason = reason } }
 
-func decided(s message.Status, reason string) func(*message.View) {
-	return func(v *message.View) { v.Status, v.ResolveReason = s, reason }
+func decided(s request.Status, reason string) func(*request.View) {
+	return func(v *request.View) { v.Status, v.ResolveReason = s, reason }
 }
 
-func reviewed(reason string, states ...message.Status) func(*message.View) {
-	return func(v *message.View) {
+func reviewed(reason string, states ...request.Status) func(*request.View) {
+	return func(v *request.View) {
 		for _, s := range states {
-			v.Reviews = append(v.Reviews, message.Review{Author: "bob@example.com", State: s, Reason: reason, Created: created.Add(time.Minute)})
+			v.Reviews = append(v.Reviews, request.Review{Author: "bob@example.com", State: s, Reason: reason, Created: created.Add(time.Minute)})
 		}
 	}
 }
@@ -54,8 +54,8 @@ func many(n int, name string) []string {
 	return list
 }
 
-func manyRoles(n int) func(*message.View) {
-	return func(v *message.View) {
+func manyRoles(n int) func(*request.View) {
+	return func(v *request.View) {
 		v.Roles, v.Logins = many(n, "role"), map[string][]string{}
 		for _, r := range v.Roles {
 			v.Logins[r] = []string{"root", "postgres"}
@@ -65,35 +65,35 @@ func manyRoles(n int) func(*message.View) {
 
 func TestEveryMessageIsAsItIsMeantToBe(t *testing.T) {
 	messages := map[string]content{
-		"pending":          announcement(request()),
-		"pending-progress": announcement(request(reviewed("", message.Approved, message.Denied), func(v *message.View) { v.ApprovalsNeeded = 3 })),
-		"approved":         announcement(request(decided(message.Approved, "fine"))),
-		"denied":           announcement(request(decided(message.Denied, "not during the freeze"))),
-		"promoted":         announcement(request(decided(message.Promoted, ""), func(v *message.View) { v.AccessList = "Database <admins>" })),
-		"expired":          announcement(request(decided(message.Expired, ""))),
-		"times": announcement(request(func(v *message.View) {
+		"pending":          announcement(sample()),
+		"pending-progress": announcement(sample(reviewed("", request.Approved, request.Denied), func(v *request.View) { v.ApprovalsNeeded = 3 })),
+		"approved":         announcement(sample(decided(request.Approved, "fine"))),
+		"denied":           announcement(sample(decided(request.Denied, "not during the freeze"))),
+		"promoted":         announcement(sample(decided(request.Promoted, ""), func(v *request.View) { v.AccessList = "Database <admins>" })),
+		"expired":          announcement(sample(decided(request.Expired, ""))),
+		"times": announcement(sample(func(v *request.View) {
 			v.Start, v.AccessUntil, v.Expires = created.Add(time.Hour), created.Add(5*time.Hour), created.Add(2*time.Hour)
 		})),
-		"resources":      announcement(request(func(v *message.View) { v.Roles, v.Resources = nil, []string{"app/wiki", "node/db-1"} })),
-		"many-resources": announcement(request(func(v *message.View) { v.Resources = many(1000, "node/host") })),
-		"many-roles":     announcement(request(manyRoles(500))),
-		"no-link":        announcement(request(func(v *message.View) { v.Link = "" })),
-		"nothing-known":  announcement(message.View{}),
-		"review":         reviewReply(request(reviewed("looks *good* <@U1>", message.Approved)), 0),
-		"review-denied":  reviewReply(request(reviewed("", message.Denied)), 0),
-		"review-unknown": reviewReply(message.View{Reviews: make([]message.Review, 1)}, 0),
-		"edit-refused":   stateReply(request(decided(message.Denied, "no"))),
-		"notice-approved": notice(request(decided(message.Approved, "fine"), func(v *message.View) {
+		"resources":      announcement(sample(func(v *request.View) { v.Roles, v.Resources = nil, []string{"app/wiki", "node/db-1"} })),
+		"many-resources": announcement(sample(func(v *request.View) { v.Resources = many(1000, "node/host") })),
+		"many-roles":     announcement(sample(manyRoles(500))),
+		"no-link":        announcement(sample(func(v *request.View) { v.Link = "" })),
+		"nothing-known":  announcement(request.View{}),
+		"review":         reviewReply(sample(reviewed("looks *good* <@U1>", request.Approved)), 0),
+		"review-denied":  reviewReply(sample(reviewed("", request.Denied)), 0),
+		"review-unknown": reviewReply(request.View{Reviews: make([]request.Review, 1)}, 0),
+		"edit-refused":   stateReply(sample(decided(request.Denied, "no"))),
+		"notice-approved": notice(sample(decided(request.Approved, "fine"), func(v *request.View) {
 			v.AccessUntil = created.Add(8 * time.Hour)
 		})),
-		"notice-approved-no-link": notice(request(decided(message.Approved, ""), func(v *message.View) { v.Link = "" })),
-		"notice-denied":           notice(request(decided(message.Denied, "not during the freeze"))),
-		"notice-promoted":         notice(request(decided(message.Promoted, ""), func(v *message.View) { v.AccessList = "Database admins" })),
-		"notice-promoted-unnamed": notice(request(decided(message.Promoted, ""))),
-		"notice-expired":          notice(request(decided(message.Expired, ""), func(v *message.View) { v.Resources = []string{"node/db-1"} })),
+		"notice-approved-no-link": notice(sample(decided(request.Approved, ""), func(v *request.View) { v.Link = "" })),
+		"notice-denied":           notice(sample(decided(request.Denied, "not during the freeze"))),
+		"notice-promoted":         notice(sample(decided(request.Promoted, ""), func(v *request.View) { v.AccessList = "Database admins" })),
+		"notice-promoted-unnamed": notice(sample(decided(request.Promoted, ""))),
+		"notice-expired":          notice(sample(decided(request.Expired, ""), func(v *request.View) { v.Resources = []string{"node/db-1"} })),
 	}
 	for name, reason := range hostile {
-		messages["hostile-"+name] = announcement(request(because(reason)))
+		messages["hostile-"+name] = announcement(sample(because(reason)))
 	}
 	for name, c := range messages {
 		t.Run(name, func(t *testing.T) { golden(t, name, show(c)) })

@@ -13,9 +13,9 @@ import (
 	"testing"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // roundTrip carries out calls by a function.
@@ -46,7 +46,7 @@ func respond(status int, body string) direct {
 }
 
 // everyCall makes each call that the service knows, and gives what came of it.
-func everyCall(t *testing.T, s *service, each func(name string, err error), v message.View) {
+func everyCall(t *testing.T, s *service, each func(name string, err error), v request.View) {
 	ctx := t.Context()
 	m, err := announceAt(ctx, s, general, v)
 	each("chat.postMessage", err)
@@ -109,7 +109,7 @@ func TestAnAnswerThatIsNotSlacksSaysNothing(t *testing.T) {
 				if e := wantKind(t, err, want); e.Code != "" || outbound.Answered(err) || strings.Contains(err.Error(), "<html>") {
 					t.Errorf("%s: %+v", name, e)
 				}
-			}, request(reviewed("", message.Approved)))
+			}, sample(reviewed("", request.Approved)))
 		})
 	}
 }
@@ -121,7 +121,7 @@ func TestACodeOfSlacksHoldsAtEveryStatus(t *testing.T) {
 			if e := wantRefused(t, err, outbound.TheToken); e.Code != "token_revoked" {
 				t.Errorf("%s at %d: %v", name, status, err)
 			}
-		}, request(reviewed("", message.Approved)))
+		}, sample(reviewed("", request.Approved)))
 	}
 }
 
@@ -135,7 +135,7 @@ func TestALimitHoldsForTheWholeMethod(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	})})
 	for _, channel := range []string{general, other} {
-		_, err := findAt(t.Context(), s, channel, request())
+		_, err := findAt(t.Context(), s, channel, sample())
 		if e := wantKind(t, err, outbound.Wait); e.Scope != outbound.OneCall {
 			t.Errorf("the limit reaches as far as %d", e.Scope)
 		}
@@ -151,7 +151,7 @@ func TestAnAnswerThatBreaksOffIsUnclear(t *testing.T) {
 		body := io.MultiReader(strings.NewReader(`{"ok":true,"channel":"C1","ts":"1.0"`), broken{})
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body)}, nil
 	})
-	_, err := announceAt(context.Background(), knowing(t, broken), general, request())
+	_, err := announceAt(context.Background(), knowing(t, broken), general, sample())
 	wantKind(t, err, outbound.Unclear)
 }
 
@@ -162,7 +162,7 @@ func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset
 // Anybody may post anything, and a part that slack-go does not know hides nothing.
 func TestWhatSlackGoDoesNotUnderstandHidesNothing(t *testing.T) {
 	const odd = `[{"type":"context","elements":[{"type":"hologram"}]}]`
-	v := request()
+	v := sample()
 	mark, err := json.Marshal(mark(announce, v))
 	if err != nil {
 		t.Fatal(err)

@@ -13,12 +13,12 @@ import (
 
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/request"
 )
 
 // service carries requests to one Slack workspace.
@@ -67,7 +67,7 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 }
 
 // Tell makes an effect happen.
-func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	if e.Kind == integration.Review && (e.Index < 0 || e.Index >= len(v.Reviews)) {
 		return plugindata.Message{}, &outbound.Error{
 			Kind: outbound.Retry, Op: "chat.postMessage", Err: fmt.Errorf("the request has no review %d", e.Index),
@@ -83,7 +83,7 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 }
 
 // Show makes an announcement show the view.
-func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (s *service) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	_, err := s.send(ctx, "chat.update", "", s.drafts.content(announce, v), func(ctx context.Context, c content) (channel, ts string, err error) {
 		opts := c.options()
 		if c.blocks == nil {
@@ -129,7 +129,7 @@ func (s *service) send(
 }
 
 // Requester is the recipient that stands for the Teleport user who asks.
-func (s *service) Requester(v message.View) string { return s.Person(v.User) }
+func (s *service) Requester(v request.View) string { return s.Person(v.User) }
 
 // person is the recipient that the config names for a Teleport user, or the
 // user's name if it is an e-mail address.

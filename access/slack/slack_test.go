@@ -10,8 +10,8 @@ import (
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -20,15 +20,15 @@ import (
 func TestAWholeRequest(t *testing.T) {
 	w := inWorkspace(t)
 	ctx := t.Context()
-	v := request(reviewed("looks good", message.Approved))
-	m := w.announce(request())
+	v := sample(reviewed("looks good", request.Approved))
+	m := w.announce(sample())
 	if m.Channel != general || w.at(m).Edits != 0 {
 		t.Errorf("announced at %+v", m)
 	}
 	if err := reply(ctx, w.service, m, v, 0); err != nil {
 		t.Fatal(err)
 	}
-	decided(message.Approved, "fine")(&v)
+	decided(request.Approved, "fine")(&v)
 	if err := w.Show(ctx, m, v); err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestEveryCallKeepsTheContract(t *testing.T) {
 	checker := contract.ForTest(t)
 	w := inWorkspace(t)
 	ctx := t.Context()
-	v := request(reviewed("", message.Denied))
+	v := sample(reviewed("", request.Denied))
 	m := w.announce(v)
 	_, findErr := findAt(ctx, w.service, "#access-requests", v)
 	_, dmErr := findAt(ctx, w.service, alice, v)
@@ -91,7 +91,7 @@ func TestEveryCallKeepsTheContract(t *testing.T) {
 func TestAnAnnouncementGoesWhereverSlackTakesAName(t *testing.T) {
 	for _, address := range []string{general, "access-requests", "#access-requests", alice} {
 		w := inWorkspace(t)
-		m, err := announceAt(t.Context(), w.service, address, request())
+		m, err := announceAt(t.Context(), w.service, address, sample())
 		if err != nil || w.at(m).TS != m.ID || !strings.ContainsAny(m.Channel[:1], "CD") {
 			t.Errorf("%s: %+v, %v", address, m, err)
 		}
@@ -118,7 +118,7 @@ func TestWhatFailsIsSortedAndNeverShowsTheToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := inWorkspace(t)
 			w.fails("chat.postMessage", c.fault)
-			_, err := announceAt(t.Context(), w.service, general, request())
+			_, err := announceAt(t.Context(), w.service, general, sample())
 			if e := wantKind(t, err, c.want); e.After != c.after {
 				t.Errorf("to be tried again after %v, want %v", e.After, c.after)
 			}
@@ -134,7 +134,7 @@ func TestWhatFailsIsSortedAndNeverShowsTheToken(t *testing.T) {
 
 func TestNoAnswerInTimeIsUnclear(t *testing.T) {
 	w := inWorkspace(t)
-	_, err := announceAt(w.hangs("chat.postMessage"), w.service, general, request())
+	_, err := announceAt(w.hangs("chat.postMessage"), w.service, general, sample())
 	wantKind(t, err, outbound.Unclear)
 	if want := "chat.postMessage: no answer in time: context deadline exceeded"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
@@ -148,10 +148,10 @@ func TestALimitInOneChannelDelaysNoOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := inWorkspace(t)
-			m := w.announce(request())
+			m := w.announce(sample())
 			w.fails("chat.postMessage", f)
 			for range 3 {
-				_, err := announceAt(t.Context(), w.service, general, request())
+				_, err := announceAt(t.Context(), w.service, general, sample())
 				if e := wantKind(t, err, outbound.Wait); e.Scope != outbound.ThePlace {
 					t.Errorf("the limit reaches as far as %d", e.Scope)
 				}
@@ -159,10 +159,10 @@ func TestALimitInOneChannelDelaysNoOther(t *testing.T) {
 			if got := w.Calls("chat.postMessage"); got != 2 {
 				t.Errorf("%d calls, want the first and the one that was limited", got)
 			}
-			if _, err := announceAt(t.Context(), w.service, other, request()); err != nil {
+			if _, err := announceAt(t.Context(), w.service, other, sample()); err != nil {
 				t.Errorf("another channel: %v", err)
 			}
-			if err := w.Show(t.Context(), m, request()); err != nil {
+			if err := w.Show(t.Context(), m, sample()); err != nil {
 				t.Errorf("an edit: %v", err)
 			}
 		})
@@ -171,11 +171,11 @@ func TestALimitInOneChannelDelaysNoOther(t *testing.T) {
 
 func TestADeletedMessageIsGone(t *testing.T) {
 	w := inWorkspace(t)
-	m := w.announce(request())
+	m := w.announce(sample())
 	if err := w.DeleteMessage(general, m.ID); err != nil {
 		t.Fatal(err)
 	}
-	v := request(reviewed("", message.Approved))
+	v := sample(reviewed("", request.Approved))
 	wantKind(t, w.Show(t.Context(), m, v), outbound.Gone)
 	wantKind(t, reply(t.Context(), w.service, m, v, 0), outbound.Gone)
 	if found, err := findReply(t.Context(), w.service, m, v, 0); len(found) > 0 || err != nil {
@@ -194,7 +194,7 @@ func TestWhoTheRequesterIs(t *testing.T) {
 		"alice": "alice@example.com", "bob@sso.example": "U0SANDBOX02", "carol@example.com": "carol@example.com",
 		"dave": "", "nobody": "", "": "", "Eve <eve@example.com>": "",
 	} {
-		if got := w.Requester(message.View{User: user}); got != want {
+		if got := w.Requester(request.View{User: user}); got != want {
 			t.Errorf("%q is %q, want %q", user, got, want)
 		}
 	}
@@ -227,18 +227,18 @@ func TestATokenIsReplacedUnderTheRunningService(t *testing.T) {
 	}
 	write(slackapi.DefaultToken)
 	w := inWorkspace(t, func(c *Config) { c.Slack.Token = config.NewSecret(file) })
-	w.announce(request())
+	w.announce(sample())
 	w.RefuseToken(w.Server.Token(), "token_revoked")
-	_, err := announceAt(t.Context(), w.service, general, request())
+	_, err := announceAt(t.Context(), w.service, general, sample())
 	wantRefused(t, err, outbound.TheToken)
 	w.SetScopes("xoxb-the-next", slackapi.DefaultScopes()...)
 	write("xoxb-the-next")
-	w.announce(request())
+	w.announce(sample())
 }
 
 func TestATokenThatCannotBeReadMakesNoCall(t *testing.T) {
 	w := inWorkspace(t, func(c *Config) { c.Slack.Token = config.NewSecret("env:TELEPORT_SLACK_TEST_UNSET") })
-	_, err := announceAt(t.Context(), w.service, general, request())
+	_, err := announceAt(t.Context(), w.service, general, sample())
 	if e := wantKind(t, err, outbound.Retry); e.Scope != outbound.OneCall || !strings.Contains(err.Error(), "slack.token") {
 		t.Errorf("%v reaches as far as %d", err, e.Scope)
 	}
@@ -246,5 +246,5 @@ func TestATokenThatCannotBeReadMakesNoCall(t *testing.T) {
 		t.Error("a call was made")
 	}
 	t.Setenv("TELEPORT_SLACK_TEST_UNSET", slackapi.DefaultToken)
-	w.announce(request())
+	w.announce(sample())
 }

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -29,7 +29,7 @@ func TestARefusedFormIsSentWithoutWhatWasRefused(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			w := inWorkspace(t)
-			v := request(reviewed("", message.Approved))
+			v := sample(reviewed("", request.Approved))
 			refuse := func() { w.fails("chat.postMessage", fault.Fault{Effect: fault.Refuse, Code: code, Times: 1}) }
 			refuse()
 			m := w.announce(v)
@@ -60,7 +60,7 @@ func TestARefusedFormIsSentWithoutWhatWasRefused(t *testing.T) {
 func TestAFormThatIsRefusedWhateverItHoldsIsRefused(t *testing.T) {
 	w := inWorkspace(t)
 	w.fails("chat.postMessage", fault.Fault{Effect: fault.Refuse, Code: "invalid_arguments"})
-	_, err := announceAt(t.Context(), w.service, general, request())
+	_, err := announceAt(t.Context(), w.service, general, sample())
 	if e := wantRefused(t, err, outbound.OneCall); e.Code != "invalid_arguments" || w.Calls("chat.postMessage") != 2 {
 		t.Errorf("got %v after %d calls", e, w.Calls("chat.postMessage"))
 	}
@@ -69,8 +69,8 @@ func TestAFormThatIsRefusedWhateverItHoldsIsRefused(t *testing.T) {
 // The blocks that a message had would hide its new plain text.
 func TestAMessageThatBecomesPlainLosesItsBlocks(t *testing.T) {
 	w := inWorkspace(t)
-	m := w.announce(request())
-	v := request(decided(message.Denied, "no"))
+	m := w.announce(sample())
+	v := sample(decided(request.Denied, "no"))
 	w.fails("chat.update", fault.Fault{Effect: fault.Refuse, Code: "invalid_blocks", Times: 1})
 	if err := w.Show(t.Context(), m, v); err != nil {
 		t.Fatal(err)
@@ -90,9 +90,9 @@ func TestAMessageThatCannotBeEditedIsFixed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := inWorkspace(t)
-			m := w.announce(request())
+			m := w.announce(sample())
 			forbid(w)
-			v := request(decided(message.Denied, "no"))
+			v := sample(decided(request.Denied, "no"))
 			wantKind(t, w.Show(t.Context(), m, v), outbound.Fixed)
 			if got := w.Messages(general); len(got) != 1 {
 				t.Fatalf("in the channel is %+v", got)
@@ -111,7 +111,7 @@ func TestAMessageThatCannotBeEditedIsFixed(t *testing.T) {
 // Each effect makes one message, whatever was told before.
 func TestEachEffectIsOneMessage(t *testing.T) {
 	w := inWorkspace(t)
-	v := request(reviewed("", message.Approved), decided(message.Approved, ""))
+	v := sample(reviewed("", request.Approved), decided(request.Approved, ""))
 	m := w.announce(v)
 	below := integration.Place{Address: general, Message: m}
 	for _, e := range []integration.Effect{
@@ -135,9 +135,9 @@ func TestEachEffectIsOneMessage(t *testing.T) {
 
 func TestAReviewThatTheRequestHasNotIsNotTold(t *testing.T) {
 	w := inWorkspace(t)
-	m := w.announce(request())
+	m := w.announce(sample())
 	for _, review := range []int{-1, 0, 7} {
-		wantKind(t, reply(t.Context(), w.service, m, request(), review), outbound.Retry)
+		wantKind(t, reply(t.Context(), w.service, m, sample(), review), outbound.Retry)
 	}
 	if got := w.Messages(general); len(got) != 1 {
 		t.Errorf("in the channel is %+v", got)
@@ -170,7 +170,7 @@ func TestAMissingScopeForAddressesIsNoFaultOfTheToken(t *testing.T) {
 	if !strings.Contains(e.Hint, "users:read.email") {
 		t.Errorf("the hint is %q", e.Hint)
 	}
-	if _, err := announceAt(t.Context(), w.service, general, request()); err != nil {
+	if _, err := announceAt(t.Context(), w.service, general, sample()); err != nil {
 		t.Error(err)
 	}
 }
@@ -178,7 +178,7 @@ func TestAMissingScopeForAddressesIsNoFaultOfTheToken(t *testing.T) {
 // Proxies look for the token in the header, and a body can end up in a log.
 func TestTheTokenIsInTheHeaderAlone(t *testing.T) {
 	w := inWorkspace(t)
-	v := request(reviewed("", message.Approved))
+	v := sample(reviewed("", request.Approved))
 	var seen int
 	s, _ := build(t, w.URL(), roundTrip(func(r *http.Request) (*http.Response, error) {
 		seen++
@@ -205,19 +205,19 @@ func TestTheTokenIsInTheHeaderAlone(t *testing.T) {
 // changed.
 func TestAViewIsWrittenOnce(t *testing.T) {
 	var d drafts
-	v := request(manyRoles(30))
+	v := sample(manyRoles(30))
 	first := d.content(announce, v).blocks[1]
 	later := integration.Effect{Kind: integration.Announce, Index: 1}
-	if again := d.content(later, request(manyRoles(30))).blocks[1]; again != first {
+	if again := d.content(later, sample(manyRoles(30))).blocks[1]; again != first {
 		t.Error("the same view was written again")
 	}
-	changed := request(manyRoles(30))
+	changed := sample(manyRoles(30))
 	changed.Logins = map[string][]string{"role-001": {"admin"}}
 	if slices.Equal(textsOf(d.content(announce, changed).blocks[1]), textsOf(first)) {
 		t.Error("a view with other logins was not written anew")
 	}
 	for i := range 3 * maxDrafts {
-		d.content(announce, request(func(v *message.View) { v.ID += string(rune('a' + i)) }))
+		d.content(announce, sample(func(v *request.View) { v.ID += string(rune('a' + i)) }))
 	}
 	if len(d.kept) > maxDrafts {
 		t.Errorf("%d are remembered", len(d.kept))

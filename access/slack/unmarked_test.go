@@ -53,7 +53,7 @@ func postByApp(t *testing.T, server *slackapi.Server, args url.Values) plugindat
 // request it is about; all other text is of people.
 func TestAnAnnouncementOfTeleportsOwnPluginIsFound(t *testing.T) {
 	const role = "You have a new Role Request:"
-	v := request(now)
+	v := sample(now)
 	for name, c := range map[string]struct {
 		blocks string
 		found  bool
@@ -91,7 +91,7 @@ func TestAnAnnouncementOfTeleportsOwnPluginIsFound(t *testing.T) {
 // One of before the request is about another one with the same id.
 func TestAnOldAnnouncementIsThatOfAnotherRequest(t *testing.T) {
 	server, s := inProcess(t)
-	v := request(now)
+	v := sample(now)
 	postByApp(t, server, url.Values{"channel": {general}, "blocks": {layout("You have a new Role Request:", v.ID, "x")}})
 	if got, err := findAt(t.Context(), s, general, v); err != nil || len(got) != 1 {
 		t.Fatalf("found %+v, %v", got, err)

@@ -16,10 +16,11 @@ import (
 	"teleport-plugins/access/slack/slackapi/contract"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -60,7 +61,7 @@ func build(t testing.TB, api string, base http.RoundTripper, change ...func(*Con
 	t.Helper()
 	c := Integration().New().(*Config)
 	c.Slack.Token, c.Slack.APIURL = config.NewSecret(slackapi.DefaultToken), api
-	c.RoleToRecipients = config.Recipients{config.Anyone: {general}}
+	c.RoleToRecipients = recipient.Table{recipient.Anyone: {general}}
 	for _, change := range change {
 		change(c)
 	}
@@ -92,35 +93,35 @@ func reviewOf(i int) integration.Effect {
 	return integration.Effect{Kind: integration.Review, Index: i}
 }
 
-func announceAt(ctx context.Context, s *service, address string, v message.View) (plugindata.Message, error) {
+func announceAt(ctx context.Context, s *service, address string, v request.View) (plugindata.Message, error) {
 	return s.Tell(ctx, integration.Place{Address: address}, announce, v)
 }
 
-func reply(ctx context.Context, s *service, m plugindata.Message, v message.View, review int) error {
+func reply(ctx context.Context, s *service, m plugindata.Message, v request.View, review int) error {
 	_, err := s.Tell(ctx, integration.Place{Message: m}, reviewOf(review), v)
 	return err
 }
 
-func end(ctx context.Context, s *service, m plugindata.Message, v message.View) error {
+func end(ctx context.Context, s *service, m plugindata.Message, v request.View) error {
 	_, err := s.Tell(ctx, integration.Place{Message: m}, integration.Outcome(integration.End, v.Status), v)
 	return err
 }
 
-func tellRequester(ctx context.Context, s *service, address string, v message.View) error {
+func tellRequester(ctx context.Context, s *service, address string, v request.View) error {
 	_, err := s.Tell(ctx, integration.Place{Address: address}, integration.Outcome(integration.Notice, v.Status), v)
 	return err
 }
 
-func findAt(ctx context.Context, s *service, address string, v message.View) ([]plugindata.Message, error) {
+func findAt(ctx context.Context, s *service, address string, v request.View) ([]plugindata.Message, error) {
 	return s.Find(ctx, integration.Place{Address: address}, announce, v)
 }
 
-func findReply(ctx context.Context, s *service, m plugindata.Message, v message.View, review int) ([]plugindata.Message, error) {
+func findReply(ctx context.Context, s *service, m plugindata.Message, v request.View, review int) ([]plugindata.Message, error) {
 	return s.Find(ctx, integration.Place{Address: m.Channel, Message: m}, reviewOf(review), v)
 }
 
 // announce announces a request in a channel and gives the message.
-func (w *workspace) announce(v message.View) plugindata.Message {
+func (w *workspace) announce(v request.View) plugindata.Message {
 	w.t.Helper()
 	m, err := announceAt(w.t.(*testing.T).Context(), w.service, general, v)
 	if err != nil {

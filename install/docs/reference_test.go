@@ -15,10 +15,10 @@ import (
 
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/ledger"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/watch"
 )
 
@@ -109,7 +109,7 @@ func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 		record.Known = plugindata.Known{
 			User: "u", Roles: []string{"r"}, Resources: []string{"/c/node/n"}, Reason: "r", Created: time.Unix(1, 0),
 			Logins: map[string][]string{"r": {"l"}}, Annotations: map[string][]string{"a": {"v"}}, SuggestedReviewers: []string{"s"},
-			ReviewsCount: 1, Resolution: message.Approved, ResolveReason: "r", Messages: []plugindata.Message{{Channel: "c", ID: "i"}},
+			ReviewsCount: 1, Resolution: request.Approved, ResolveReason: "r", Messages: []plugindata.Message{{Channel: "c", ID: "i"}},
 		}
 		record.Adopted = true
 		record.Claim, record.Progress.Request = ledger.Claim{Owner: "o", Generation: 1}, 1
@@ -123,7 +123,7 @@ func TestReferenceHasEveryKeyOfARecord(t *testing.T) {
 	keys = append(keys, remind.NotifiedKey)
 	same(t, "keys of records", column(rows(text, "Key"), 0), keys)
 	same(t, "fields of progress", column(rows(text, "Field"), 0), slices.Concat(fields(plugindata.Progress{}), fields(plugindata.Delivery{}), fields(plugindata.Post{})))
-	for _, name := range slices.Concat(fields(plugindata.Doubt{}), fields(message.Version{})) {
+	for _, name := range slices.Concat(fields(plugindata.Doubt{}), fields(request.Version{})) {
 		if !strings.Contains(text, "`"+name+"`") {
 			t.Errorf("fields of progress: %q exists and is not documented", name)
 		}

@@ -12,13 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/lib/rules/predicate"
+
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
 	"github.com/gravitational/teleport/api/types"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
-
-	"teleport-plugins/lib/rules"
 )
 
 // resources are the documents of a YAML text, as JSON, each with its kind.
@@ -77,7 +77,7 @@ func TestEveryResourceIsTeleports(t *testing.T) {
 				if err := protojson.Unmarshal(r.json, rule); err != nil {
 					t.Errorf("%s: %v", b.page, err)
 				}
-				if _, err := rules.Parse(rule.GetSpec().GetCondition()); err != nil {
+				if _, err := predicate.Parse(rule.GetSpec().GetCondition()); err != nil {
 					t.Errorf("%s: %v", b.page, err)
 				}
 			}

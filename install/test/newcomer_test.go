@@ -262,7 +262,7 @@ func TestNewServiceCostsAFolderAndThreeLines(t *testing.T) {
 		t.Skip("this is no checkout that could be cloned")
 	}
 	c := clone(t, "HEAD")
-	if out, err := exec.Command("sh", "-c", "cd ../.. && { git diff -z --name-only --diff-filter=d HEAD; git ls-files -z -o --exclude-standard; } | xargs -0 -r cp --parents -t "+c.dir+" && git diff -z --name-only --diff-filter=D HEAD | (cd "+c.dir+" && xargs -0 -r rm -f)").CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-c", "cd ../.. && { git diff -z --name-only --diff-filter=d HEAD; git ls-files -z -o --exclude-standard; } | xargs -0 -r cp --parents -t "+c.dir+" && git diff -z --name-only --no-renames --diff-filter=D HEAD | (cd "+c.dir+" && xargs -0 -r rm -f)").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out) // what is not committed yet belongs to it
 	}
 	c.run(t, "git add -A && git -c user.name=t -c user.email=t@example.com commit -q --allow-empty -m t")

@@ -11,6 +11,9 @@ import (
 // A bare integer is taken as nanoseconds, as existing files expect.
 type Duration time.Duration
 
+// TypeName is what the reference calls it.
+func (Duration) TypeName() string { return "duration" }
+
 // UnmarshalTOML takes a string with units or an integer of nanoseconds.
 func (d *Duration) UnmarshalTOML(raw any) error {
 	switch raw := raw.(type) {
@@ -25,7 +28,7 @@ func (d *Duration) UnmarshalTOML(raw any) error {
 		*d = Duration(raw)
 		return nil
 	}
-	return errors.New("this is " + describe(raw) + `, not a duration; write a string with a unit, as in "90s"`)
+	return errors.New("this is " + Describe(raw) + `, not a duration; write a string with a unit, as in "90s"`)
 }
 
 // MarshalText gives the form that UnmarshalTOML takes.

@@ -135,7 +135,7 @@ func (l *loader) fill(v reflect.Value, raw any, path, written string) {
 		l.fillMap(v, raw, path)
 	default:
 		if !setScalar(v, raw) {
-			l.mismatch(path, fmt.Sprintf("this is %s, not %s", describe(raw), describeType(v.Type())), howTo(v.Type()))
+			l.mismatch(path, fmt.Sprintf("this is %s, not %s", Describe(raw), describeType(v.Type())), howTo(v.Type()))
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (l *loader) fillTable(v reflect.Value, raw any, path, written string) {
 		return
 	}
 	if !ok {
-		l.mismatch(path, fmt.Sprintf("this is %s, not a table", describe(raw)), fmt.Sprintf("write [%s] on a line of its own and the keys below it", written))
+		l.mismatch(path, fmt.Sprintf("this is %s, not a table", Describe(raw)), fmt.Sprintf("write [%s] on a line of its own and the keys below it", written))
 		return
 	}
 	l.fillStruct(v, table, path, written)
@@ -159,7 +159,7 @@ func (l *loader) fillTable(v reflect.Value, raw any, path, written string) {
 func (l *loader) fillSlice(v reflect.Value, raw any, path, written string) {
 	items := reflect.ValueOf(raw)
 	if items.Kind() != reflect.Slice {
-		l.mismatch(path, fmt.Sprintf("this is %s, not a list", describe(raw)), `write the values in brackets, as in ["a", "b"]`)
+		l.mismatch(path, fmt.Sprintf("this is %s, not a list", Describe(raw)), `write the values in brackets, as in ["a", "b"]`)
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), items.Len(), items.Len())
@@ -174,7 +174,7 @@ func (l *loader) fillSlice(v reflect.Value, raw any, path, written string) {
 func (l *loader) fillMap(v reflect.Value, raw any, path string) {
 	table, ok := raw.(map[string]any)
 	if !ok {
-		l.mismatch(path, fmt.Sprintf("this is %s, not a table", describe(raw)), "write it as a table of keys and values")
+		l.mismatch(path, fmt.Sprintf("this is %s, not a table", Describe(raw)), "write it as a table of keys and values")
 		return
 	}
 	out := reflect.MakeMapWithSize(v.Type(), len(table))
@@ -224,8 +224,8 @@ func setScalar(v reflect.Value, raw any) bool {
 	return false
 }
 
-// describe names the kind of a decoded value, never the value.
-func describe(raw any) string {
+// Describe names the kind of a decoded value, never the value.
+func Describe(raw any) string {
 	switch raw.(type) {
 	case string:
 		return "a string"

@@ -88,13 +88,8 @@ func describeField(f field, path string) []Key {
 }
 
 func typeName(t reflect.Type) string {
-	switch t {
-	case reflect.TypeFor[Secret]():
-		return "secret"
-	case reflect.TypeFor[Duration]():
-		return "duration"
-	case reflect.TypeFor[Recipients]():
-		return "table of recipients"
+	if named, ok := reflect.Zero(t).Interface().(interface{ TypeName() string }); ok {
+		return named.TypeName()
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -4,16 +4,17 @@ import (
 	"strings"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/recipient"
 )
 
 // sample is a config as a plugin composes it.
 type sample struct {
-	Teleport         config.Teleport   `toml:"teleport"`
-	Service          service           `toml:"service"`
-	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"whom to tell"`
-	Log              config.Log        `toml:"log"`
-	HTTP             config.Ignored    `toml:"http" deprecated:"remove the table; there is no web server any more"`
-	TeleportUser     string            `alias:"teleport_user" doc:"author of approvals"`
+	Teleport         config.Teleport `toml:"teleport"`
+	Service          service         `toml:"service"`
+	RoleToRecipients recipient.Table `toml:"role_to_recipients" doc:"whom to tell"`
+	Log              config.Log      `toml:"log"`
+	HTTP             config.Ignored  `toml:"http" deprecated:"remove the table; there is no web server any more"`
+	TeleportUser     string          `alias:"teleport_user" doc:"author of approvals"`
 }
 
 type service struct {

@@ -29,6 +29,9 @@ type Secret struct {
 	source *secretSource
 }
 
+// TypeName is what the reference calls it.
+func (Secret) TypeName() string { return "secret" }
+
 // secretSource is where a secret comes from. The texts that must not be shown
 // are behind pointers, which package fmt never follows to a string: it does print
 // the fields of a struct by itself where a Secret is in an unexported field.
@@ -163,7 +166,7 @@ func readBounded(path string) (string, error) {
 func (s *Secret) UnmarshalTOML(raw any) error {
 	text, ok := raw.(string)
 	if !ok {
-		return errors.New("this is " + describe(raw) + `, not a string; write the value in quotes`)
+		return errors.New("this is " + Describe(raw) + `, not a string; write the value in quotes`)
 	}
 	*s = NewSecret(text)
 	return nil
@@ -221,7 +224,7 @@ func (l *loader) fillSecretFile(secret *Secret, f field, table map[string]any, p
 	name, ok := table[key].(string)
 	switch {
 	case !ok:
-		l.mismatch(declared, fmt.Sprintf("this is %s, not a path", describe(table[key])), howTo(reflect.TypeFor[string]()))
+		l.mismatch(declared, fmt.Sprintf("this is %s, not a path", Describe(table[key])), howTo(reflect.TypeFor[string]()))
 	case name == "":
 		l.mismatch(declared, "the path is empty", "give the path of the file that holds the secret")
 	case l.find(f.names(), table, path, written, map[string]bool{}) != "":

@@ -13,10 +13,10 @@ import (
 
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // minAgain is the least time after which a decider is asked again.
@@ -30,7 +30,7 @@ type Options struct {
 	// cluster.
 	Author func() string
 	// View returns the view of a request.
-	View func(types.AccessRequest) message.View
+	View func(types.AccessRequest) request.View
 	// IsDenied says of an error of the Cluster that a permission is missing.
 	IsDenied func(error) bool
 	// Stepped counts a decision, how it ended, and how long it took.
@@ -67,7 +67,7 @@ type Case struct {
 	// Request is the request as it was read, or nil once the cluster does not have
 	// it; View is the view of it.
 	Request types.AccessRequest
-	View    message.View
+	View    request.View
 	// Record names the messages about the request and the deciders that have
 	// finished with it.
 	Record *plugindata.Record
@@ -79,7 +79,7 @@ type Case struct {
 // Open are the deciders that have not finished with a request. What Teleport's own
 // plugin left to people stays with them.
 func (p *Panel) Open(c Case) (list []integration.Decider) {
-	if c.View.Status != message.Pending || c.Request == nil || c.Record.Adopted {
+	if c.View.Status != request.Pending || c.Request == nil || c.Record.Adopted {
 		return nil
 	}
 	for _, d := range p.Deciders {
@@ -183,7 +183,7 @@ func (p *Panel) report(ctx context.Context, c Case, d integration.Decider, verdi
 // settle looks whether reviews of ours that may not have been submitted are among
 // those of a request that was decided meanwhile.
 func (p *Panel) settle(ctx context.Context, c Case) {
-	if c.View.Status == message.Pending || len(c.Memory.verdicts) == 0 {
+	if c.View.Status == request.Pending || len(c.Memory.verdicts) == 0 {
 		return
 	}
 	for _, d := range p.Deciders {

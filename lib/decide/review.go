@@ -10,8 +10,8 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 )
 
 // verdict asks a decider, and submits the review if it proposes one. It returns the
@@ -25,7 +25,7 @@ func (p *Panel) verdict(ctx context.Context, c Case, d integration.Decider) (v i
 	switch {
 	case err != nil || v.Propose == "":
 		return v, nil, err
-	case v.Propose != message.Approved && v.Propose != message.Denied:
+	case v.Propose != request.Approved && v.Propose != request.Denied:
 		return v, nil, fmt.Errorf("the rule proposes %q, which is neither approval nor denial", v.Propose)
 	case p.reviewed(c.Request, v):
 		return v, c.Request, nil // by an attempt before, whose end nobody saw
@@ -93,7 +93,7 @@ func (p *Panel) reviewed(req types.AccessRequest, v integration.Verdict) bool {
 }
 
 func stateOf(v integration.Verdict) types.RequestState {
-	if v.Propose == message.Denied {
+	if v.Propose == request.Denied {
 		return types.RequestState_DENIED
 	}
 	return types.RequestState_APPROVED

@@ -5,8 +5,8 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/queue"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 )
 
@@ -131,7 +131,7 @@ func (l *List[M]) request(req *types.AccessRequestV3) {
 // shows takes in a request that a list shows, which seems to be new if nothing is known of
 // it. It reports whether it is to be worked on.
 func (b *Inbox[M]) shows(id string, req *types.AccessRequestV3, fresh bool) bool {
-	version := message.Version{Status: teleport.StatusOf(req.GetState()), Reviews: len(req.GetReviews())}
+	version := request.Version{Status: teleport.StatusOf(req.GetState()), Reviews: len(req.GetReviews())}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	shown, finished := b.done[id]

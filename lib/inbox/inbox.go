@@ -11,8 +11,8 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/diag"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/queue"
+	"teleport-plugins/lib/request"
 )
 
 // Inbox is an inbox whose worker keeps a memory M of each request that is worked
@@ -22,11 +22,11 @@ type Inbox[M any] struct {
 	queue *queue.Queue[string]
 	// shown says what a record says is shown of its request; finished says that
 	// nothing is missing in that state.
-	shown func(data map[string]string) (v message.Version, finished bool)
+	shown func(data map[string]string) (v request.Version, finished bool)
 
 	mu     sync.Mutex
 	open   map[string]*Item[M]        // requests that are to be worked on
-	done   map[string]message.Version // requests that need nothing more: the state that is shown
+	done   map[string]request.Version // requests that need nothing more: the state that is shown
 	gone   map[string]bool            // requests that the cluster deleted, or does not list any more
 	fresh  map[string]types.AccessRequest
 	bytes  int  // size of what is in fresh
@@ -62,10 +62,10 @@ const (
 
 // New returns an empty inbox. shown says what a stored record says is shown of its
 // request, and whether nothing is missing in that state.
-func New[M any](c diag.Crashes, shown func(data map[string]string) (v message.Version, finished bool)) *Inbox[M] {
+func New[M any](c diag.Crashes, shown func(data map[string]string) (v request.Version, finished bool)) *Inbox[M] {
 	return &Inbox[M]{
 		Crashes: c, shown: shown, queue: queue.New[string](),
-		open: make(map[string]*Item[M]), done: make(map[string]message.Version),
+		open: make(map[string]*Item[M]), done: make(map[string]request.Version),
 		gone: make(map[string]bool), fresh: make(map[string]types.AccessRequest),
 	}
 }
@@ -115,7 +115,7 @@ func (b *Inbox[M]) GiveBack(t Turn[M]) {
 
 // Finish ends the work on a request, and all memory of one that is over, unless
 // more was heard of it since its turn began.
-func (b *Inbox[M]) Finish(t Turn[M], shown message.Version, over bool) {
+func (b *Inbox[M]) Finish(t Turn[M], shown request.Version, over bool) {
 	b.queue.Forget(t.ID)
 	b.mu.Lock()
 	defer b.mu.Unlock()

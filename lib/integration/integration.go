@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // Kind is a kind of effect.
@@ -47,7 +47,7 @@ type Effect struct {
 func (e Effect) String() string { return string(e.Kind) + "." + strconv.Itoa(e.Index) }
 
 // Outcome is the effect of a kind (End or Notice) that reports a status.
-func Outcome(k Kind, s message.Status) Effect { return Effect{k, s.Index()} }
+func Outcome(k Kind, s request.Status) Effect { return Effect{k, s.Index()} }
 
 // Place is where an effect happens.
 type Place struct {
@@ -74,7 +74,7 @@ type Service interface {
 	// Tell makes an effect happen. It returns the message that Announce made; the
 	// message of any other kind is not looked at. A service that knows repeated
 	// calls uses the place, the effect and the request as their key.
-	Tell(ctx context.Context, to Place, e Effect, v message.View) (plugindata.Message, error)
+	Tell(ctx context.Context, to Place, e Effect, v request.View) (plugindata.Message, error)
 	// Check says whether the service accepts our credentials.
 	Check(ctx context.Context) error
 }
@@ -84,7 +84,7 @@ type Shower interface {
 	// Show makes a message show the request as it is; to do so twice does no
 	// harm. An error of the kind outbound.Fixed says that this message cannot be
 	// changed any more; its end is then told as an effect.
-	Show(ctx context.Context, m plugindata.Message, v message.View) error
+	Show(ctx context.Context, m plugindata.Message, v request.View) error
 }
 
 // Finder is a Service that can look for what an earlier call, whose outcome is
@@ -98,19 +98,19 @@ type Finder interface {
 	// that it finds, for every kind, oldest first; none and no error says that
 	// the effect has not happened. An error of the kind outbound.Refused says
 	// that it cannot be looked up.
-	Find(ctx context.Context, to Place, e Effect, v message.View) ([]plugindata.Message, error)
+	Find(ctx context.Context, to Place, e Effect, v request.View) ([]plugindata.Message, error)
 }
 
 // Requester is a Service that can speak to the person who made a request.
 type Requester interface {
 	// Requester returns the recipient under which the requester is to be
 	// reached, or an empty text.
-	Requester(v message.View) string
+	Requester(v request.View) string
 }
 
 // Router chooses the recipients of a request, by the names in the config.
 type Router interface {
-	Recipients(ctx context.Context, v message.View) []string
+	Recipients(ctx context.Context, v request.View) []string
 }
 
 // Decider decides about pending requests beside the people.
@@ -120,10 +120,10 @@ type Decider interface {
 	// Concerns reports whether a request is any business of the decider's, without
 	// a call. One that is not is passed to Decide all the same, once something else
 	// is to be recorded.
-	Concerns(v message.View) bool
+	Concerns(v request.View) bool
 	// Decide looks at a pending request. The posts are its messages so far. What
 	// is decided is not kept: an attempt that fails later on decides anew.
-	Decide(ctx context.Context, v message.View, posts []plugindata.Message) (Verdict, error)
+	Decide(ctx context.Context, v request.View, posts []plugindata.Message) (Verdict, error)
 }
 
 // Reporter is a Decider that tells at the service what came of its verdict.
@@ -131,14 +131,14 @@ type Reporter interface {
 	// Report is called once the cluster has accepted the review, or after an
 	// abstention that has evidence. The view is the request as it is after that.
 	// What goes wrong is the Reporter's to log.
-	Report(ctx context.Context, v message.View, posts []plugindata.Message, d Verdict)
+	Report(ctx context.Context, v request.View, posts []plugindata.Message, d Verdict)
 }
 
 // Verdict is what a Decider says of a request. The zero value abstains: the
 // request is left to others.
 type Verdict struct {
-	// Propose is message.Approved or message.Denied, or empty to abstain.
-	Propose message.Status
+	// Propose is request.Approved or request.Denied, or empty to abstain.
+	Propose request.Status
 	// Reason is the text of the review.
 	Reason string
 	// Evidence says, for the log, what the verdict rests on. An abstention

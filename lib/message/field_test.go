@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Services lay fields out by their keys, so that a label can be worded anew.
@@ -16,12 +17,12 @@ func TestEveryFieldHasAKeyOfItsOwn(t *testing.T) {
 		}
 		seen[f.Key] = f.Label
 	}
-	logins := func(v *message.View) { v.Logins = map[string][]string{"editor": nil} }
-	times := func(v *message.View) {
+	logins := func(v *request.View) { v.Logins = map[string][]string{"editor": nil} }
+	times := func(v *request.View) {
 		v.Start, v.AccessUntil, v.Expires = created.Add(time.Hour), created.Add(2*time.Hour), created.Add(time.Hour)
 	}
-	resources := func(v *message.View) { v.Resources, v.Reason = []string{"app/wiki"}, "INC-204" }
-	for _, v := range []message.View{request(logins, times), request(withoutLink, resources)} {
+	resources := func(v *request.View) { v.Resources, v.Reason = []string{"app/wiki"}, "INC-204" }
+	for _, v := range []request.View{sample(logins, times), sample(withoutLink, resources)} {
 		for _, f := range message.Fields(v) {
 			note(f)
 			if f.Also != nil {

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // Abilities are what a service can do.
@@ -52,7 +52,7 @@ const MaxReviews = 50
 
 // Wants says what is to be shown of a request, and what it takes for that.
 type Wants struct {
-	message.View
+	request.View
 	// Can is what the service can do.
 	Can Abilities
 	// Announced says that a request in this state is told to those who have not

@@ -7,8 +7,8 @@ import (
 
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/ledger"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // Done notes that an effect has happened. The messages are those that an
@@ -123,10 +123,10 @@ func (w Wants) Unfinished(p *plugindata.Progress) (names []string) {
 
 // At is what is wanted of a request in the given state, of which nothing else is
 // known.
-func (a Abilities) At(aim message.Version) Wants {
+func (a Abilities) At(aim request.Version) Wants {
 	w := Wants{Can: a, Announced: true}
-	w.Status = cmp.Or(aim.Status, message.Pending)
-	w.Reviews = slices.Repeat([]message.Review{{Author: "unknown"}}, aim.Reviews)
+	w.Status = cmp.Or(aim.Status, request.Pending)
+	w.Reviews = slices.Repeat([]request.Review{{Author: "unknown"}}, aim.Reviews)
 	return w
 }
 

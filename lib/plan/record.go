@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // Begin notes in a new record what is needed to show the request when the cluster
@@ -61,12 +61,12 @@ func CutMap(lists map[string][]string) map[string][]string {
 func (w Wants) Adopt(rec *plugindata.Record, requester string, age time.Duration) {
 	p := &rec.Progress
 	rec.Adopted = true
-	shown := message.Version{Status: message.Pending, Reviews: rec.ReviewsCount}
+	shown := request.Version{Status: request.Pending, Reviews: rec.ReviewsCount}
 	switch {
 	case rec.Resolution != "" && time.Since(w.Created) > age:
 		shown = w.Version()
 	case rec.Resolution != "":
-		shown = message.Version{Status: rec.Resolution}
+		shown = request.Version{Status: rec.Resolution}
 	}
 	for _, m := range rec.Messages {
 		d := p.Delivery(m.Channel)
@@ -135,17 +135,17 @@ func (w Wants) Summarize(rec *plugindata.Record) {
 }
 
 // LastView is the view of a request that is gone, as the record remembers it.
-func LastView(id string, rec *plugindata.Record) message.View {
-	v := message.View{
+func LastView(id string, rec *plugindata.Record) request.View {
+	v := request.View{
 		ID: id, User: rec.User, Roles: slices.Sorted(slices.Values(rec.Roles)), Logins: rec.Logins,
 		Resources: slices.Sorted(slices.Values(rec.Resources)), Reason: rec.Reason,
 		Status: cmp.Or(rec.Resolution, rec.Progress.Aim.Status), ResolveReason: rec.ResolveReason,
 		Annotations: rec.Annotations, SuggestedReviewers: rec.SuggestedReviewers,
 		// The reviews themselves are not recorded, only how many were told.
-		Reviews: make([]message.Review, rec.ReviewsCount),
+		Reviews: make([]request.Review, rec.ReviewsCount),
 	}
 	if v.Status == "" || !v.Status.Ended() { // else some of its messages may say so already
-		v.Status = message.Expired
+		v.Status = request.Expired
 	}
 	if rec.Progress.Request != 0 {
 		v.Created = time.Unix(rec.Progress.Request, 0).UTC()

@@ -12,7 +12,6 @@ import (
 
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/reconcile"
-	"teleport-plugins/lib/rules"
 	"teleport-plugins/lib/teleport"
 	"teleport-plugins/lib/watch"
 )
@@ -105,7 +104,7 @@ func (s *session) labels(ctx context.Context, request string) ([]map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	return rules.ClusterLabels(ctx, conn, s.info.Load().ClusterName, request)
+	return conn.ResourceLabels(ctx, s.info.Load().ClusterName, request)
 }
 
 // cluster makes the reconciler's calls on the connection of the moment.

@@ -10,7 +10,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 )
 
@@ -46,7 +46,7 @@ func newDecorator(s *session) *decorator {
 }
 
 // Decorate adds logins and names to a view.
-func (d *decorator) Decorate(ctx context.Context, v *message.View, req types.AccessRequest) {
+func (d *decorator) Decorate(ctx context.Context, v *request.View, req types.AccessRequest) {
 	conn, err := d.s.current()
 	if err != nil {
 		return

@@ -11,15 +11,15 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc/codes"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	test "teleport-plugins/lib/sandbox/cluster"
 )
 
 // decorated gives what a decorator adds for a request of roles and resources.
-func (r *rig) decorated(d *decorator, roles []string, resources ...types.ResourceID) message.View {
+func (r *rig) decorated(d *decorator, roles []string, resources ...types.ResourceID) request.View {
 	r.Helper()
 	req := &types.AccessRequestV3{Spec: types.AccessRequestSpecV3{User: test.Alice, Roles: roles, RequestedResourceIDs: resources}}
-	v := message.View{Roles: roles}
+	v := request.View{Roles: roles}
 	d.Decorate(r.Context(), &v, req)
 	return v
 }
@@ -65,7 +65,7 @@ func TestLoginsAreRemembered(t *testing.T) {
 	if n := r.calls("GetRole", func() { r.decorated(d, []string{"demo-role"}) }); n != 1 {
 		t.Errorf("%d calls for the first request", n)
 	}
-	var second message.View
+	var second request.View
 	if n := r.calls("GetRole", func() { second = r.decorated(d, []string{"demo-role"}) }); n != 0 {
 		t.Errorf("%d calls for the second request", n)
 	}
@@ -80,12 +80,12 @@ func TestWhatIsDeniedIsLeftOut(t *testing.T) {
 	for name, tc := range map[string]struct {
 		kind, note string
 		method     string
-		shown      func(v message.View) string
+		shown      func(v request.View) string
 		want       string
 	}{
-		"logins": {types.KindRole, "logins", "GetRole", func(v message.View) string { return strings.Join(v.Logins["demo-role"], ",") }, ""},
+		"logins": {types.KindRole, "logins", "GetRole", func(v request.View) string { return strings.Join(v.Logins["demo-role"], ",") }, ""},
 		"names": {
-			types.KindNode, "names of resources of kind node", "ListResources", func(v message.View) string { return strings.Join(v.Resources, ",") },
+			types.KindNode, "names of resources of kind node", "ListResources", func(v request.View) string { return strings.Join(v.Resources, ",") },
 			"/" + test.DefaultName + "/node/n-1",
 		},
 	} {

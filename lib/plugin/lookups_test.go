@@ -9,14 +9,14 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	test "teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/teleport"
 )
 
 // burst decorates n requests at once and returns the views.
-func (r *rig) burst(d *decorator, req types.AccessRequest, n int) []message.View {
-	views := make([]message.View, n)
+func (r *rig) burst(d *decorator, req types.AccessRequest, n int) []request.View {
+	views := make([]request.View, n)
 	var all sync.WaitGroup
 	for i := range views {
 		views[i].Roles = req.GetRoles()

@@ -9,7 +9,6 @@ import (
 
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/remind"
 	"teleport-plugins/lib/teleport"
 )
@@ -56,7 +55,7 @@ func (s *session) remind(ctx, calls context.Context) {
 		Faults: remind.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsUnimplemented: teleport.IsUnimplemented},
 		Links: func(list string) (all, review string) {
 			_, web := s.place()
-			return message.AccessListLinks(web, list)
+			return teleport.AccessListLinks(web, list)
 		},
 		Note:     s.health.Note,
 		Told:     func(err error, took time.Duration) { observe.Stepped(integration.StepRemind, err, took) },

@@ -15,10 +15,10 @@ import (
 
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/remind"
+	"teleport-plugins/lib/request"
 	test "teleport-plugins/lib/sandbox/cluster"
 )
 
@@ -32,7 +32,7 @@ type desk struct {
 	mu        sync.Mutex
 	checks    int
 	posts     []string // the desk's name in the config at the time, and the request
-	views     []message.View
+	views     []request.View
 	reminders []string // owners, and the titles of their lists
 	check     func(ctx context.Context) error
 	post      func(ctx context.Context) error
@@ -84,7 +84,7 @@ type deskService struct {
 	name string
 }
 
-func (deskService) Recipients(context.Context, message.View) []string { return []string{"ops"} }
+func (deskService) Recipients(context.Context, request.View) []string { return []string{"ops"} }
 
 func (deskService) Tells(k integration.Kind) bool { return k == integration.Announce }
 
@@ -102,7 +102,7 @@ func (s deskService) Check(ctx context.Context) error {
 	return check(ctx)
 }
 
-func (s deskService) Tell(ctx context.Context, to integration.Place, _ integration.Effect, v message.View) (plugindata.Message, error) {
+func (s deskService) Tell(ctx context.Context, to integration.Place, _ integration.Effect, v request.View) (plugindata.Message, error) {
 	s.mu.Lock()
 	s.posts, s.views = append(s.posts, s.name+" "+v.ID), append(s.views, v)
 	post, n := s.post, len(s.posts)
@@ -115,7 +115,7 @@ func (s deskService) Tell(ctx context.Context, to integration.Place, _ integrati
 	return plugindata.Message{Channel: to.Address, ID: fmt.Sprint(n)}, nil
 }
 
-func (deskService) Show(context.Context, plugindata.Message, message.View) error { return nil }
+func (deskService) Show(context.Context, plugindata.Message, request.View) error { return nil }
 
 func (s deskService) Inspect(context.Context) (faults []string) {
 	s.with(func() { faults = s.faults })

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"teleport-plugins/lib/ledger"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // list joins a pattern with the numbers below n, by commas.
@@ -77,8 +77,8 @@ func TestBoundsOfAWholeRecord(t *testing.T) {
 	for text, want := range map[string]plugindata.Progress{
 		`{"request":-1}`:                         {},
 		`{"request":1}`:                          {Request: 1},
-		`{"aim":{"status":"x","reviews":10000}}`: {Aim: message.Version{Status: "x", Reviews: 10000}},
-		`{"aim":{"status":"x","reviews":10001}}`: {Aim: message.Version{Status: "x"}},
+		`{"aim":{"status":"x","reviews":10000}}`: {Aim: request.Version{Status: "x", Reviews: 10000}},
+		`{"aim":{"status":"x","reviews":10001}}`: {Aim: request.Version{Status: "x"}},
 	} {
 		r, err := plugindata.Decode(plugindata.Messages{}, map[string]string{"deliveries": text})
 		if err != nil || r.Progress.Request != want.Request || r.Progress.Aim != want.Aim {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Messages is the codec of the records that Teleport's chat plugins write:
@@ -22,7 +23,7 @@ func (Messages) Decode(data map[string]string) (Known, error) {
 		User:          data["user"],
 		Roles:         Split(data["roles"]),
 		Reason:        data["request_reason"],
-		Resolution:    message.Status(data["resolution"]),
+		Resolution:    request.Status(data["resolution"]),
 		ResolveReason: data["resolve_reason"],
 	}
 	note := func(key string, err error) {

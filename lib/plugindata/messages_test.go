@@ -8,8 +8,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // full is a record with a value in each field that the codec knows.
@@ -19,7 +19,7 @@ func full() plugindata.Known {
 		Reason: "line one\nline two, with \"quotes\"",
 		Logins: map[string][]string{"editor": {"root"}}, Annotations: map[string][]string{"team": {"db", "ops"}},
 		SuggestedReviewers: []string{"bob@example.org"}, ReviewsCount: 3,
-		Resolution: message.Approved, ResolveReason: "fine",
+		Resolution: request.Approved, ResolveReason: "fine",
 		Messages: []plugindata.Message{{Channel: "C1", ID: "1.000001"}, {Channel: "D2", ID: "2.000002"}},
 	}
 }
@@ -164,7 +164,7 @@ func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
 		}
 		k := plugindata.Known{
 			User: user, Roles: plugindata.Split(roles), Reason: reason, ReviewsCount: min(max(count, 0), 10_000),
-			Resolution: message.Status(state), Resources: []string{reason},
+			Resolution: request.Status(state), Resources: []string{reason},
 			Logins: map[string][]string{roles: {login}}, Annotations: map[string][]string{reason: {user}},
 		}
 		if channel != "" && id != "" && !strings.ContainsAny(channel+id, ",/") {

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"teleport-plugins/lib/ledger"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Progress is our own part of a record.
@@ -19,7 +19,7 @@ type Progress struct {
 	// Aim is the state of the request that the last claim was made for. Whoever
 	// takes over a claim that died need only look for what lies between the
 	// record and that.
-	Aim message.Version `json:"aim,omitzero"`
+	Aim request.Version `json:"aim,omitzero"`
 	// Deliveries holds one entry for each recipient, decided when the request
 	// was first seen.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
@@ -42,12 +42,12 @@ type Delivery struct {
 	// Reviews is how many reviews were told below the message, or need not be.
 	Reviews int `json:"reviews,omitempty"`
 	// Ended is the end that was told below the message.
-	Ended message.Status `json:"ended,omitempty"`
+	Ended request.Status `json:"ended,omitempty"`
 	// Requester marks the requester's own copy, and whom to notify of the
 	// decision.
 	Requester bool `json:"requester,omitempty"`
 	// Noticed is the decision of which the requester was notified.
-	Noticed message.Status `json:"noticed,omitempty"`
+	Noticed request.Status `json:"noticed,omitempty"`
 	// Doubt holds the effects whose outcome is not known, by their names.
 	Doubt map[string]Doubt `json:"doubt,omitempty"`
 	// Begun is how many effects were begun, those that a look-up has refuted not
@@ -86,7 +86,7 @@ type Post struct {
 	Channel string `json:"channel"`
 	ID      string `json:"id"`
 	// Shown is what the message shows; the zero value says that nobody knows.
-	Shown message.Version `json:"shown,omitzero"`
+	Shown request.Version `json:"shown,omitzero"`
 	// Unsure says that a call which is still under way may yet show something
 	// older; the message is to be shown once more later on.
 	Unsure bool `json:"unsure,omitempty"`
@@ -249,6 +249,6 @@ func (d *Delivery) Join(other Delivery, under int) {
 func (p *Post) join(other Post) {
 	p.Unsure, p.Fixed = p.Unsure || other.Unsure, p.Fixed || other.Fixed
 	if p.Shown != other.Shown {
-		p.Shown, p.Unsure = message.Version{}, true // whoever was last
+		p.Shown, p.Unsure = request.Version{}, true // whoever was last
 	}
 }

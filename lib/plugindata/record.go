@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/ledger"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // The keys of our own part of a record; the claim has ledger.Key.
@@ -49,7 +49,7 @@ type Known struct {
 	// ReviewsCount is how many reviews every recipient has been told.
 	ReviewsCount int
 	// Resolution is the final state that every message shows, or empty.
-	Resolution    message.Status
+	Resolution    request.Status
 	ResolveReason string
 	Messages      []Message
 }

@@ -12,6 +12,7 @@ import (
 	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // store is the cluster's plugin data for one request, with the semantics of the
@@ -88,7 +89,7 @@ func TestARecordIsCreatedChangedAndReadBack(t *testing.T) {
 	}
 	r.Claim, r.Messages = ledger.Claim{}, []plugindata.Message{{Channel: "C1", ID: "1.1"}}
 	r.Progress.Deliveries[0] = plugindata.Delivery{Recipient: "general", Posts: []plugindata.Post{
-		{Channel: "C1", ID: "1.1", Shown: message.Version{Status: message.Pending}},
+		{Channel: "C1", ID: "1.1", Shown: request.Version{Status: request.Pending}},
 	}}
 	s.mustWrite(r)
 	want := map[string]string{
@@ -287,11 +288,11 @@ func TestProgressSurvivesARoundTrip(t *testing.T) {
 	s := newStore(t, nil)
 	r := s.record()
 	r.Progress = plugindata.Progress{
-		Request: 1772357400, Aim: message.Version{Status: message.Approved, Reviews: 2}, Decided: []string{"on call"},
+		Request: 1772357400, Aim: request.Version{Status: request.Approved, Reviews: 2}, Decided: []string{"on call"},
 		Deliveries: []plugindata.Delivery{{
-			Recipient: "mia@example.org", Address: "U1", Generation: 1, Reviews: 2, Ended: message.Approved, Begun: 3,
-			Posts:     []plugindata.Post{{Channel: "D1", ID: "1.1", Shown: message.Version{Status: message.Denied, Reviews: 1}, Unsure: true, Fixed: true}},
-			Requester: true, Noticed: message.Approved, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}, Skipped: true,
+			Recipient: "mia@example.org", Address: "U1", Generation: 1, Reviews: 2, Ended: request.Approved, Begun: 3,
+			Posts:     []plugindata.Post{{Channel: "D1", ID: "1.1", Shown: request.Version{Status: request.Denied, Reviews: 1}, Unsure: true, Fixed: true}},
+			Requester: true, Noticed: request.Approved, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}, Skipped: true,
 		}},
 	}
 	s.mustWrite(r)
@@ -319,7 +320,7 @@ func TestWhatARecordSaysIsBroughtWithinItsBounds(t *testing.T) {
 		"a message twice, one of none":  {`[{"recipient":"a","posts":[{"channel":"c","id":"1"},{"channel":"c","id":"1"},{"channel":"c"}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1"}}}}},
 		"a message of two recipients":   {`[{"recipient":"a","posts":[{"channel":"c","id":"1"}]},{"recipient":"b","posts":[{"channel":"c","id":"1"}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1"}}}, {Recipient: "b"}}},
 		"tries that cannot be":          {`[{"recipient":"a","doubt":{"announce.0":{"tries":-3}}}]`, []plugindata.Delivery{{Recipient: "a", Doubt: map[string]plugindata.Doubt{"announce.0": {Tries: 1}}}}},
-		"what shows a count of reviews": {`[{"recipient":"a","posts":[{"channel":"c","id":"1","shown":{"status":"X","reviews":-7}}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1", Shown: message.Version{Status: "X"}}}}}},
+		"what shows a count of reviews": {`[{"recipient":"a","posts":[{"channel":"c","id":"1","shown":{"status":"X","reviews":-7}}]}]`, []plugindata.Delivery{{Recipient: "a", Posts: []plugindata.Post{{Channel: "c", ID: "1", Shown: request.Version{Status: "X"}}}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := plugindata.Decode(plugindata.Messages{}, map[string]string{"deliveries": `{"deliveries":` + c.text + `}`})
@@ -344,8 +345,8 @@ func TestWhatARecordSaysIsBroughtWithinItsBounds(t *testing.T) {
 
 // What two sides say of a recipient loses nothing of either.
 func TestTwoSidesAreJoined(t *testing.T) {
-	pending, denied := message.Version{Status: message.Pending}, message.Version{Status: message.Denied}
-	post := func(id string, shown message.Version) plugindata.Post {
+	pending, denied := request.Version{Status: request.Pending}, request.Version{Status: request.Denied}
+	post := func(id string, shown request.Version) plugindata.Post {
 		return plugindata.Post{Channel: "c", ID: id, Shown: shown}
 	}
 	for name, c := range map[string]struct{ a, b, want plugindata.Delivery }{
@@ -365,9 +366,9 @@ func TestTwoSidesAreJoined(t *testing.T) {
 			plugindata.Delivery{Posts: []plugindata.Post{{Channel: "c", ID: "1", Unsure: true}}},
 		},
 		"one is ahead": {
-			plugindata.Delivery{Reviews: 3, Noticed: message.Denied},
-			plugindata.Delivery{Reviews: 1, Ended: message.Denied, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}},
-			plugindata.Delivery{Reviews: 3, Noticed: message.Denied, Ended: message.Denied, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}},
+			plugindata.Delivery{Reviews: 3, Noticed: request.Denied},
+			plugindata.Delivery{Reviews: 1, Ended: request.Denied, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}},
+			plugindata.Delivery{Reviews: 3, Noticed: request.Denied, Ended: request.Denied, Doubt: map[string]plugindata.Doubt{"review.1": {Tries: 2}}},
 		},
 		"either is sure of nothing": {
 			plugindata.Delivery{Posts: []plugindata.Post{{ID: "1", Unsure: true}, {ID: "2"}, {ID: "3"}}},

@@ -8,12 +8,8 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
-
-// Table gives the recipients configured for requested roles.
-type Table interface {
-	For(roles []string) []string
-}
 
 // Static routes by the table of the config and by the reviewers whom the
 // requester suggests.
@@ -29,7 +25,7 @@ type Static struct {
 // Recipients lists the recipients of a request, each once: those of its roles,
 // then the suggested reviewers. A suggestion of whom no recipient can be made is
 // left out, with a warning.
-func (s Static) Recipients(_ context.Context, v message.View) []string {
+func (s Static) Recipients(_ context.Context, v request.View) []string {
 	var list []string
 	seen := make(map[string]bool)
 	add := func(name string) {
@@ -64,11 +60,11 @@ func IsEmail(s string) bool {
 
 // First routes by the first router that names anybody.
 type First []interface {
-	Recipients(ctx context.Context, v message.View) []string
+	Recipients(ctx context.Context, v request.View) []string
 }
 
 // Recipients asks one router after the other.
-func (f First) Recipients(ctx context.Context, v message.View) []string {
+func (f First) Recipients(ctx context.Context, v request.View) []string {
 	for _, r := range f {
 		if list := r.Recipients(ctx, v); len(list) > 0 {
 			return list

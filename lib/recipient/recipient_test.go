@@ -9,19 +9,9 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/recipient"
+	"teleport-plugins/lib/request"
 )
-
-// table names the same recipients for every role.
-type table []string
-
-func (t table) For(roles []string) []string {
-	if len(roles) == 0 {
-		return nil
-	}
-	return t
-}
 
 func TestRecipientsOfARequest(t *testing.T) {
 	mapped := func(user string) (string, bool) {
@@ -31,18 +21,18 @@ func TestRecipientsOfARequest(t *testing.T) {
 		return user, recipient.IsEmail(user)
 	}
 	for name, c := range map[string]struct {
-		table     table
+		table     recipient.Names
 		roles     []string
 		reviewers []string
 		reviewer  func(string) (string, bool)
 		want      []string
 		warnings  int
 	}{
-		"of the roles":                {table: table{"a", "b"}, roles: []string{"r"}, want: []string{"a", "b"}},
-		"each once":                   {table: table{"a", "b", "a"}, roles: []string{"r"}, want: []string{"a", "b"}},
+		"of the roles":                {table: recipient.Names{"a", "b"}, roles: []string{"r"}, want: []string{"a", "b"}},
+		"each once":                   {table: recipient.Names{"a", "b", "a"}, roles: []string{"r"}, want: []string{"a", "b"}},
 		"nobody":                      {roles: []string{"r"}},
-		"suggested reviewers follow":  {table: table{"a"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"a", "b@example.org"}},
-		"a reviewer is among them":    {table: table{"b@example.org"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"b@example.org"}},
+		"suggested reviewers follow":  {table: recipient.Names{"a"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"a", "b@example.org"}},
+		"a reviewer is among them":    {table: recipient.Names{"b@example.org"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"b@example.org"}},
 		"reviewers alone":             {reviewers: []string{"b@example.org"}, want: []string{"b@example.org"}},
 		"no address":                  {reviewers: []string{"bob", "general"}, warnings: 2},
 		"an address with a name":      {reviewers: []string{"Bob <b@example.org>"}, warnings: 1},
@@ -53,8 +43,8 @@ func TestRecipientsOfARequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			core, logged := observer.New(zap.WarnLevel)
-			router := recipient.Static{Table: c.table, Log: zap.New(core), Reviewer: c.reviewer}
-			got := router.Recipients(t.Context(), message.View{ID: "req", Roles: c.roles, SuggestedReviewers: c.reviewers})
+			router := recipient.Static{Table: recipient.Table{recipient.Anyone: c.table}, Log: zap.New(core), Reviewer: c.reviewer}
+			got := router.Recipients(t.Context(), request.View{ID: "req", Roles: c.roles, SuggestedReviewers: c.reviewers})
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -67,8 +57,8 @@ func TestRecipientsOfARequest(t *testing.T) {
 
 func TestALongSuggestionIsNotLoggedWhole(t *testing.T) {
 	core, logged := observer.New(zap.WarnLevel)
-	router := recipient.Static{Table: table{}, Log: zap.New(core)}
-	router.Recipients(t.Context(), message.View{SuggestedReviewers: []string{strings.Repeat("x", 5000)}})
+	router := recipient.Static{Table: nil, Log: zap.New(core)}
+	router.Recipients(t.Context(), request.View{SuggestedReviewers: []string{strings.Repeat("x", 5000)}})
 	if got := logged.All()[0].ContextMap()["reviewer"].(string); len(got) > 100 {
 		t.Errorf("%d characters were logged", len(got))
 	}
@@ -89,7 +79,7 @@ func TestIsEmail(t *testing.T) {
 // named is a router that names the same recipients for everything.
 type named []string
 
-func (n named) Recipients(context.Context, message.View) []string { return n }
+func (n named) Recipients(context.Context, request.View) []string { return n }
 
 func TestTheFirstRouterThatNamesAnybodyCounts(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -103,7 +93,7 @@ func TestTheFirstRouterThatNamesAnybodyCounts(t *testing.T) {
 		"never both at once": {recipient.First{named{}, named{"b"}, named{"c"}}, []string{"b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.routers.Recipients(t.Context(), message.View{}); !slices.Equal(got, c.want) {
+			if got := c.routers.Recipients(t.Context(), request.View{}); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

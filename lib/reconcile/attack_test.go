@@ -15,9 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // once returns a func that loses, or fails, the first call of a step.
@@ -47,7 +47,7 @@ func TestSeveralMessagesInOnePlaceAreShownTheTruthAndOneGetsTheReplies(t *testin
 		r.settle(time.Hour)
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Hour)
-		r.wantShown(version(message.Approved, 1))
+		r.wantShown(version(request.Approved, 1))
 		if n := len(r.desk.posts[0].replies) + len(r.desk.posts[1].replies); n != 1 {
 			t.Errorf("%d replies, want 1", n)
 		}
@@ -62,14 +62,14 @@ func TestSeveralMessagesInOnePlaceAreShownTheTruthAndOneGetsTheReplies(t *testin
 func TestWhatIsInDoubtIsSettledThoughTheRequestHasEnded(t *testing.T) {
 	ends := map[string]struct {
 		happen func(r *rig)
-		want   message.Status
+		want   request.Status
 	}{
-		"expired or deleted": {func(r *rig) { r.memory.remove("1") }, message.Expired},
-		"denied":             {func(r *rig) { r.memory.decide("1", types.RequestState_DENIED) }, message.Denied},
+		"expired or deleted": {func(r *rig) { r.memory.remove("1") }, request.Expired},
+		"denied":             {func(r *rig) { r.memory.decide("1", types.RequestState_DENIED) }, request.Denied},
 		"denied, then deleted": {func(r *rig) {
 			r.memory.decide("1", types.RequestState_DENIED)
 			r.memory.remove("1")
-		}, message.Expired},
+		}, request.Expired},
 	}
 	for name, end := range ends {
 		t.Run("an answer is lost, then it is "+name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestABurstThatIsKilledAndDeletedLeavesNothingPending(t *testing.T) {
 		if len(r.desk.posts) == 0 {
 			t.Fatal("nothing was posted before the crash")
 		}
-		r.wantShown(version(message.Expired, 0))
+		r.wantShown(version(request.Expired, 0))
 	})
 }
 
@@ -160,7 +160,7 @@ func TestALateTimerOfAFinishedRequestIsNothing(t *testing.T) {
 			r.memory.remove(fmt.Sprint(i))
 		}
 		r.settle(time.Hour)
-		r.wantShown(version(message.Expired, 0))
+		r.wantShown(version(request.Expired, 0))
 		if lines := r.logged(zap.ErrorLevel); len(lines) > 0 {
 			t.Errorf("errors: %q", lines)
 		}
@@ -196,7 +196,7 @@ func TestARepostThatIsNotRecordedIsLookedUp(t *testing.T) {
 		y.catchUp()
 		r.settle(5 * time.Minute)
 		r.wantPosts(map[string]int{"ops": 2}) // the one that was removed among them
-		r.wantShown(version(message.Pending, 1))
+		r.wantShown(version(request.Pending, 1))
 	})
 }
 
@@ -228,7 +228,7 @@ func TestALostAnswerDoublesNoEffect(t *testing.T) {
 				r.settle(5 * time.Minute)
 				r.wantPosts(map[string]int{"ops": 1, "alice": 1})
 				for _, p := range r.desk.posts {
-					if !slices.Equal(p.replies, []int{0}) || !slices.Equal(p.ended, []message.Status{message.Approved}) {
+					if !slices.Equal(p.replies, []int{0}) || !slices.Equal(p.ended, []request.Status{request.Approved}) {
 						t.Errorf("%s: replies %v, ends %v", p.address, p.replies, p.ended)
 					}
 				}
@@ -325,7 +325,7 @@ func TestWhatMayBeReadIsFoundOutByALookUp(t *testing.T) {
 					t.Errorf("looked up %d times, want %d: %q", n, c.lookups, r.desk.taken())
 				}
 				if c.may && c.ends {
-					r.wantShown(version(message.Expired, 0))
+					r.wantShown(version(request.Expired, 0))
 				}
 			})
 		})
@@ -345,12 +345,12 @@ func TestAShowWhoseAnswerWasLostIsShownAgainALeaseLater(t *testing.T) {
 		r.settle(10 * time.Millisecond)
 		r.memory.decide("1", types.RequestState_DENIED)
 		r.settle(5 * time.Second)
-		r.wantShown(version(message.Denied, 1))
+		r.wantShown(version(request.Denied, 1))
 		r.desk.mu.Lock()
-		r.desk.posts[0].shown = version(message.Pending, 1) // the lost call arrives only now
+		r.desk.posts[0].shown = version(request.Pending, 1) // the lost call arrives only now
 		r.desk.mu.Unlock()
 		r.settle(time.Minute)
-		r.wantShown(version(message.Denied, 1))
+		r.wantShown(version(request.Denied, 1))
 	})
 }
 
@@ -363,7 +363,7 @@ func TestNotFoundCountsOnlyOnceTheLostCallMustHaveEnded(t *testing.T) {
 				late = func() {
 					r.desk.mu.Lock()
 					defer r.desk.mu.Unlock()
-					r.desk.add(address, message.View{ID: "1", Status: message.Pending})
+					r.desk.add(address, request.View{ID: "1", Status: request.Pending})
 				}
 				time.AfterFunc(8*time.Second, late)
 				return fail(outbound.Unclear)
@@ -405,7 +405,7 @@ func TestAHostileRecordHarmsNobody(t *testing.T) {
 				r.memory.decide("1", types.RequestState_DENIED)
 				r.memory.decide("2", types.RequestState_DENIED)
 				r.settle(time.Hour)
-				r.wantShown(version(message.Denied, 1), "2")
+				r.wantShown(version(request.Denied, 1), "2")
 				if n := len(r.desk.taken()); n > 40 {
 					t.Errorf("%d steps: %q", n, r.desk.taken())
 				}
@@ -558,7 +558,7 @@ func TestAnEditThatIsRefusedForAWhileIsMadeGood(t *testing.T) {
 				}
 				r.memory.decide("1", types.RequestState_DENIED)
 				r.settle(time.Hour)
-				r.wantShown(version(message.Denied, 0))
+				r.wantShown(version(request.Denied, 0))
 			})
 		})
 	}
@@ -616,7 +616,7 @@ func TestTheOldestThatWaitsCountsWhatIsQueued(t *testing.T) {
 // panicking is a service with a fault.
 type panicking struct{ finder }
 
-func (d panicking) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (d panicking) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	if v.ID == "bad" {
 		panic("index out of range")
 	}
@@ -641,7 +641,7 @@ func TestAFaultOfOursConcernsOneRequest(t *testing.T) {
 // A service that always says something new to do is held by the brakes.
 type endless struct{ finder }
 
-func (d endless) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (d endless) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	_ = d.finder.Show(ctx, m, v)
 	return fail(outbound.Gone)
 }
@@ -712,7 +712,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		x.catchUp()
 		r.settle(time.Hour)
 		for _, p := range r.desk.posts {
-			if want := message.Expired; p.shown.Status != want && p.shown.Status != message.Denied {
+			if want := request.Expired; p.shown.Status != want && p.shown.Status != request.Denied {
 				t.Errorf("%s shows %v", p.request, p.shown)
 			}
 		}
@@ -732,7 +732,7 @@ func TestAFailedListSaysNothingOfWhatItDoesNotShow(t *testing.T) {
 		l := x.List()
 		l.Requests(nil) // and breaks off
 		r.settle(time.Hour)
-		r.wantShown(version(message.Pending, 0))
+		r.wantShown(version(request.Pending, 0))
 	})
 }
 
@@ -756,7 +756,7 @@ func TestWhatIsHeardDuringARoundIsNotForgotten(t *testing.T) {
 				defer x.stop()
 				r.memory.put("1", nil)
 				r.settle(time.Minute)
-				if p := r.desk.posts[0]; p.shown.Status == message.Pending {
+				if p := r.desk.posts[0]; p.shown.Status == request.Pending {
 					t.Errorf("the message shows %v", p.shown)
 				}
 			})
@@ -790,7 +790,7 @@ func TestARecordOfOursThatIsGarbledLosesNobody(t *testing.T) {
 		r.memory.decide("1", types.RequestState_DENIED)
 		r.settle(time.Hour)
 		r.wantPosts(map[string]int{"ops": 1, "db": 1, "sec": 1})
-		r.wantShown(version(message.Denied, 1))
+		r.wantShown(version(request.Denied, 1))
 		for _, p := range r.desk.posts {
 			if !slices.Equal(p.replies, []int{0}) {
 				t.Errorf("%s: replies %v", p.address, p.replies)
@@ -898,7 +898,7 @@ func (d unchanging) Resolve(ctx context.Context, name string) (string, error) {
 	return d.desk.Resolve(ctx, name)
 }
 
-func (d unchanging) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (d unchanging) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	return d.desk.Tell(ctx, to, e, v)
 }
 
@@ -972,7 +972,7 @@ func TestWhatIsInDoubtAtAPlaceThatIsClosedIsSettledLater(t *testing.T) {
 		r.desk.mu.Unlock()
 		r.settle(20 * time.Minute)
 		r.wantPosts(map[string]int{"ops": 1})
-		r.wantShown(version(message.Expired, 0))
+		r.wantShown(version(request.Expired, 0))
 	})
 }
 
@@ -1017,7 +1017,7 @@ func TestARequestThatHadToWaitIsAnnouncedAsItIs(t *testing.T) {
 		x.Checked(nil)
 		r.settle(time.Second)
 		for _, p := range r.desk.posts {
-			if want := map[string]message.Status{"1": message.Pending, "2": message.Approved}[p.request]; p.shown.Status != want {
+			if want := map[string]request.Status{"1": request.Pending, "2": request.Approved}[p.request]; p.shown.Status != want {
 				t.Errorf("%s shows %v, want %v", p.request, p.shown, want)
 			}
 		}
@@ -1070,14 +1070,14 @@ type decider struct {
 	verdict integration.Verdict
 	err     error
 	asked   int
-	reports []message.Status
+	reports []request.Status
 }
 
 func (*decider) Name() string { return "test" }
 
-func (d *decider) Concerns(message.View) bool { return !d.aloof }
+func (d *decider) Concerns(request.View) bool { return !d.aloof }
 
-func (d *decider) Decide(context.Context, message.View, []plugindata.Message) (integration.Verdict, error) {
+func (d *decider) Decide(context.Context, request.View, []plugindata.Message) (integration.Verdict, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked++
@@ -1091,20 +1091,20 @@ func (d *decider) times() int {
 	return d.asked
 }
 
-func (d *decider) reported() []message.Status {
+func (d *decider) reported() []request.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.reports)
 }
 
-func (d *decider) Report(_ context.Context, v message.View, _ []plugindata.Message, _ integration.Verdict) {
+func (d *decider) Report(_ context.Context, v request.View, _ []plugindata.Message, _ integration.Verdict) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reports = append(d.reports, v.Status)
 }
 
 func TestDecisions(t *testing.T) {
-	approve := integration.Verdict{Propose: message.Approved, Reason: "on call", Evidence: "the rota"}
+	approve := integration.Verdict{Propose: request.Approved, Reason: "on call", Evidence: "the rota"}
 	lost := func(r *rig, state types.RequestState) {
 		r.memory.beforeReview = func(id string) error { // the review is taken, the answer lost
 			r.memory.with(func() { r.memory.beforeReview = nil })
@@ -1119,13 +1119,13 @@ func TestDecisions(t *testing.T) {
 		verdict integration.Verdict
 		happens func(r *rig)
 		reviews int
-		reports []message.Status
+		reports []request.Status
 		asked   int
 	}{
-		"an approval is submitted once and reported afterwards":           {approve, func(*rig) {}, 1, []message.Status{message.Pending}, 1},
-		"a lost answer is looked up":                                      {approve, func(r *rig) { lost(r, types.RequestState_PENDING) }, 1, []message.Status{message.Pending}, 2},
-		"a lost answer is looked up though the request was decided by it": {approve, func(r *rig) { lost(r, types.RequestState_APPROVED) }, 1, []message.Status{message.Approved}, 1},
-		"an abstention with evidence is reported":                         {integration.Verdict{Evidence: "not on call"}, func(*rig) {}, 0, []message.Status{message.Pending}, 1},
+		"an approval is submitted once and reported afterwards":           {approve, func(*rig) {}, 1, []request.Status{request.Pending}, 1},
+		"a lost answer is looked up":                                      {approve, func(r *rig) { lost(r, types.RequestState_PENDING) }, 1, []request.Status{request.Pending}, 2},
+		"a lost answer is looked up though the request was decided by it": {approve, func(r *rig) { lost(r, types.RequestState_APPROVED) }, 1, []request.Status{request.Approved}, 1},
+		"an abstention with evidence is reported":                         {integration.Verdict{Evidence: "not on call"}, func(*rig) {}, 0, []request.Status{request.Pending}, 1},
 		"one without is not":                                              {integration.Verdict{}, func(*rig) {}, 0, nil, 1},
 		"who wants to be asked again is, after a minute at the earliest":  {integration.Verdict{Again: time.Second}, func(*rig) {}, 0, nil, 10},
 		"what Teleport's own plugin left to people stays with them": {approve, func(r *rig) {
@@ -1160,7 +1160,7 @@ func TestDecisions(t *testing.T) {
 func TestADenialIsADenialAndAFailureNeverApproves(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.service = finder{r.desk}
-		failing := &decider{verdict: integration.Verdict{Propose: message.Approved}, err: errors.New("no answer")}
+		failing := &decider{verdict: integration.Verdict{Propose: request.Approved}, err: errors.New("no answer")}
 		r.deciders = []integration.Decider{failing}
 		x := r.start()
 		defer x.stop()
@@ -1173,7 +1173,7 @@ func TestADenialIsADenialAndAFailureNeverApproves(t *testing.T) {
 			t.Errorf("asked %d times in ten minutes", n)
 		}
 		failing.mu.Lock()
-		failing.err, failing.verdict.Propose = nil, message.Denied
+		failing.err, failing.verdict.Propose = nil, request.Denied
 		failing.mu.Unlock()
 		r.settle(time.Minute)
 		if reviews := r.memory.request("1").GetReviews(); len(reviews) != 1 || reviews[0].ProposedState != types.RequestState_DENIED {
@@ -1203,7 +1203,7 @@ func TestARecordThatIsForgedUnderARoundLosesNobody(t *testing.T) {
 			t.Errorf("posts by address: %v", got)
 		}
 		for _, p := range r.desk.posts {
-			if p.address != "a" && p.shown != version(message.Approved, 0) {
+			if p.address != "a" && p.shown != version(request.Approved, 0) {
 				t.Errorf("%s shows %v", p.address, p.shown)
 			}
 		}
@@ -1220,7 +1220,7 @@ type slowly struct {
 	latency map[string]time.Duration
 }
 
-func (d slowly) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (d slowly) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	time.Sleep(d.latency[to.Address])
 	return d.finder.Tell(ctx, to, e, v)
 }
@@ -1302,7 +1302,7 @@ type slowDecider struct {
 	happen func()
 }
 
-func (d *slowDecider) Decide(_ context.Context, v message.View, _ []plugindata.Message) (integration.Verdict, error) {
+func (d *slowDecider) Decide(_ context.Context, v request.View, _ []plugindata.Message) (integration.Verdict, error) {
 	if happen := d.happen; happen != nil {
 		d.happen = nil
 		happen()
@@ -1310,7 +1310,7 @@ func (d *slowDecider) Decide(_ context.Context, v message.View, _ []plugindata.M
 	if !slices.Contains(v.Roles, "editor") {
 		return integration.Verdict{}, nil
 	}
-	return integration.Verdict{Propose: message.Approved, Reason: "on call", Evidence: "the rota"}, nil
+	return integration.Verdict{Propose: request.Approved, Reason: "on call", Evidence: "the rota"}, nil
 }
 
 // The cluster is away while messages are made; it comes back while the service

@@ -9,9 +9,9 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 	undone   = "A rule could not decide an access request; it is tried again"
 )
 
-var onCall = integration.Verdict{Propose: message.Approved, Reason: "on call", Evidence: "the rota"}
+var onCall = integration.Verdict{Propose: request.Approved, Reason: "on call", Evidence: "the rota"}
 
 func TestWhenADeciderIsAskedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -32,7 +32,7 @@ func TestWhenADeciderIsAskedAgain(t *testing.T) {
 		"it has finished":               {integration.Verdict{}, nil, time.Hour, 1, 1},
 		"it has finished with evidence": {integration.Verdict{Evidence: "nobody is on call"}, nil, time.Hour, 1, 1},
 		"it wants to be asked":          {integration.Verdict{Again: 10 * time.Minute}, nil, time.Hour - time.Minute, 6, 6},
-		"it has decided and would be":   {integration.Verdict{Propose: message.Approved, Again: time.Minute}, nil, time.Hour, 1, 1},
+		"it has decided and would be":   {integration.Verdict{Propose: request.Approved, Again: time.Minute}, nil, time.Hour, 1, 1},
 		"it fails":                      {integration.Verdict{}, errors.New("hung up"), 10 * time.Minute, 15, 30},
 		"it is refused":                 {integration.Verdict{}, fail(outbound.Refused), 40 * time.Minute, 5, 5},
 	} {
@@ -221,7 +221,7 @@ type slowReporter struct {
 	took time.Duration
 }
 
-func (d *slowReporter) Report(ctx context.Context, _ message.View, _ []plugindata.Message, _ integration.Verdict) {
+func (d *slowReporter) Report(ctx context.Context, _ request.View, _ []plugindata.Message, _ integration.Verdict) {
 	begun := time.Now()
 	select {
 	case <-ctx.Done():
@@ -250,7 +250,7 @@ func TestAReportTakesNoLongerThanACall(t *testing.T) {
 func TestAnIDThatIsUsedAgainIsDecidedAboutThoughTheEarlierRequestWasAdopted(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.service = finder{r.desk}
-		d := &decider{verdict: integration.Verdict{Propose: message.Approved, Reason: "on call"}}
+		d := &decider{verdict: integration.Verdict{Propose: request.Approved, Reason: "on call"}}
 		r.deciders = []integration.Decider{d}
 		r.desk.posts = append(r.desk.posts, &post{address: "ops", id: "m1", request: "1"})
 		r.memory.put("1", nil)

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // desk is a service in memory: it keeps what was posted and fails as it is made to.
@@ -39,9 +39,9 @@ type desk struct {
 
 type post struct {
 	id, address, request string
-	shown                message.Version
+	shown                request.Version
 	replies              []int
-	ended                []message.Status
+	ended                []request.Status
 	removed              bool
 }
 
@@ -110,7 +110,7 @@ func (d *desk) Resolve(ctx context.Context, name string) (address string, err er
 }
 
 // Tell names its steps as the tests do: post, reply, end, notice.
-func (d *desk) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (m plugindata.Message, err error) {
+func (d *desk) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (m plugindata.Message, err error) {
 	switch e.Kind {
 	case integration.Announce:
 		err = d.step(ctx, "post", to.Address, func() error {
@@ -158,7 +158,7 @@ func (d *desk) below(ctx context.Context, step string, m plugindata.Message, do 
 	})
 }
 
-func (d *desk) add(address string, v message.View) plugindata.Message {
+func (d *desk) add(address string, v request.View) plugindata.Message {
 	d.next++
 	p := &post{id: fmt.Sprint("m", d.next), address: address, request: v.ID, shown: v.Version()}
 	d.posts = append(d.posts, p)
@@ -166,7 +166,7 @@ func (d *desk) add(address string, v message.View) plugindata.Message {
 }
 
 // made are the announcements of a request at an address that are still there.
-func (d *desk) made(address string, v message.View) (list []plugindata.Message) {
+func (d *desk) made(address string, v request.View) (list []plugindata.Message) {
 	for _, p := range d.posts {
 		if p.address == address && p.request == v.ID && !p.removed {
 			list = append(list, plugindata.Message{Channel: address, ID: p.id})
@@ -184,7 +184,7 @@ func (d *desk) find(id string) *post {
 	return nil
 }
 
-func (d *desk) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (d *desk) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	return d.step(ctx, "edit", m.Channel, func() error {
 		p := d.find(m.ID)
 		switch {
@@ -205,7 +205,7 @@ type finder struct{ *desk }
 
 func (finder) CanFind(string) bool { return true }
 
-func (d finder) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (list []plugindata.Message, err error) {
+func (d finder) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (list []plugindata.Message, err error) {
 	err = d.step(ctx, "find", to.Address, func() error {
 		p := d.desk.find(to.Message.ID)
 		switch {
@@ -236,7 +236,7 @@ type unaware struct {
 
 func (d *unaware) CanFind(string) bool { return d.may && d.known.Load() }
 
-func (d *unaware) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) ([]plugindata.Message, error) {
+func (d *unaware) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) ([]plugindata.Message, error) {
 	list, err := d.finder.Find(ctx, to, e, v)
 	d.known.Store(true)
 	if !d.may {
@@ -250,12 +250,12 @@ type teller struct{ finder }
 
 func (teller) Tells(integration.Kind) bool { return true }
 
-func (d teller) Requester(v message.View) string { return v.User }
+func (d teller) Requester(v request.View) string { return v.User }
 
 // hanging is a desk of which one address never answers.
 type hanging struct{ finder }
 
-func (d hanging) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (d hanging) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	if to.Address == "stuck" {
 		<-ctx.Done()
 		return plugindata.Message{}, &outbound.Error{Kind: outbound.Retry, Op: "post", Err: ctx.Err()}
@@ -267,7 +267,7 @@ func (d hanging) Tell(ctx context.Context, to integration.Place, e integration.E
 // done, even if nobody waits for the answer any more.
 type stubborn struct{ *desk }
 
-func (d stubborn) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (d stubborn) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	m, err := d.desk.Tell(context.WithoutCancel(ctx), to, e, v)
 	if ctx.Err() != nil {
 		return plugindata.Message{}, &outbound.Error{Kind: outbound.Unclear, Op: "post", Err: ctx.Err()}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 )
 
 // Requests are made, reviewed and decided while replicas die and are started
@@ -41,11 +41,11 @@ type model struct {
 	replicas []*replica
 	ids      []string
 	reviews  map[string]int
-	final    map[string]message.Version // id to the version that is to be shown
+	final    map[string]request.Version // id to the version that is to be shown
 }
 
 func newModel(r *rig, seed uint64) *model {
-	m := &model{rig: r, dice: rand.New(rand.NewPCG(seed, 7)), trouble: 0.3, reviews: map[string]int{}, final: map[string]message.Version{}}
+	m := &model{rig: r, dice: rand.New(rand.NewPCG(seed, 7)), trouble: 0.3, reviews: map[string]int{}, final: map[string]request.Version{}}
 	r.service = finder{r.desk}
 	if seed%5 == 0 {
 		r.service, r.desk.keyed = r.desk, true
@@ -120,18 +120,18 @@ func (m *model) act() {
 	case n < 3 || len(m.ids) == 0:
 		id := fmt.Sprint("request", len(m.ids))
 		m.ids = append(m.ids, id)
-		m.final[id] = message.Version{Status: message.Pending}
+		m.final[id] = request.Version{Status: request.Pending}
 		m.memory.put(id, nil)
 	case n < 6:
 		if id := m.pending(); id != "" {
 			m.memory.review(id, fmt.Sprint("reviewer", m.reviews[id]), types.RequestState_APPROVED, "")
 			m.reviews[id]++
-			m.final[id] = message.Version{Status: message.Pending, Reviews: m.reviews[id]}
+			m.final[id] = request.Version{Status: request.Pending, Reviews: m.reviews[id]}
 		}
 	case n < 8:
 		if id := m.pending(); id != "" {
 			m.memory.decide(id, types.RequestState_DENIED)
-			m.final[id] = message.Version{Status: message.Denied, Reviews: m.reviews[id]}
+			m.final[id] = request.Version{Status: request.Denied, Reviews: m.reviews[id]}
 		}
 	default:
 		i := m.roll(len(m.replicas))
@@ -143,7 +143,7 @@ func (m *model) act() {
 
 func (m *model) pending() string {
 	id := m.ids[m.roll(len(m.ids))]
-	if m.final[id].Status != message.Pending {
+	if m.final[id].Status != request.Pending {
 		return ""
 	}
 	return id

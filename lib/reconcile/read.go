@@ -10,9 +10,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 )
 
@@ -51,14 +51,14 @@ func (x *round) unseen(err error) time.Duration {
 }
 
 // want says what is wanted of a request, and where it is to be found.
-func (r *Reconciler) want(v message.View, gone bool) plan.Wants {
+func (r *Reconciler) want(v request.View, gone bool) plan.Wants {
 	cluster, web := r.Place()
-	v.Cluster, v.Link = cluster, message.RequestLink(web, v.ID)
+	v.Cluster, v.Link = cluster, teleport.RequestLink(web, v.ID)
 	w := plan.Wants{View: v, Can: r.abilities, Gone: gone}
 	switch v.Status {
-	case message.Pending:
+	case request.Pending:
 		w.Announced = true
-	case message.Approved, message.Denied, message.Promoted:
+	case request.Approved, request.Denied, request.Promoted:
 		w.Announced = !v.Created.IsZero() && time.Since(v.Created) <= r.Timing.CatchUp
 	}
 	return w
@@ -66,13 +66,13 @@ func (r *Reconciler) want(v message.View, gone bool) plan.Wants {
 
 // shown says what a stored record says is shown of its request, and whether nothing
 // is missing in that state.
-func (r *Reconciler) shown(data map[string]string) (shown message.Version, finished bool) {
+func (r *Reconciler) shown(data map[string]string) (shown request.Version, finished bool) {
 	rec, err := plugindata.Decode(r.Codec, data)
 	if err != nil || !rec.Claim.Free() || !rec.Ours() {
 		return shown, false
 	}
 	v := plan.LastView("", rec)
-	v.Status = cmp.Or(rec.Resolution, message.Pending)
+	v.Status = cmp.Or(rec.Resolution, request.Pending)
 	return v.Version(), len(r.want(v, false).Unfinished(&rec.Progress)) == 0
 }
 

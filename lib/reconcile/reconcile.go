@@ -15,10 +15,10 @@ import (
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/lane"
 	"teleport-plugins/lib/ledger"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 	"teleport-plugins/lib/visit"
 )
@@ -113,7 +113,7 @@ type Faults struct {
 // Decorator adds what is nice to know to a view: the logins that roles allow,
 // the names of resources. What it cannot find out it leaves as it is.
 type Decorator interface {
-	Decorate(ctx context.Context, v *message.View, req types.AccessRequest)
+	Decorate(ctx context.Context, v *request.View, req types.AccessRequest)
 }
 
 // Health is told in which condition the plugin is.
@@ -194,7 +194,7 @@ func New(o Options) *Reconciler {
 	}}
 	r.panel = &decide.Panel{Options: decide.Options{
 		Deciders: o.Deciders, Cluster: o.Cluster, Author: o.Author, IsDenied: o.Faults.IsDenied, Stepped: o.Observer.Stepped,
-		View: func(req types.AccessRequest) message.View { return r.want(teleport.View(req), false).View },
+		View: func(req types.AccessRequest) request.View { return r.want(teleport.View(req), false).View },
 		Time: o.Timing.Call, Pace: r.pace, Digest: r.digest, Crashes: crashes, Log: o.Log,
 	}}
 	r.ledger = ledger.New(ledger.Options{

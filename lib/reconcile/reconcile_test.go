@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/request"
 )
 
 func TestARequestIsAnnouncedOnceToEachRecipientWithTwoWrites(t *testing.T) {
@@ -46,7 +46,7 @@ func TestARequestIsAnnouncedOnceToEachRecipientWithTwoWrites(t *testing.T) {
 func TestARequestThatSeemsNew(t *testing.T) {
 	t.Run("and has a record of Teleport's own plugin is not posted again", func(t *testing.T) {
 		inTime(t, func(r *rig) {
-			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(message.Pending, 0)}}
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(request.Pending, 0)}}
 			r.memory.put("1", nil)
 			_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"user": "alice", "messages": "ops/m1"}, nil)
 			x := r.start()
@@ -127,16 +127,16 @@ func TestEachReviewIsToldOnceInOrderAndEachStateShown(t *testing.T) {
 			r.memory.review("1", fmt.Sprint("reviewer", i), types.RequestState_APPROVED, "")
 		}
 		r.settle(time.Second)
-		r.wantShown(version(message.Pending, 5))
+		r.wantShown(version(request.Pending, 5))
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Second)
-		r.wantShown(version(message.Approved, 5))
+		r.wantShown(version(request.Approved, 5))
 		for _, p := range r.desk.posts {
 			if !slices.Equal(p.replies, []int{0, 1, 2, 3, 4}) {
 				t.Errorf("%s was told the reviews %v", p.address, p.replies)
 			}
 		}
-		if rec := r.record("1"); rec.ReviewsCount != 5 || rec.Resolution != message.Approved {
+		if rec := r.record("1"); rec.ReviewsCount != 5 || rec.Resolution != request.Approved {
 			t.Errorf("record: %d reviews, resolution %q", rec.ReviewsCount, rec.Resolution)
 		}
 	})
@@ -179,7 +179,7 @@ func TestWhatHappensToARecipientThatFails(t *testing.T) {
 				r.wantPosts(tc.want)
 				r.memory.decide("1", types.RequestState_DENIED)
 				r.settle(time.Minute)
-				r.wantShown(version(message.Denied, 0))
+				r.wantShown(version(request.Denied, 0))
 			})
 		})
 	}
@@ -263,7 +263,7 @@ func TestOfManyReplicasOneSpeaks(t *testing.T) {
 		}
 		r.settle(5 * time.Minute)
 		r.wantPosts(map[string]int{"ops": 40, "db": 40})
-		r.wantShown(version(message.Approved, 1))
+		r.wantShown(version(request.Approved, 1))
 		for _, p := range r.desk.posts {
 			if len(p.replies) != 1 {
 				t.Errorf("request %s: review told %d times at %s", p.request, len(p.replies), p.address)
@@ -399,7 +399,7 @@ func TestARepeatedPostMayBeTheFirstAsItWas(t *testing.T) {
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Minute)
 		r.wantPosts(map[string]int{"ops": 1})
-		r.wantShown(version(message.Approved, 0))
+		r.wantShown(version(request.Approved, 0))
 	})
 }
 
@@ -431,7 +431,7 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 	}
 	t.Run("is continued: the message is edited, and nobody told again", func(t *testing.T) {
 		inTime(t, func(r *rig) {
-			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(message.Pending, 0)}}
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(request.Pending, 0)}}
 			seed(r, own)
 			r.memory.decide("1", types.RequestState_APPROVED)
 			x := r.start()
@@ -439,8 +439,8 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 			x.catchUp()
 			r.settle(time.Minute)
 			r.wantPosts(map[string]int{"ops": 1})
-			r.wantShown(version(message.Approved, 0))
-			if rec := r.record("1"); rec.Resolution != message.Approved || len(rec.Messages) != 1 {
+			r.wantShown(version(request.Approved, 0))
+			if rec := r.record("1"); rec.Resolution != request.Approved || len(rec.Messages) != 1 {
 				t.Errorf("record: %+v", rec)
 			}
 		})
@@ -449,7 +449,7 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 		inTime(t, func(r *rig) {
 			r.service = finder{r.desk}
 			r.recipients = []string{"ops", "db"}
-			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(message.Pending, 0)}}
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(request.Pending, 0)}}
 			seed(r, own)
 			x := r.start()
 			defer x.stop()
@@ -461,7 +461,7 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 			r.memory.decide("1", types.RequestState_APPROVED)
 			r.settle(time.Hour)
 			r.wantPosts(map[string]int{"ops": 1})
-			r.wantShown(version(message.Approved, 1))
+			r.wantShown(version(request.Approved, 1))
 			if p := r.desk.posts[0]; !slices.Equal(p.replies, []int{0}) {
 				t.Errorf("replies %v", p.replies)
 			}
@@ -486,7 +486,7 @@ func TestARecordOfTeleportsOwnPlugin(t *testing.T) {
 			defer x.stop()
 			x.catchUp()
 			r.settle(10 * time.Second)
-			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(message.Pending, 0)}}
+			r.desk.posts = []*post{{id: "m1", address: "ops", request: "1", shown: version(request.Pending, 0)}}
 			_ = r.memory.update(types.KindAccessRequest, "1", "test", own, nil)
 			r.settle(time.Minute)
 			r.wantPosts(map[string]int{"ops": 1})
@@ -536,7 +536,7 @@ func TestRequestsThatEndedBeforeTheyWereAnnounced(t *testing.T) {
 				x.catchUp()
 				r.settle(time.Minute)
 				r.wantPosts(tc.want)
-				r.wantShown(version(message.Status(tc.state.String()), 0))
+				r.wantShown(version(request.Status(tc.state.String()), 0))
 			})
 		})
 	}
@@ -560,7 +560,7 @@ func TestARequestThatExpiresShowsIt(t *testing.T) {
 			r.settle(time.Minute)
 			r.memory.remove("1")
 			r.settle(time.Minute)
-			r.wantShown(version(message.Expired, 0))
+			r.wantShown(version(request.Expired, 0))
 		})
 	})
 	t.Run("while it is being announced", func(t *testing.T) {
@@ -573,7 +573,7 @@ func TestARequestThatExpiresShowsIt(t *testing.T) {
 			r.memory.remove("1")
 			r.settle(time.Minute)
 			r.wantPosts(map[string]int{"ops": 1})
-			r.wantShown(version(message.Expired, 0))
+			r.wantShown(version(request.Expired, 0))
 			if c := r.health.conditions(); len(c) != 0 {
 				t.Errorf("bad conditions: %q", c)
 			}
@@ -590,7 +590,7 @@ func TestARequestThatExpiresShowsIt(t *testing.T) {
 			defer x.stop()
 			x.catchUp()
 			r.settle(time.Minute)
-			r.wantShown(version(message.Expired, 0))
+			r.wantShown(version(request.Expired, 0))
 		})
 	})
 	t.Run("but not after it was approved", func(t *testing.T) {
@@ -603,7 +603,7 @@ func TestARequestThatExpiresShowsIt(t *testing.T) {
 			edits := len(r.desk.taken())
 			r.memory.remove("1")
 			r.settle(time.Minute)
-			r.wantShown(version(message.Approved, 0))
+			r.wantShown(version(request.Approved, 0))
 			if len(r.desk.taken()) != edits {
 				t.Errorf("steps after the end: %q", r.desk.taken()[edits:])
 			}
@@ -622,7 +622,7 @@ func TestARequestThatIsNotFoundIsNotTakenForGone(t *testing.T) {
 		r.memory.with(func() { r.memory.hidden = true })
 		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
 		r.settle(time.Minute)
-		r.wantShown(version(message.Pending, 0))
+		r.wantShown(version(request.Pending, 0))
 		if c := r.health.conditions(); len(c) > 0 {
 			t.Errorf("bad conditions: %q", c)
 		}
@@ -633,7 +633,7 @@ func TestARequestThatIsNotFoundIsNotTakenForGone(t *testing.T) {
 		}
 		r.memory.with(func() { r.memory.hidden = false })
 		r.settle(15 * time.Minute)
-		r.wantShown(version(message.Pending, 1))
+		r.wantShown(version(request.Pending, 1))
 	})
 }
 
@@ -669,7 +669,7 @@ func TestAMessageRemovedAtTheServiceIsPostedOnceMore(t *testing.T) {
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Second)
 		r.wantPosts(map[string]int{"ops": 2})
-		r.wantShown(version(message.Approved, 0))
+		r.wantShown(version(request.Approved, 0))
 		r.desk.posts[1].removed = true
 		r.memory.review("1", "late", types.RequestState_DENIED, "")
 		r.settle(time.Hour)
@@ -742,11 +742,11 @@ func TestAReplyThatIsRefusedDoesNotStopTheEdit(t *testing.T) {
 		defer x.stop()
 		r.memory.put("1", nil)
 		r.settle(time.Minute)
-		r.wantShown(version(message.Pending, 0))
+		r.wantShown(version(request.Pending, 0))
 		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Minute)
-		r.wantShown(version(message.Approved, 1))
+		r.wantShown(version(request.Approved, 1))
 	})
 }
 
@@ -774,7 +774,7 @@ func TestASlowServiceOutlivesTheLeaseWithoutASecondPost(t *testing.T) {
 				t.Errorf("%s was told the reviews %v", p.address, p.replies)
 			}
 		}
-		r.wantShown(version(message.Pending, 6))
+		r.wantShown(version(request.Pending, 6))
 	})
 }
 
@@ -792,7 +792,7 @@ func TestAHangingCallDelaysNoOtherRecipientsRecord(t *testing.T) {
 		r.settle(time.Minute)
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Minute)
-		r.wantShown(version(message.Approved, 0))
+		r.wantShown(version(request.Approved, 0))
 	})
 }
 
@@ -807,7 +807,7 @@ func TestAnIDThatIsUsedAgainIsAnotherRequest(t *testing.T) {
 		r.memory.put("1", nil)
 		r.settle(time.Minute)
 		r.wantPosts(map[string]int{"ops": 2})
-		if r.desk.posts[0].shown != version(message.Expired, 0) || r.desk.posts[1].shown != version(message.Pending, 0) {
+		if r.desk.posts[0].shown != version(request.Expired, 0) || r.desk.posts[1].shown != version(request.Pending, 0) {
 			t.Errorf("shown: %v, %v", r.desk.posts[0].shown, r.desk.posts[1].shown)
 		}
 	})
@@ -817,15 +817,15 @@ func TestAnIDThatIsUsedAgainIsAnotherRequest(t *testing.T) {
 func TestAnIDThatIsUsedAgainAtOnceIsAnotherRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault func(step, address string) error
-		first message.Version // what the first post shows at last
+		first request.Version // what the first post shows at last
 	}{
-		"the old post says that it ended": {nil, version(message.Expired, 0)},
+		"the old post says that it ended": {nil, version(request.Expired, 0)},
 		"trouble with the old post does not keep the new one back": {func(step, _ string) error {
 			if step == "edit" {
 				return fail(outbound.Retry)
 			}
 			return nil
-		}, version(message.Pending, 0)},
+		}, version(request.Pending, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inTime(t, func(r *rig) {
@@ -839,13 +839,13 @@ func TestAnIDThatIsUsedAgainAtOnceIsAnotherRequest(t *testing.T) {
 				r.memory.put("1", nil)
 				r.settle(time.Minute)
 				r.wantPosts(map[string]int{"ops": 2})
-				if r.desk.posts[0].shown != c.first || r.desk.posts[1].shown != version(message.Pending, 0) {
+				if r.desk.posts[0].shown != c.first || r.desk.posts[1].shown != version(request.Pending, 0) {
 					t.Errorf("shown: %v, %v", r.desk.posts[0].shown, r.desk.posts[1].shown)
 				}
 				r.desk.fault = nil
 				r.memory.decide("1", types.RequestState_APPROVED)
 				r.settle(time.Minute)
-				if r.desk.posts[0].shown != c.first || r.desk.posts[1].shown != version(message.Approved, 0) {
+				if r.desk.posts[0].shown != c.first || r.desk.posts[1].shown != version(request.Approved, 0) {
 					t.Errorf("shown after the decision: %v, %v", r.desk.posts[0].shown, r.desk.posts[1].shown)
 				}
 			})
@@ -877,7 +877,7 @@ func TestUnrecordedResultsOfAnIDThatIsUsedAgainAreDropped(t *testing.T) {
 		r.wantPosts(map[string]int{"ops": 2})
 		r.memory.decide("1", types.RequestState_APPROVED)
 		r.settle(time.Minute)
-		if r.desk.posts[0].shown != version(message.Expired, 0) || r.desk.posts[1].shown != version(message.Approved, 0) {
+		if r.desk.posts[0].shown != version(request.Expired, 0) || r.desk.posts[1].shown != version(request.Approved, 0) {
 			t.Errorf("shown: %v, %v", r.desk.posts[0].shown, r.desk.posts[1].shown)
 		}
 	})
@@ -951,7 +951,7 @@ func TestTheResultOfACallIsNotTakenForThatOfTheNextRequestWithTheID(t *testing.T
 		r.memory.decide("1", types.RequestState_APPROVED)
 		x.Changed(r.memory.request("1"))
 		r.settle(time.Hour)
-		if r.desk.posts[1].shown != version(message.Approved, 0) {
+		if r.desk.posts[1].shown != version(request.Approved, 0) {
 			t.Errorf("the second post shows %v", r.desk.posts[1].shown)
 		}
 	})
@@ -1013,6 +1013,6 @@ func TestAnAbortedRoundStillRecordsWhatItDid(t *testing.T) {
 	})
 }
 
-func version(s message.Status, reviews int) message.Version {
-	return message.Version{Status: s, Reviews: reviews}
+func version(s request.Status, reviews int) request.Version {
+	return request.Version{Status: s, Reviews: reviews}
 }

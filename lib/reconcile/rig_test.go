@@ -19,9 +19,9 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/request"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,7 +64,7 @@ func inTime(t *testing.T, f func(r *rig)) {
 
 type router struct{ r *rig }
 
-func (x router) Recipients(context.Context, message.View) []string {
+func (x router) Recipients(context.Context, request.View) []string {
 	x.r.choosing.Lock()
 	defer x.r.choosing.Unlock()
 	x.r.chosen++
@@ -213,7 +213,7 @@ func (r *rig) wantPosts(want map[string]int) {
 	}
 }
 
-func (r *rig) wantShown(version message.Version, but ...string) {
+func (r *rig) wantShown(version request.Version, but ...string) {
 	r.t.Helper()
 	r.desk.mu.Lock()
 	defer r.desk.mu.Unlock()

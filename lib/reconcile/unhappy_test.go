@@ -11,8 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/request"
 )
 
 // when notes the time of each step of a kind.
@@ -141,7 +141,7 @@ func TestWhatTheServiceDoesNotAllowAtAll(t *testing.T) {
 				if n := len(*steps); goesOn != (n == 1) {
 					t.Errorf("tried %d times", n)
 				}
-				if done := r.record("1").Resolution == message.Approved; done != goesOn {
+				if done := r.record("1").Resolution == request.Approved; done != goesOn {
 					t.Errorf("the record says that all is told: %v", done)
 				}
 			})
@@ -218,7 +218,7 @@ func TestAnEarlierRequestWithTheIDIsNotWaitedForForLong(t *testing.T) {
 		r.wantPosts(map[string]int{"ops": 1, "sec": 1})
 		r.desk.mu.Lock()
 		for _, p := range r.desk.posts {
-			if p.address == "sec" && p.shown.Status != message.Expired {
+			if p.address == "sec" && p.shown.Status != request.Expired {
 				t.Errorf("the place that takes it shows %v", p.shown)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // judge holds a world that has come to rest against the promise. It is written
@@ -147,18 +147,18 @@ func (m *matter) announcements() {
 }
 
 // shows reports whether a version is one that a message may show at the end.
-func (m *matter) shows(v message.Version) bool {
+func (m *matter) shows(v request.Version) bool {
 	if m.life.alive {
-		status := message.Pending
+		status := request.Pending
 		if m.life.decided != "" {
 			status = m.life.decided
 		}
-		return v == message.Version{Status: status, Reviews: m.life.reviews}
+		return v == request.Version{Status: status, Reviews: m.life.reviews}
 	}
 	if m.life.decided == "" {
-		return v.Status == message.Expired
+		return v.Status == request.Expired
 	}
-	return v.Status == m.life.decided || v.Status == message.Expired && m.hidden()
+	return v.Status == m.life.decided || v.Status == request.Expired && m.hidden()
 }
 
 // hidden reports whether a request was decided, and gone before every replica can
@@ -176,7 +176,7 @@ func (m *matter) truth() {
 		if m.shows(s.shown) || m.w.office.fixed[s.id] {
 			continue
 		}
-		if m.life.decided != "" && s.shown.Status == message.Expired {
+		if m.life.decided != "" && s.shown.Status == request.Expired {
 			m.fault("decided, then shown as expired")
 			continue
 		}
@@ -239,9 +239,9 @@ func (m *matter) outcomes(k integration.Kind) {
 	}
 	want := m.life.decided
 	if want == "" && !m.life.alive {
-		want = message.Expired
+		want = request.Expired
 	}
-	late := integration.Outcome(k, message.Expired)
+	late := integration.Outcome(k, request.Expired)
 	for e := range told {
 		switch {
 		case want == "" || e != integration.Outcome(k, want) && e != late:
@@ -258,20 +258,20 @@ func (m *matter) outcomes(k integration.Kind) {
 	needed := false
 	switch k {
 	case integration.End:
-		needed = !m.w.shows && len(m.alive) > 0 && m.removals == 0 && m.alive[0].first.Status == message.Pending
+		needed = !m.w.shows && len(m.alive) > 0 && m.removals == 0 && m.alive[0].first.Status == request.Pending
 		for _, s := range m.alive {
 			needed = needed || m.w.shows && m.w.ends && m.removals == 0 && m.w.office.fixed[s.id] && !m.shows(s.shown)
 		}
 	case integration.Notice:
-		needed = m.place == "#alice" && m.life.alive && (want == message.Approved || want == message.Denied)
+		needed = m.place == "#alice" && m.life.alive && (want == request.Approved || want == request.Denied)
 		for _, s := range m.announced { // one that is told with its end needs no more
-			needed = needed && s.first.Status == message.Pending
+			needed = needed && s.first.Status == request.Pending
 		}
 		if m.place != "#alice" && len(told) > 0 {
 			m.fault("a notice to someone who did not ask")
 		}
 	}
-	if told[late] > 0 && want != message.Expired {
+	if told[late] > 0 && want != request.Expired {
 		needed = false
 		m.once(late, told[late], false)
 	}

@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/request"
 )
 
 // node is one replica, from its start to its death.
@@ -171,7 +171,7 @@ func (n *node) blunder(what string) {
 type crowd []string
 
 // Recipients implements integration.Router.
-func (c crowd) Recipients(context.Context, message.View) []string { return c }
+func (c crowd) Recipients(context.Context, request.View) []string { return c }
 
 func (w *world) names() (names []string) {
 	for i := range w.places {

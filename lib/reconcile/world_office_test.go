@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // office is a service: places, and what was said there.
@@ -30,7 +30,7 @@ type saying struct {
 	id, place, request string
 	effect             integration.Effect
 	below              *saying // the message that it is a reply to
-	shown, first       message.Version
+	shown, first       request.Version
 	at                 time.Time // when it appeared
 	begun              time.Time // when the call began
 	removed            bool
@@ -101,7 +101,7 @@ func (c clerk) Tells(k integration.Kind) bool {
 }
 
 // Requester implements integration.Requester.
-func (c clerk) Requester(v message.View) string {
+func (c clerk) Requester(v request.View) string {
 	if c.o.w.notify {
 		return v.User
 	}
@@ -117,7 +117,7 @@ func (c clerk) Resolve(_ context.Context, recipient string) (string, error) {
 func (c clerk) Check(context.Context) error { return nil }
 
 // Tell implements integration.Service.
-func (c clerk) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (m plugindata.Message, err error) {
+func (c clerk) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (m plugindata.Message, err error) {
 	if c.o.kinds[to.Address] == blind {
 		c.n.mu.Lock()
 		if c.n.telling[to.Address]++; c.n.telling[to.Address] > 1 {
@@ -145,7 +145,7 @@ func (c clerk) Tell(ctx context.Context, to integration.Place, e integration.Eff
 	return <-said, nil
 }
 
-func (c clerk) say(to integration.Place, e integration.Effect, v message.View, begun time.Time) (plugindata.Message, error) {
+func (c clerk) say(to integration.Place, e integration.Effect, v request.View, begun time.Time) (plugindata.Message, error) {
 	o := c.o
 	s := &saying{
 		id: fmt.Sprint("m", len(o.said)+1), place: to.Address, request: v.ID, effect: e,
@@ -177,7 +177,7 @@ func (o *office) message(m plugindata.Message) *saying {
 }
 
 // Show implements integration.Shower.
-func (c clerkShows) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (c clerkShows) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	return c.call(ctx, "show", m.Channel, "", v.ID, func() error {
 		s := c.o.message(m)
 		switch {
@@ -195,7 +195,7 @@ func (c clerkShows) Show(ctx context.Context, m plugindata.Message, v message.Vi
 func (c clerk) CanFind(address string) bool { return c.o.kinds[address] != blind }
 
 // Find implements integration.Finder.
-func (c clerk) Find(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (found []plugindata.Message, err error) {
+func (c clerk) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (found []plugindata.Message, err error) {
 	err = c.call(ctx, "find", to.Address, e.String(), v.ID, func() error {
 		found = nil
 		if c.o.kinds[to.Address] != searchable {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/reconcile"
+	"teleport-plugins/lib/request"
 )
 
 // setting is what stands before a world begins.
@@ -70,7 +70,7 @@ type world struct {
 // life is what the judge knows of a request.
 type life struct {
 	created, changed, gone time.Time
-	decided                message.Status // empty while it is pending
+	decided                request.Status // empty while it is pending
 	reviews                int
 	alive                  bool // pending or decided, and to be read
 	ended                  time.Time
@@ -162,13 +162,13 @@ func (w *world) happen(id, what, place string) {
 		}))
 	case "approve":
 		_ = req.SetState(types.RequestState_APPROVED)
-		l.decided, l.ended = message.Approved, time.Now()
+		l.decided, l.ended = request.Approved, time.Now()
 	case "deny":
 		_ = req.SetState(types.RequestState_DENIED)
-		l.decided, l.ended = message.Denied, time.Now()
+		l.decided, l.ended = request.Denied, time.Now()
 	case "promote":
 		_ = req.SetState(types.RequestState_PROMOTED)
-		l.decided, l.ended = message.Promoted, time.Now()
+		l.decided, l.ended = request.Promoted, time.Now()
 	case "expire":
 		l.alive, l.gone = false, time.Now()
 		if l.decided == "" {

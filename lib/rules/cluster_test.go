@@ -19,7 +19,7 @@ import (
 
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/rules"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/teleport"
@@ -301,7 +301,7 @@ func TestRulesThatChangeWhileThePluginRuns(t *testing.T) {
 	becomes := func(want ...string) {
 		t.Helper()
 		for range w.read {
-			if got := p.Recipients(t.Context(), message.View{Roles: []string{"editor"}}); slices.Equal(got, want) {
+			if got := p.Recipients(t.Context(), request.View{Roles: []string{"editor"}}); slices.Equal(got, want) {
 				return
 			}
 		}

@@ -35,7 +35,7 @@ func requestFor(t *testing.T, c *cluster.Cluster, ids ...types.ResourceID) strin
 	return id
 }
 
-func TestClusterLabels(t *testing.T) {
+func TestResourceLabels(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	conn := connectTo(t, c, cluster.PluginUser)
 	dev, prod := map[string]string{"env": "dev"}, map[string]string{"env": "prod", "team": "a b"}
@@ -61,7 +61,7 @@ func TestClusterLabels(t *testing.T) {
 		"unknown ones have none":              {[]types.ResourceID{leaf, node, gone, odd}, []map[string]string{nil, dev, nil, nil}},
 		"many":                                {many, slices.Repeat([]map[string]string{dev}, len(many))},
 	} {
-		got, err := rules.ClusterLabels(t.Context(), conn, c.Name(), requestFor(t, c, r.ids...))
+		got, err := conn.ResourceLabels(t.Context(), c.Name(), requestFor(t, c, r.ids...))
 		if err != nil || !reflect.DeepEqual(got, r.want) {
 			t.Errorf("%s: got %v, %v\nwant %v", name, got, err, r.want)
 		}
@@ -69,7 +69,7 @@ func TestClusterLabels(t *testing.T) {
 }
 
 // A newer cluster shows the resources elsewhere when one of them is confined.
-func TestClusterLabelsOfConfinedResources(t *testing.T) {
+func TestResourceLabelsOfConfinedResources(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	dev, prod := map[string]string{"env": "dev"}, map[string]string{"env": "prod"}
 	node, app := addResource(t, c, types.KindNode, "4f1c", dev), addResource(t, c, types.KindApp, "grafana", prod)
@@ -80,29 +80,29 @@ func TestClusterLabelsOfConfinedResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := rules.ClusterLabels(t.Context(), connectTo(t, c, cluster.PluginUser), c.Name(), id)
+	got, err := connectTo(t, c, cluster.PluginUser).ResourceLabels(t.Context(), c.Name(), id)
 	if want := []map[string]string{dev, prod}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 }
 
-func TestClusterLabelsFails(t *testing.T) {
+func TestResourceLabelsFails(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	conn := connectTo(t, c, cluster.PluginUser)
 	request := requestFor(t, c, addResource(t, c, types.KindNode, "4f1c", nil))
-	if _, err := rules.ClusterLabels(t.Context(), conn, c.Name(), "none"); err == nil || !strings.Contains(err.Error(), "it does not exist") {
+	if _, err := conn.ResourceLabels(t.Context(), c.Name(), "none"); err == nil || !strings.Contains(err.Error(), "it does not exist") {
 		t.Errorf("got %v", err)
 	}
 	c.FailCalls("ListResources", codes.Internal, 1)
-	if _, err := rules.ClusterLabels(t.Context(), conn, c.Name(), request); err == nil || !strings.HasPrefix(err.Error(), `listing resources of kind "node": `) {
+	if _, err := conn.ResourceLabels(t.Context(), c.Name(), request); err == nil || !strings.HasPrefix(err.Error(), `listing resources of kind "node": `) {
 		t.Errorf("got %v", err)
 	}
 	c.Deny(cluster.PluginRole, types.KindNode)
-	if _, err := rules.ClusterLabels(t.Context(), conn, c.Name(), request); !teleport.IsDenied(err) {
+	if _, err := conn.ResourceLabels(t.Context(), c.Name(), request); !teleport.IsDenied(err) {
 		t.Errorf("got %v", err)
 	}
 	c.Stop()
-	if _, err := rules.ClusterLabels(t.Context(), conn, c.Name(), request); !trace.IsConnectionProblem(err) {
+	if _, err := conn.ResourceLabels(t.Context(), c.Name(), request); !trace.IsConnectionProblem(err) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestRoutingByLabels(t *testing.T) {
 	p.Router = rules.New(rules.Options{
 		Plugin: "example", Cluster: p.conn, Log: zap.NewNop(),
 		Labels: func(ctx context.Context, request string) ([]map[string]string, error) {
-			return rules.ClusterLabels(ctx, p.conn, c.Name(), request)
+			return p.conn.ResourceLabels(ctx, c.Name(), request)
 		},
 	})
 	for _, r := range []struct {

@@ -1,9 +1,17 @@
+// Package rules provides the choice of recipients by the access monitoring rules that
+// administrators keep in the cluster.
+//
+// A rule has a condition, in the language of [predicate], and recipients. The union
+// of the recipients of all matching rules takes the place of the routing that the
+// config describes; if no rule matches, or what the rules need cannot be found out,
+// the router names nobody and the config decides.
 package rules
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,7 +20,8 @@ import (
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	"go.uber.org/zap"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
+	"teleport-plugins/lib/rules/predicate"
 	"teleport-plugins/lib/teleport"
 )
 
@@ -41,7 +50,7 @@ type Options struct {
 	Plugin  string
 	Cluster Cluster
 	// Labels returns the labels of each resource of the request, by the
-	// request's id, as [ClusterLabels] does. It is asked only if a condition
+	// request's id, as [teleport.Conn.ResourceLabels] does. It is asked only if a condition
 	// mentions labels. Nil, and a refusal, stand for no labels.
 	Labels func(ctx context.Context, request string) ([]map[string]string, error)
 	// Note, if not nil, is told what the plugin has to do without, under a
@@ -67,7 +76,7 @@ type Router struct {
 // rule is a rule that names recipients.
 type rule struct {
 	name       string
-	condition  Condition
+	condition  predicate.Condition
 	recipients []string
 }
 
@@ -135,7 +144,7 @@ func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, b
 	if len(recipients) == 0 {
 		return rule{}, false
 	}
-	condition, err := Parse(spec.GetCondition())
+	condition, err := predicate.Parse(spec.GetCondition())
 	if err != nil {
 		problems[name+"\n"+err.Error()] = problem{name, "An access monitoring rule cannot be understood and is not used", err}
 		return rule{}, false
@@ -164,7 +173,7 @@ func (r *Router) tell(problems map[string]problem) {
 		r.told[key] = true
 	}
 	r.mu.Unlock()
-	for _, key := range names(problems) {
+	for _, key := range slices.Sorted(maps.Keys(problems)) {
 		if p := problems[key]; !before[key] {
 			r.Log.Warn(p.what, zap.String("rule", p.rule), zap.Error(p.err))
 		}
@@ -207,7 +216,7 @@ func (r *Router) once(key string) bool {
 // Recipients returns the recipients of all rules that the request matches, each
 // once, in the order of the rules' names. It returns none if no rule matches or
 // if what a rule needs to know cannot be found out.
-func (r *Router) Recipients(ctx context.Context, v message.View) []string {
+func (r *Router) Recipients(ctx context.Context, v request.View) []string {
 	rules := r.current(ctx)
 	env, err := r.environment(ctx, rules, v)
 	if err != nil {
@@ -232,7 +241,7 @@ func (r *Router) Recipients(ctx context.Context, v message.View) []string {
 	return list
 }
 
-func (r *Router) matches(rule rule, env Environment) bool {
+func (r *Router) matches(rule rule, env predicate.Environment) bool {
 	ok, err := rule.condition.Match(env)
 	if err != nil && r.once(rule.name) {
 		r.Log.Warn("An access monitoring rule cannot be applied to a request and is left out",
@@ -272,10 +281,10 @@ func (r *Router) refresh(ctx context.Context) error {
 }
 
 // environment looks up what any of the rules mentions.
-func (r *Router) environment(ctx context.Context, rules []rule, v message.View) (Environment, error) {
+func (r *Router) environment(ctx context.Context, rules []rule, v request.View) (predicate.Environment, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	env := Environment{Request: v, Plugin: r.Plugin}
+	env := predicate.Environment{Request: v, Plugin: r.Plugin}
 	if slices.ContainsFunc(rules, func(r rule) bool { return r.condition.UsesTraits() }) {
 		traits, err := r.Cluster.UserTraits(ctx, v.User)
 		if err := r.permitted("traits of users", "user: read", err); err != nil {

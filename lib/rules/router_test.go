@@ -20,8 +20,8 @@ import (
 
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/recipient"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/rules"
 )
 
@@ -114,10 +114,20 @@ func (r *rig) reload() {
 	}
 }
 
+// example is the request that is routed.
+func example() request.View {
+	return request.View{
+		ID: "1", User: "Alice@example.com", Roles: []string{"access", "editor"}, Reason: "disk full",
+		Created:   time.Date(2026, 11, 20, 17, 30, 45, 0, time.UTC),
+		Expires:   time.Date(2026, 11, 20, 18, 30, 45, 0, time.UTC),
+		Resources: []string{"node/web1", "node/web2"},
+	}
+}
+
 // wantRecipients routes the example.
 func (r *rig) wantRecipients(want ...string) {
 	r.t.Helper()
-	if got := r.Recipients(r.t.Context(), example().Request); !slices.Equal(got, want) {
+	if got := r.Recipients(r.t.Context(), example()); !slices.Equal(got, want) {
 		r.t.Errorf("recipients %q, want %q", got, want)
 	}
 }
@@ -165,7 +175,7 @@ func TestTheConfigDecidesWhereNoRuleMatches(t *testing.T) {
 	r.reload()
 	route := recipient.First{r, fixed{"by-config"}}
 	for role, want := range map[string]string{"editor": "by-rule", "viewer": "by-config"} {
-		if got := route.Recipients(t.Context(), message.View{Roles: []string{role}}); !slices.Equal(got, []string{want}) {
+		if got := route.Recipients(t.Context(), request.View{Roles: []string{role}}); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: %q, want %q", role, got, want)
 		}
 	}
@@ -173,7 +183,7 @@ func TestTheConfigDecidesWhereNoRuleMatches(t *testing.T) {
 
 type fixed []string
 
-func (f fixed) Recipients(context.Context, message.View) []string { return f }
+func (f fixed) Recipients(context.Context, request.View) []string { return f }
 
 func TestRulesWithoutRecipientsAreForOthers(t *testing.T) {
 	r := newRig(t, nil, newRule("review", `true`), newRule("odd", `is_odd(1)`), newRule("blank", `true`, ""))
@@ -373,7 +383,7 @@ func TestLabels(t *testing.T) {
 	r.cluster.set(nil, inProd, newRule("b", editors, "y"))
 	r.reload()
 	r.wantRecipients("x", "y")
-	if got := r.Recipients(t.Context(), message.View{ID: "2", Roles: []string{"editor"}}); !slices.Equal(got, []string{"y"}) {
+	if got := r.Recipients(t.Context(), request.View{ID: "2", Roles: []string{"editor"}}); !slices.Equal(got, []string{"y"}) {
 		t.Errorf("without resources: %q", got)
 	}
 	if !slices.Equal(asked, []string{"1"}) {
@@ -409,9 +419,9 @@ func TestSettingsOfLaterVersionsAreToldOnce(t *testing.T) {
 
 func TestRecipientsBelongToTheCaller(t *testing.T) {
 	r := newRig(t, nil, newRule("a", editors, "x", "y"))
-	first := r.Recipients(t.Context(), example().Request)
+	first := r.Recipients(t.Context(), example())
 	first[0] = "changed"
-	if got := r.Recipients(t.Context(), example().Request); !reflect.DeepEqual(got, []string{"x", "y"}) {
+	if got := r.Recipients(t.Context(), example()); !reflect.DeepEqual(got, []string{"x", "y"}) {
 		t.Errorf("got %q", got)
 	}
 }

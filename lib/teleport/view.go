@@ -4,29 +4,29 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gravitational/teleport/api/types"
+	"teleport-plugins/lib/request"
 
-	"teleport-plugins/lib/message"
+	"github.com/gravitational/teleport/api/types"
 )
 
 // StatusOf is the state of a request as it is told to people.
-func StatusOf(s types.RequestState) message.Status {
+func StatusOf(s types.RequestState) request.Status {
 	switch s {
 	case types.RequestState_APPROVED:
-		return message.Approved
+		return request.Approved
 	case types.RequestState_DENIED:
-		return message.Denied
+		return request.Denied
 	case types.RequestState_PROMOTED:
-		return message.Promoted
+		return request.Promoted
 	case types.RequestState_PENDING:
-		return message.Pending
+		return request.Pending
 	}
-	return message.Status(s.String())
+	return request.Status(s.String())
 }
 
 // View is the view of a request by what it says itself.
-func View(req types.AccessRequest) message.View {
-	v := message.View{
+func View(req types.AccessRequest) request.View {
+	v := request.View{
 		ID:                 req.GetName(),
 		User:               req.GetUser(),
 		Roles:              slices.Sorted(slices.Values(req.GetRoles())),
@@ -47,7 +47,7 @@ func View(req types.AccessRequest) message.View {
 		v.Start = known(*at)
 	}
 	for _, review := range req.GetReviews() {
-		v.Reviews = append(v.Reviews, message.Review{
+		v.Reviews = append(v.Reviews, request.Review{
 			Author: review.Author, State: StatusOf(review.ProposedState), Reason: review.Reason, Created: review.Created,
 		})
 	}

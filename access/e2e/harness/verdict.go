@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Expected is what must be seen at the service of one request in the end.
@@ -21,10 +21,10 @@ type Expected struct {
 	// Reviews is how many reviews stand below each post, each once.
 	Reviews int
 	// Status is what each post shows; PENDING when empty.
-	Status message.Status
+	Status request.Status
 	// Earlier is what an earlier post at each place shows, which belongs to a
 	// request that was deleted and had the same ID; empty if there was none.
-	Earlier message.Status
+	Earlier request.Status
 }
 
 // Verdict compares what is seen at the service with what was expected, in posts
@@ -111,7 +111,7 @@ func (w *World) Judge(expected ...Expected) Verdict {
 func (v *Verdict) judge(e Expected, posts []post, placeOf func(string) string, threads func(string) bool) {
 	status := e.Status
 	if status == "" {
-		status = message.Pending
+		status = request.Pending
 	}
 	seen := make(map[string][]post)
 	for _, p := range posts {

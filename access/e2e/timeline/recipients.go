@@ -3,7 +3,7 @@ package timeline
 import (
 	"time"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/fault"
 )
@@ -55,7 +55,7 @@ func deletedByHand(w *World) {
 	}
 	for _, id := range ids {
 		w.must(w.Cluster.Decide(id, approved, "fine"))
-		w.expectation(id).Status = message.Approved
+		w.expectation(id).Status = request.Approved
 	}
 	w.heal()
 }

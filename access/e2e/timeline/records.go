@@ -9,7 +9,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/cluster"
 )
 
@@ -70,7 +70,7 @@ func garbled(w *World) {
 			"progress": `{"deliveries":[{"recipient":`, "claim": "…", "reviews_count": "many",
 		}))
 		w.must(w.Cluster.Decide(id, approved, "fine"))
-		w.expectation(id).Status = message.Approved
+		w.expectation(id).Status = request.Approved
 	}
 	w.heal()
 	w.logged(0, "cannot be read", began)
@@ -91,7 +91,7 @@ func denied(w *World, kind, rule string) {
 	}
 	for _, id := range earlier {
 		w.must(w.Cluster.Decide(id, approved, "fine"))
-		w.expectation(id).Status = message.Approved
+		w.expectation(id).Status = request.Approved
 	}
 	w.says(false, rule)
 	w.pass(of(w, time.Second, 20*time.Second))

@@ -8,7 +8,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/fault"
 )
@@ -84,7 +84,7 @@ func recreated(w *World) {
 	for _, e := range old {
 		w.must(w.Cluster.Delete(e.ID))
 		w.request(cluster.CreateParams{ID: e.ID})
-		w.expectation(e.ID).Earlier = message.Expired
+		w.expectation(e.ID).Earlier = request.Expired
 	}
 	w.heal()
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/access/e2e/harness"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/fault"
 )
@@ -176,7 +176,7 @@ func (w *World) review(id, author string, state types.RequestState) {
 // follow takes the state of a request over from the cluster.
 func (w *World) follow(id string) {
 	if req, ok := w.Cluster.Request(id); ok {
-		w.expectation(id).Status = message.Status(req.GetState().String())
+		w.expectation(id).Status = request.Status(req.GetState().String())
 	}
 }
 
@@ -201,7 +201,7 @@ func (w *World) expire(announced bool, ids ...string) {
 			return
 		}
 		w.must(w.Cluster.Expire(id))
-		w.expectation(id).Status = message.Expired
+		w.expectation(id).Status = request.Expired
 		if !announced {
 			w.expectation(id).Recipients = nil
 		}
@@ -227,7 +227,7 @@ func (w *World) act(i int) {
 		return
 	}
 	e := w.expected[i]
-	if e.Status != "" && e.Status != message.Pending {
+	if e.Status != "" && e.Status != request.Pending {
 		return
 	}
 	switch choice := w.rng.IntN(10); {

@@ -6,8 +6,8 @@ import (
 	"net/url"
 
 	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // service carries requests to the boards of one server. What was told cannot be
@@ -28,7 +28,7 @@ func (s *service) Tells(k integration.Kind) bool {
 func (s *service) Resolve(_ context.Context, name string) (string, error) { return name, nil }
 
 // Tell announces a request, or tells a review below its note.
-func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v message.View) (plugindata.Message, error) {
+func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
 	if e.Kind == integration.Review {
 		_, err := s.do(ctx, "add reply", to.Address, http.MethodPost, "/notes/"+url.PathEscape(to.Message.ID)+"/replies",
 			text{Key: e.String(), Text: review(v.Reviews[e.Index])})
@@ -40,7 +40,7 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 }
 
 // Show makes a note show the request as it is.
-func (s *service) Show(ctx context.Context, m plugindata.Message, v message.View) error {
+func (s *service) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	_, err := s.do(ctx, "change note", m.Channel, http.MethodPut, "/notes/"+url.PathEscape(m.ID), text{Text: announcement(v)})
 	return err
 }

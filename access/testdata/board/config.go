@@ -17,8 +17,8 @@ var example string
 // Config is the config of teleport-board.
 type Config struct {
 	plugin.Base
-	Board            Section           `toml:"board"`
-	RoleToRecipients config.Recipients `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to boards; \"*\" stands for every other role"`
+	Board            Section         `toml:"board"`
+	RoleToRecipients recipient.Table `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to boards; \"*\" stands for every other role"`
 }
 
 // Section is the section [board].

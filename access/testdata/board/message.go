@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // announcement is the text that announces a request and its state. The board
 // knows no markup, and so there is nothing to escape; what is too long is cut.
-func announcement(v message.View) string {
-	lines := []string{v.Title()}
+func announcement(v request.View) string {
+	lines := []string{message.Title(v)}
 	for _, f := range message.Fields(v) {
 		lines = append(lines, line(f))
 	}
-	lines = append(lines, fmt.Sprintf("%s Status: %s %s", v.Status.Emoji(), v.Status, v.Progress()))
+	lines = append(lines, fmt.Sprintf("%s Status: %s %s", message.Emoji(v.Status), v.Status, message.Progress(v)))
 	if v.ResolveReason != "" {
 		lines = append(lines, "Because: "+oneLine(v.ResolveReason))
 	}
@@ -33,7 +34,7 @@ func line(f message.Field) string {
 	return f.Label + ": " + value
 }
 
-func review(r message.Review) string {
+func review(r request.Review) string {
 	return fmt.Sprintf("%s %s: %s", oneLine(r.Author), r.State, oneLine(r.Reason))
 }
 

@@ -1,4 +1,4 @@
-package rules
+package teleport
 
 import (
 	"context"
@@ -9,21 +9,16 @@ import (
 	"github.com/gravitational/teleport/api/client/proto"
 	"github.com/gravitational/teleport/api/types"
 	"github.com/gravitational/trace"
-
-	"teleport-plugins/lib/teleport"
 )
 
-// namesPerCall bounds the expression that selects resources by name.
-const namesPerCall = 100
-
-// ClusterLabels reads the labels of each resource of a request from the named
-// cluster, the one connected to; see [Options]. There is one entry for each
+// ResourceLabels reads the labels of each resource of a request from the named
+// cluster, the one connected to. There is one entry for each
 // resource. It is empty where the labels are not known, because the resource
 // belongs to a leaf cluster, is gone, is of a kind that cannot be listed, or is
 // not shown to the plugin: then a label cannot be said of all resources. Of an
 // object within a Kubernetes cluster the labels are those of the cluster.
-func ClusterLabels(ctx context.Context, conn *teleport.Conn, cluster, request string) ([]map[string]string, error) {
-	req, err := conn.GetRequest(ctx, request)
+func (c *Conn) ResourceLabels(ctx context.Context, cluster, request string) ([]map[string]string, error) {
+	req, err := c.GetRequest(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -31,13 +26,13 @@ func ClusterLabels(ctx context.Context, conn *teleport.Conn, cluster, request st
 		return nil, fmt.Errorf("reading the resources of access request %s: it does not exist", request)
 	}
 	var ids []types.ResourceID
-	for _, r := range teleport.Resources(req) {
+	for _, r := range Resources(req) {
 		ids = append(ids, r.ID)
 	}
 	found := make(map[string]map[string]string) // by types.ResourceIDToString
 	for kind, names := range namesByKind(cluster, ids) {
 		for batch := range slices.Chunk(names, namesPerCall) {
-			if err := listLabels(ctx, conn, cluster, kind, batch, found); err != nil {
+			if err := c.listLabels(ctx, cluster, kind, batch, found); err != nil {
 				return nil, err
 			}
 		}
@@ -68,12 +63,12 @@ func namesByKind(cluster string, ids []types.ResourceID) map[string][]string {
 }
 
 // listLabels adds the labels of the named resources of one kind.
-func listLabels(ctx context.Context, conn *teleport.Conn, cluster, kind string, names []string, found map[string]map[string]string) error {
+func (c *Conn) listLabels(ctx context.Context, cluster, kind string, names []string, found map[string]map[string]string) error {
 	ids := make([]types.ResourceID, 0, len(names))
 	for _, name := range names {
 		ids = append(ids, types.ResourceID{ClusterName: cluster, Kind: kind, Name: name})
 	}
-	list, err := accessrequest.GetResourcesByResourceIDs(ctx, conn, ids, func(r *proto.ListResourcesRequest) {
+	list, err := accessrequest.GetResourcesByResourceIDs(ctx, c, ids, func(r *proto.ListResourcesRequest) {
 		// The rights to see what others may request, as the web page has them.
 		r.UseSearchAsRoles, r.UsePreviewAsRoles = true, true
 	})

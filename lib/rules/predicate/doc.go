@@ -1,17 +1,9 @@
-// Package rules chooses recipients by the access monitoring rules that
-// administrators keep in the cluster.
-//
-// A rule has a condition in Teleport's predicate language, and recipients. The
-// language is the expression syntax of Go with a fixed set of names: [Parse]
-// checks names and types once and says where and what is wrong, and
-// [Condition.Match] evaluates what was parsed. The names, operators and
-// functions are those of Teleport's reference pages on access monitoring rules
-// and on login rules, whose types the language shares.
-//
-// [Router] keeps the rules of one plugin. The union of the recipients of all
-// matching rules takes the place of the routing that the config describes; if
-// no rule matches, or what the rules need cannot be found out, the router
-// names nobody and the config decides.
+// Package predicate provides the language of the conditions of access monitoring
+// rules: the expression syntax of Go with a fixed set of names. [Parse] checks names
+// and types once and says where and what is wrong, and [Condition.Match] evaluates
+// what was parsed. The names, operators and functions are those of Teleport's
+// reference pages on access monitoring rules and on login rules, whose types the
+// language shares.
 //
 // # What a condition can ask for
 //
@@ -34,4 +26,4 @@
 //
 // Every function may be called as f(x, y), and those that work on a set, a
 // dict, a time or a list of resources also as x.f(y).
-package rules
+package predicate

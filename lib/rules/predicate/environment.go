@@ -1,17 +1,17 @@
-package rules
+package predicate
 
 import (
 	"maps"
 	"slices"
 	"sync"
 
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/request"
 )
 
 // Environment is what a condition is evaluated against.
 type Environment struct {
 	// Request is the access request.
-	Request message.View
+	Request request.View
 	// Plugin is the name of the plugin that asks.
 	Plugin string
 	// Traits are those of the requester, if the condition mentions them.

@@ -1,15 +1,15 @@
-package config_test
+package recipient_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/recipient"
 )
 
 func TestRecipientsForRoles(t *testing.T) {
-	table := config.Recipients{
+	table := recipient.Table{
 		"*":         {"all"},
 		"dev":       {"devs", "lead"},
 		"dev-*":     {"dev-any"},
@@ -52,7 +52,7 @@ func TestRecipientsForRoles(t *testing.T) {
 }
 
 func TestRecipientsWithoutTable(t *testing.T) {
-	if got := config.Recipients(nil).For([]string{"dev"}); got != nil {
+	if got := recipient.Table(nil).For([]string{"dev"}); got != nil {
 		t.Errorf("got %q", got)
 	}
 }
@@ -68,7 +68,7 @@ func FuzzRecipientsFor(f *testing.F) {
 			t.Skip("a star in a text would be a pattern")
 		}
 		pattern := first + "*" + inner + "*" + last
-		table := config.Recipients{pattern: {"hit"}, "*": {"miss"}}
+		table := recipient.Table{pattern: {"hit"}, "*": {"miss"}}
 		if got := table.For([]string{first + rest + inner + rest + last}); !slices.Equal(got, []string{"hit"}) {
 			t.Errorf("%q does not match %q", pattern, first+rest+inner+rest+last)
 		}

@@ -1,22 +1,27 @@
-package config
+package recipient
 
 import (
 	"cmp"
 	"errors"
 	"strings"
+
+	"teleport-plugins/lib/config"
 )
 
-// Anyone is the key in Recipients that holds for every role without recipients
+// Anyone is the key in a Table that holds for every role without recipients
 // of its own.
 const Anyone = "*"
 
-// Recipients is the table [role_to_recipients]: whom to tell when a role is
+// Table is the table [role_to_recipients]: whom to tell when a role is
 // requested. A key is the exact name of a role or a pattern in which "*" stands
 // for any run of characters; a value is one recipient or a list of them.
-type Recipients map[string]Names
+type Table map[string]Names
 
 // Names is one recipient or a list of them; empty names are left out.
 type Names []string
+
+// TypeName is what the reference calls the values of a [Table].
+func (Names) TypeName() string { return "recipients" }
 
 // UnmarshalTOML takes a string or a list of strings.
 func (n *Names) UnmarshalTOML(raw any) error {
@@ -29,9 +34,9 @@ func (n *Names) UnmarshalTOML(raw any) error {
 	for _, item := range items {
 		switch name, isString := item.(string); {
 		case !isString && ok:
-			return errors.New("this list holds " + describe(item) + do)
+			return errors.New("this list holds " + config.Describe(item) + do)
 		case !isString:
-			return errors.New("this is " + describe(item) + ", not a recipient" + do)
+			return errors.New("this is " + config.Describe(item) + ", not a recipient" + do)
 		case name != "":
 			names = append(names, name)
 		}
@@ -43,13 +48,13 @@ func (n *Names) UnmarshalTOML(raw any) error {
 // Require records the faults of a table without which the plugin cannot tell
 // anyone. A plugin that routes by this table calls it from the Validate of its
 // whole config; f is the collector at the key of the table.
-func (r Recipients) Require(f *Faults) {
+func (t Table) Require(f *config.Faults) {
 	switch {
-	case len(r) == 0:
+	case len(t) == 0:
 		f.Add("", "the table is missing or empty", `add it with at least "*" = ["recipient"]`)
-	case !f.Has(Anyone) && len(r[Anyone]) == 0:
+	case !f.Has(Anyone) && len(t[Anyone]) == 0:
 		f.Add("", `there is no entry for "*"`, `add "*" = ["recipient"], which holds for every role without an entry of its own`)
-	case len(r[Anyone]) == 0:
+	case len(t[Anyone]) == 0:
 		f.Add(Anyone, `the entry for "*" is empty`, "name at least one recipient")
 	}
 }
@@ -58,11 +63,11 @@ func (r Recipients) Require(f *Faults) {
 // which they are first named. For each role the entry of exactly that name
 // counts, else that of the longest pattern that matches, else that of "*". An
 // entry without recipients is as if it were not there.
-func (r Recipients) For(roles []string) []string {
+func (t Table) For(roles []string) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, role := range roles {
-		for _, recipient := range r.forRole(role) {
+		for _, recipient := range t.forRole(role) {
 			if !seen[recipient] {
 				seen[recipient] = true
 				all = append(all, recipient)
@@ -72,17 +77,17 @@ func (r Recipients) For(roles []string) []string {
 	return all
 }
 
-func (r Recipients) forRole(role string) []string {
-	if list := r[role]; len(list) > 0 {
+func (t Table) forRole(role string) []string {
+	if list := t[role]; len(list) > 0 {
 		return list
 	}
 	best := Anyone
-	for pattern, list := range r {
+	for pattern, list := range t {
 		if len(list) > 0 && moreSpecific(pattern, best) && matches(pattern, role) {
 			best = pattern
 		}
 	}
-	return r[best]
+	return t[best]
 }
 
 // moreSpecific orders patterns: the longer first, those of one length by their

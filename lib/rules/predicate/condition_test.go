@@ -1,4 +1,4 @@
-package rules_test
+package predicate_test
 
 import (
 	"errors"
@@ -7,16 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"teleport-plugins/lib/message"
-	"teleport-plugins/lib/rules"
+	"teleport-plugins/lib/request"
+	"teleport-plugins/lib/rules/predicate"
 )
 
 // example is a request for two roles and two resources, made on a Friday at
 // 17:30 UTC.
-func example() rules.Environment {
-	return rules.Environment{
+func example() predicate.Environment {
+	return predicate.Environment{
 		Plugin: "example",
-		Request: message.View{
+		Request: request.View{
 			ID: "1", User: "Alice@example.com", Roles: []string{"access", "editor"}, Reason: "disk full",
 			Created:            time.Date(2026, 11, 20, 17, 30, 45, 0, time.UTC),
 			Expires:            time.Date(2026, 11, 20, 18, 30, 45, 0, time.UTC),
@@ -33,16 +33,16 @@ func example() rules.Environment {
 }
 
 // match parses and evaluates a condition that must parse.
-func match(t *testing.T, condition string, env rules.Environment) (bool, error) {
+func match(t *testing.T, condition string, env predicate.Environment) (bool, error) {
 	t.Helper()
-	c, err := rules.Parse(condition)
+	c, err := predicate.Parse(condition)
 	if err != nil {
 		t.Fatalf("%s\n%v", condition, err)
 	}
 	return c.Match(env)
 }
 
-func wantMatch(t *testing.T, condition string, env rules.Environment, want bool) {
+func wantMatch(t *testing.T, condition string, env predicate.Environment, want bool) {
 	t.Helper()
 	if got, err := match(t, condition, env); err != nil || got != want {
 		t.Errorf("%s\ngot %t, %v\nwant %t", condition, got, err, want)
@@ -260,14 +260,14 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// The conditions of Teleport's reference page on access monitoring rules.
+// The conditions of Teleport's reference page on access monitoring predicate.
 func TestDocumentedConditions(t *testing.T) {
 	const (
 		accessOnly = `contains_all(set("access"), access_request.spec.roles)`
 		allDev     = `access_request.spec.resource_labels_intersection["env"].contains("dev")`
 		devTeam    = `contains_any(user.traits["team"], set("dev"))`
 	)
-	request := func(change func(*rules.Environment)) rules.Environment {
+	request := func(change func(*predicate.Environment)) predicate.Environment {
 		env := example()
 		env.Request.Roles = []string{"access"}
 		if change != nil {
@@ -275,32 +275,32 @@ func TestDocumentedConditions(t *testing.T) {
 		}
 		return env
 	}
-	mixed := func(e *rules.Environment) { e.Labels[1]["env"] = "prod" }
+	mixed := func(e *predicate.Environment) { e.Labels[1]["env"] = "prod" }
 	for _, c := range []struct {
 		condition string
-		change    func(*rules.Environment)
+		change    func(*predicate.Environment)
 		want      bool
 	}{
 		{accessOnly + " &&\n" + allDev + " &&\n" + devTeam, nil, true},
 		{accessOnly + " &&\n" + allDev + " &&\n" + devTeam, mixed, false},
-		{accessOnly, func(e *rules.Environment) { e.Request.Roles = []string{"access", "admin"} }, false},
-		{accessOnly, func(e *rules.Environment) { e.Request.Roles = nil }, false},
+		{accessOnly, func(e *predicate.Environment) { e.Request.Roles = []string{"access", "admin"} }, false},
+		{accessOnly, func(e *predicate.Environment) { e.Request.Roles = nil }, false},
 		{allDev, nil, true},
 		{allDev, mixed, false},
-		{allDev, func(e *rules.Environment) { e.Labels = nil }, false},
+		{allDev, func(e *predicate.Environment) { e.Labels = nil }, false},
 		{`access_request.spec.resource_labels_union["env"].contains("prod")`, nil, false},
 		{`access_request.spec.resource_labels_union["env"].contains("prod")`, mixed, true},
-		{devTeam, func(e *rules.Environment) { e.Traits = nil }, false},
+		{devTeam, func(e *predicate.Environment) { e.Traits = nil }, false},
 		{`contains_any(user.traits["team"], set("dev", "stage"))`, nil, true},
 		{`contains_any(user.traits["github_teams"], set("example-team"))`, nil, true},
 		{`contains_any(access_request.spec.roles, set("access"))`, nil, true},
 		{`contains_any(access_request.spec.roles, set("your_role_name"))`, nil, false},
 		{`!is_empty(access_request.spec.roles)`, nil, true},
-		{`!is_empty(access_request.spec.roles)`, func(e *rules.Environment) { e.Request.Roles = nil }, false},
-		{`access_request.spec.user == "example_user"`, func(e *rules.Environment) { e.Request.User = "example_user" }, true},
+		{`!is_empty(access_request.spec.roles)`, func(e *predicate.Environment) { e.Request.Roles = nil }, false},
+		{`access_request.spec.user == "example_user"`, func(e *predicate.Environment) { e.Request.User = "example_user" }, true},
 		{`access_request.spec.user == "example_user"`, nil, false},
 		{`access_request.spec.roles.contains("access")`, nil, true},
-		{`set("role_1", "role_2").contains_all(access_request.spec.roles)`, func(e *rules.Environment) { e.Request.Roles = []string{"role_2"} }, true},
+		{`set("role_1", "role_2").contains_all(access_request.spec.roles)`, func(e *predicate.Environment) { e.Request.Roles = []string{"role_2"} }, true},
 		{`set("role_1", "role_2").contains_all(access_request.spec.roles)`, nil, false},
 	} {
 		wantMatch(t, c.condition, request(c.change), c.want)
@@ -360,10 +360,10 @@ func TestParseRefuses(t *testing.T) {
 		{`[]string{"a"} == set("a")`, `line 1, column 1: this is not part of the language of conditions`},
 		{`set("a"...) == set()`, `line 1, column 1: ... is not part of the language of conditions`},
 		{strings.Repeat("!", 2000) + "true", `line 1, column 1001: the condition is nested more than 1000 levels deep`},
-		{strings.Repeat(" ", rules.MaxLength) + "true", `line 1, column 1: the condition is longer than 32768 bytes`},
+		{strings.Repeat(" ", predicate.MaxLength) + "true", `line 1, column 1: the condition is longer than 32768 bytes`},
 	} {
-		_, err := rules.Parse(c.condition)
-		var fault *rules.Error
+		_, err := predicate.Parse(c.condition)
+		var fault *predicate.Error
 		if err == nil || err.Error() != c.want || !errors.As(err, &fault) {
 			t.Errorf("%.80s\ngot  %v\nwant %s", c.condition, err, c.want)
 		}
@@ -418,7 +418,7 @@ func TestConditionSaysWhatItMentions(t *testing.T) {
 		{`access_request.spec.resource_labels_intersection.env.contains("a") || user.traits.a.is_empty()`, true, true},
 		{`access_request.spec.requested_resources.has_labels("a", "b")`, false, true},
 	} {
-		got, err := rules.Parse(c.condition)
+		got, err := predicate.Parse(c.condition)
 		if err != nil || got.UsesTraits() != c.traits || got.UsesLabels() != c.labels {
 			t.Errorf("%s: traits %t, labels %t, %v", c.condition, got.UsesTraits(), got.UsesLabels(), err)
 		}
@@ -426,7 +426,7 @@ func TestConditionSaysWhatItMentions(t *testing.T) {
 }
 
 func TestZeroConditionMatchesNothing(t *testing.T) {
-	if got, err := (rules.Condition{}).Match(example()); got || err != nil {
+	if got, err := (predicate.Condition{}).Match(example()); got || err != nil {
 		t.Errorf("got %t, %v", got, err)
 	}
 }
@@ -444,7 +444,7 @@ func TestEmptyRequest(t *testing.T) {
 		`user.traits.a.remove("b") == set()`:                                true,
 		`user.traits.remove("b").put("a", set()) == dict(pair("a", set()))`: true,
 	} {
-		wantMatch(t, condition, rules.Environment{}, want)
+		wantMatch(t, condition, predicate.Environment{}, want)
 	}
 }
 
@@ -465,9 +465,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed, "disk full")
 	}
 	f.Fuzz(func(t *testing.T, condition, reason string) {
-		c, err := rules.Parse(condition)
+		c, err := predicate.Parse(condition)
 		if err != nil {
-			var fault *rules.Error
+			var fault *predicate.Error
 			if !errors.As(err, &fault) || fault.Line < 1 || fault.Column < 1 || fault.Text == "" {
 				t.Errorf("%v", err)
 			}
@@ -475,7 +475,7 @@ func FuzzParse(f *testing.F) {
 		}
 		env := example()
 		env.Request.Reason, env.Request.User = reason, reason
-		for _, env := range []rules.Environment{env, {}} {
+		for _, env := range []predicate.Environment{env, {}} {
 			got, err := c.Match(env)
 			again, second := c.Match(env)
 			if got != again || (err == nil) != (second == nil) {
