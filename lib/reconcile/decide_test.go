@@ -14,10 +14,10 @@ func TestADeciderIsAskedBeforeItsTurnOnlyIfTheRequestIsItsBusiness(t *testing.T)
 	for name, c := range map[string]struct {
 		aloof  bool
 		early  int // asked when one of them can have been announced
-		writes int
+		writes int // at most
 	}{
-		// All but the first are claimed twice, and read before the second time.
-		"its business":     {aloof: false, early: requests, writes: 4*requests - 2},
+		// One that has to wait for its turn is claimed twice, and read before the second time.
+		"its business":     {aloof: false, early: requests, writes: 4 * requests},
 		"not its business": {aloof: true, early: 1, writes: 2 * requests},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -40,8 +40,8 @@ func TestADeciderIsAskedBeforeItsTurnOnlyIfTheRequestIsItsBusiness(t *testing.T)
 				}
 				r.memory.with(func() {
 					reads := r.memory.reads + r.memory.gets
-					if r.memory.writes != c.writes || c.aloof && reads > 0 {
-						t.Errorf("%d writes and %d reads, want %d writes", r.memory.writes, reads, c.writes)
+					if r.memory.writes > c.writes || c.aloof && reads > 0 {
+						t.Errorf("%d writes and %d reads, want at most %d writes", r.memory.writes, reads, c.writes)
 					}
 				})
 				for i := range requests {
