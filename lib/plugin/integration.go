@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
@@ -59,6 +60,10 @@ type Parts struct {
 	Router integration.Router
 	// Codec reads and writes the records of Teleport's own plugin.
 	Codec plugindata.Codec
+	// Decisions is what people may decide at the service; nil, or one that is not
+	// enabled, stands for nothing. The Service is a decision.Listener where it is
+	// enabled.
+	Decisions *decision.Policy
 	// Reminders is the config of reminders, where the Service is a
 	// remind.Service too; nil stands for none.
 	Reminders *Reminders

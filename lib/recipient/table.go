@@ -83,7 +83,7 @@ func (t Table) forRole(role string) []string {
 	}
 	best := Anyone
 	for pattern, list := range t {
-		if len(list) > 0 && moreSpecific(pattern, best) && matches(pattern, role) {
+		if len(list) > 0 && moreSpecific(pattern, best) && Matches(pattern, role) {
 			best = pattern
 		}
 	}
@@ -96,11 +96,12 @@ func moreSpecific(a, b string) bool {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(b, a)) > 0
 }
 
-// matches tells whether the whole name fits a pattern that holds a "*".
-func matches(pattern, name string) bool {
+// Matches reports whether the whole name fits a pattern, in which "*" stands for any
+// run of characters.
+func Matches(pattern, name string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {
-		return false // an exact name, which was looked up already
+		return pattern == name
 	}
 	first, last := parts[0], parts[len(parts)-1]
 	if len(name) < len(first)+len(last) || !strings.HasPrefix(name, first) || !strings.HasSuffix(name, last) {

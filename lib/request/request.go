@@ -54,6 +54,9 @@ type View struct {
 	Resources []string
 	// LongTerm says that access is asked for that stays.
 	LongTerm bool
+	// Decidable says that people may decide about the request where the message is:
+	// it has buttons then.
+	Decidable bool
 	Reason   string
 	// Link leads to the request in Teleport's web UI; empty when the cluster
 	// has no page for requests.
