@@ -62,6 +62,9 @@ const (
 	TryAgain Kind = "try_again"
 )
 
+// Kinds lists every kind of answer.
+func Kinds() []Kind { return []Kind{Done, Refused, Already, TryAgain} }
+
 // Answer is what the person hears.
 type Answer struct {
 	Kind Kind
@@ -73,7 +76,8 @@ type Answer struct {
 // Desk takes presses. It may be used by several goroutines.
 type Desk interface {
 	// Press decides about a press within ten seconds. It is called once the press
-	// has been acknowledged to the service, where the service does not wait so long.
+	// has been acknowledged to the service, where the service does not wait so long,
+	// and with a context that goes on when Listen is told to end.
 	Press(ctx context.Context, p Press) Answer
 	// Heard states whether presses reach us: an empty text says that they do, any
 	// other one why they do not.

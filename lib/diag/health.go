@@ -2,6 +2,7 @@ package diag
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,13 @@ func (h *Health) OK(condition string) { h.set(condition, true, "") }
 
 // Fail says that a condition does not hold, and why, in words without a secret.
 func (h *Health) Fail(condition, reason string) { h.set(condition, false, reason) }
+
+// Withdraw takes a condition away, of which there is nothing to say any more.
+func (h *Health) Withdraw(condition string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conditions = slices.DeleteFunc(h.conditions, func(c Condition) bool { return c.Name == condition })
+}
 
 // set adds a condition that NewHealth was not given at the end.
 func (h *Health) set(name string, ok bool, reason string) {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 )
@@ -83,6 +84,7 @@ type Metrics struct {
 	writes     prometheus.Counter
 	conflicts  prometheus.Counter
 	expiry     prometheus.Gauge
+	presses    *prometheus.HistogramVec
 
 	mu     sync.Mutex
 	opened time.Time            // of the present stream; zero when there is none
@@ -144,7 +146,14 @@ func (m *Metrics) registerVectors(r prometheus.Registerer) {
 	broken := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace, Name: "faults_total", Help: "Faults of the plugin itself that were stopped, by what stopped them.",
 	}, []string{"kind"})
-	r.MustRegister(m.deliveries, m.calls, events, broken)
+	m.presses = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: "press_duration_seconds", Help: "Time from a press of a button to its answer, by what came of it.",
+		Buckets: []float64{0.1, 0.3, 1, 3, 10},
+	}, []string{"outcome"})
+	r.MustRegister(m.deliveries, m.calls, events, broken, m.presses)
+	for _, k := range decision.Kinds() {
+		m.presses.WithLabelValues(string(k))
+	}
 	for _, step := range integration.Steps() {
 		m.calls.WithLabelValues(string(step))
 		for _, o := range outcomes() {
@@ -184,6 +193,11 @@ func (m *Metrics) Event(op Op) { m.events[op].Inc() }
 
 // Broke counts a fault of the program itself.
 func (m *Metrics) Broke(f Fault) { m.faults[f].Inc() }
+
+// Pressed counts a press of a button, by what came of it, and how long that took.
+func (m *Metrics) Pressed(kind decision.Kind, took time.Duration) {
+	m.presses.WithLabelValues(string(kind)).Observe(took.Seconds())
+}
 
 // Retried counts a request that is put back into the queue after a failure that
 // passes by itself. One that is put back for any other reason is not counted,

@@ -23,6 +23,14 @@ func newConditions(h *diag.Health, log *zap.Logger) *conditions {
 	return &conditions{health: h, log: log, state: make(map[string]string)}
 }
 
+// Withdraw takes back a condition of which there is nothing to say any more.
+func (c *conditions) Withdraw(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.state, name)
+	c.health.Withdraw(name)
+}
+
 // Set states a condition. The state of health and the log change together, so
 // that they agree whoever states it last.
 func (c *conditions) Set(name string, ok bool, reason string) {

@@ -93,7 +93,7 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: recipient.First{s.rules, s.parts.Router}, Codec: s.parts.Codec,
 		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{d.conditions, d.health}, Observer: observe,
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
-		Log:    d.log.Logger, Place: s.place, Author: s.author,
+		Log:    d.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,
 		Timing: timing(base.Delivery), Unshown: s.unshown,
 	})
 	s.reconciler.Checked(err)
@@ -170,6 +170,7 @@ func (s *session) run(ctx, rounds context.Context) error {
 	helpers.Go(func() { s.look(ctx) })
 	helpers.Go(func() { s.inspect(ctx) })
 	helpers.Go(func() { s.remind(ctx, rounds) })
+	helpers.Go(func() { s.listen(ctx) })
 	if s.settings.Common().Teleport.RefreshIdentity {
 		interval := time.Duration(s.settings.Common().Teleport.RefreshIdentityInterval)
 		helpers.Go(func() { teleport.Watch(ctx, s.identity.Load(), interval, s.renew, s.log.Logger) })

@@ -54,6 +54,7 @@ func (x *round) unseen(err error) time.Duration {
 func (r *Reconciler) want(v request.View, gone bool) plan.Wants {
 	cluster, web := r.Place()
 	v.Cluster, v.Link = cluster, teleport.RequestLink(web, v.ID)
+	v.Decidable = !gone && r.Decidable != nil && r.Decidable(v)
 	w := plan.Wants{View: v, Can: r.abilities, Gone: gone}
 	switch v.Status {
 	case request.Pending:

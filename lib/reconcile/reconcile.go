@@ -84,6 +84,9 @@ type Options struct {
 	// Place returns the name of the cluster and the base address of its web
 	// UI, or no address.
 	Place func() (cluster, web string)
+	// Decidable reports whether people may decide about a request where its messages
+	// are; nil stands for never.
+	Decidable func(request.View) bool
 	// Unshown is told that the cluster does not show a request of which it spoke;
 	// a list will say why. It returns at once, and may be nil.
 	Unshown func()

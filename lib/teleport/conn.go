@@ -11,6 +11,7 @@ import (
 	"github.com/gravitational/teleport/api/client/proto"
 	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
+	userspb "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc"
 )
@@ -52,6 +53,7 @@ type calls struct {
 	SubmitAccessReview  func(context.Context, types.AccessReviewSubmission) (types.AccessRequest, error)
 	GetRole             func(context.Context, string) (types.Role, error)
 	GetUser             func(context.Context, string, bool) (types.User, error)
+	ListUsers           func(context.Context, *userspb.ListUsersRequest) (*userspb.ListUsersResponse, error)
 	GetCurrentUserRoles func(context.Context) ([]types.Role, error)
 	GetPluginData       func(context.Context, types.PluginDataFilter) ([]types.PluginData, error)
 	UpdatePluginData    func(context.Context, types.PluginDataUpdateParams) error
@@ -67,7 +69,7 @@ func NewConn(clt *client.Client) *Conn {
 	return &Conn{grpc: conn, roles: certRoles(clt.Config()), auth: proto.NewAuthServiceClient(conn), lists: accesslistv1.NewAccessListServiceClient(conn), clt: calls{
 		Close: clt.Close, Ping: clt.Ping, NewWatcher: clt.NewWatcher,
 		ListAccessRequests: clt.ListAccessRequests, SubmitAccessReview: clt.SubmitAccessReview,
-		GetRole: clt.GetRole, GetUser: clt.GetUser, GetCurrentUserRoles: clt.GetCurrentUserRoles,
+		GetRole: clt.GetRole, GetUser: clt.GetUser, ListUsers: clt.ListUsers, GetCurrentUserRoles: clt.GetCurrentUserRoles,
 		GetPluginData: clt.GetPluginData, UpdatePluginData: clt.UpdatePluginData,
 		ListResources:       clt.ListResources,
 		ListRulesWithFilter: rules.ListAccessMonitoringRulesWithFilter, ListRules: rules.ListAccessMonitoringRules,

@@ -32,7 +32,7 @@ const (
 	// DefaultName is the cluster's name when Options leave it empty.
 	DefaultName = "sandbox.example.com"
 	// DefaultVersion is the version told by Ping when Options leave it empty.
-	DefaultVersion = "17.2.0"
+	DefaultVersion = "18.11.0"
 	// OldVersion is the version told by Ping when Options ask for an old
 	// cluster and name no version.
 	OldVersion = "14.2.3"

@@ -62,10 +62,12 @@ type user struct {
 type right struct{ kind, verb string }
 
 type role struct {
-	name  string
-	spec  RoleSpec
-	allow map[right]bool
-	deny  map[right]bool
+	name string
+	// submitFor are those in whose names reviews may be submitted, or "*".
+	submitFor []string
+	spec      RoleSpec
+	allow     map[right]bool
+	deny      map[right]bool
 }
 
 func newRole(name string, spec RoleSpec) *role {
@@ -133,6 +135,14 @@ func (c *Cluster) setRights(role, kind string, verbs []string, allowed bool) {
 			r.deny[key] = true
 		}
 	}
+}
+
+// AllowSubmitFor lets whoever has a role submit reviews in the names of users; "*"
+// stands for everybody, and none takes that right away. It holds from the next call on.
+func (c *Cluster) AllowSubmitFor(role string, users ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.roleLocked(role).submitFor = slices.Clone(users)
 }
 
 // roleLocked returns the role, which it makes if it is not there.

@@ -82,14 +82,15 @@ func (s *authService) SubmitAccessReview(ctx context.Context, p *types.AccessRev
 	if p.Review.Author == "" {
 		p.Review.Author = caller
 	}
-	if p.Review.Author != caller {
-		return nil, trace.AccessDenied("user %q cannot submit reviews on behalf of %q", caller, p.Review.Author)
+	reviewer, err := s.c.reviewer(caller, &p.Review)
+	if err != nil {
+		return nil, err
 	}
 	if err := p.Check(); err != nil {
 		return nil, trace.Wrap(err)
 	}
-	if !s.c.may(caller, KindReviewRequests, VerbReview) {
-		return nil, trace.AccessDenied("user %q cannot review access requests", caller)
+	if !s.c.may(reviewer, KindReviewRequests, VerbReview) {
+		return nil, trace.AccessDenied("user %q cannot review access requests", reviewer)
 	}
 	return s.c.review(p.RequestID, p.Review)
 }

@@ -1,0 +1,91 @@
+package decision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
+	"teleport-plugins/lib/teleport"
+)
+
+// bind finds the request that a press is about, by the record of the message that it
+// hangs on, and makes sure that it may be decided here.
+func (d *desk) bind(ctx context.Context, p Press) (types.AccessRequest, error) {
+	if p.Request == "" || p.PersonID == "" || p.Message.Channel == "" || p.Message.ID == "" ||
+		p.Verdict != request.Approved && p.Verdict != request.Denied {
+		return nil, refuse(Refused, "This button is not one of the plugin's.", "the press lacks what every press has")
+	}
+	req, rec, err := d.read(ctx, p.Request)
+	if err != nil {
+		return nil, err
+	}
+	if err := bound(p, req, rec); err != nil {
+		return nil, err
+	}
+	v := teleport.View(req)
+	switch {
+	case v.Status != request.Pending:
+		return nil, refuse(Already, "This request is already "+lower(v.Status)+".", "the request is "+string(v.Status))
+	case v.LongTerm:
+		return nil, refuse(Refused, "Long-term requests are decided in Teleport.", "a long-term request")
+	case !d.Policy.Offered(v):
+		return nil, refuse(Refused, "Requests for these roles are decided in Teleport.", "the roles may not be decided here: "+cut(strings.Join(v.Roles, ", ")))
+	}
+	return req, nil
+}
+
+// read reads the request and its record from the cluster, at the same time.
+func (d *desk) read(ctx context.Context, id string) (req types.AccessRequest, rec *plugindata.Record, err error) {
+	var reading sync.WaitGroup
+	var reqErr error
+	reading.Go(func() { req, reqErr = d.Cluster.GetRequest(ctx, id) })
+	data, err := d.Cluster.GetPluginData(ctx, types.KindAccessRequest, id, d.Plugin)
+	reading.Wait()
+	switch {
+	case reqErr != nil:
+		return nil, nil, fmt.Errorf("reading the access request: %w", reqErr)
+	case err != nil:
+		return nil, nil, fmt.Errorf("reading the record of the access request: %w", err)
+	case req == nil:
+		return nil, nil, refuse(Already, "This request has expired or was deleted.", "the cluster does not have the request")
+	}
+	rec, err = plugindata.Decode(d.Codec, data)
+	if err != nil {
+		return nil, nil, refuse(Refused, "The plugin cannot tell whether this message is about this request. Please decide in Teleport.", "the record cannot be read: "+err.Error())
+	}
+	return req, rec, nil
+}
+
+// bound makes sure that the record of the very request names the message. One that is
+// not recorded yet may be ours.
+func bound(p Press, req types.AccessRequest, rec *plugindata.Record) error {
+	switch {
+	case rec.Progress.Request != 0 && rec.Progress.Request != req.GetCreationTime().Unix():
+		return refuse(Refused, "This message is about an earlier request with the same id.", "the message is about an earlier request with the same id")
+	case slices.Contains(rec.Messages, p.Message):
+		return nil
+	case !rec.Claim.Free():
+		return refuse(TryAgain, "The plugin is still writing this message. Please press again in a few seconds.", "the message is not recorded yet")
+	}
+	return refuse(Refused, "This message is not one that the plugin posted for this request.", "the record does not name the message")
+}
+
+func lower(s request.Status) string { return strings.ToLower(string(s)) }
+
+// pendingText says how far a pending request has come.
+func pendingText(v request.View) string {
+	if text := message.Progress(v); text != "" {
+		return text + " so far"
+	}
+	return "more reviews are needed"
+}
+
+// cut bounds a text of a stranger for the log.
+func cut(s string) string { return message.Cut(s, 200) }

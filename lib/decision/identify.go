@@ -1,0 +1,107 @@
+package decision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/lib/teleport"
+)
+
+// identify finds the Teleport user who pressed. how says what it rests on, for the
+// log.
+func (d *desk) identify(ctx context.Context, p Press, req types.AccessRequest) (user, how string, err error) {
+	who, err := p.Person(ctx)
+	if err != nil {
+		return "", "", fmt.Errorf("asking %s who pressed: %w", d.Title, err)
+	}
+	if who.Outsider != "" {
+		return "", "", refuse(Refused, "Only full members of this organisation decide here.", "the person is "+who.Outsider)
+	}
+	source := d.Policy.Source(d.Policy.Trait)
+	switch source {
+	case ByTrait, ByTraitThenEmail:
+		user, err = d.byTrait(ctx, p.PersonID)
+		if how = ByTrait; err == nil && user == "" && source == ByTraitThenEmail {
+			user, how = d.byEmail(who), ByEmail
+		}
+	case ByUsers:
+		user, how = strings.TrimSpace(d.Policy.Users[p.PersonID]), ByUsers
+	case ByEmail:
+		user, how = d.byEmail(who), ByEmail
+	}
+	switch {
+	case err != nil:
+		return "", how, err
+	case user == "":
+		return "", how, refuse(Refused, fmt.Sprintf("The plugin does not know which Teleport user you are. Ask an administrator to map your %s id %s.", d.Title, p.PersonID), "no Teleport user for the person")
+	}
+	if err := d.exists(ctx, user); err != nil {
+		return user, how, err
+	}
+	if strings.EqualFold(user, req.GetUser()) || who.Email != "" && strings.EqualFold(who.Email, req.GetUser()) {
+		return user, how, refuse(Refused, "Nobody decides about their own request.", "the person made the request")
+	}
+	return user, how, nil
+}
+
+// byTrait finds the one user whose trait holds the id of the person.
+func (d *desk) byTrait(ctx context.Context, id string) (string, error) {
+	trait := strings.TrimSpace(d.Policy.Trait)
+	if trait == "" || id == "" {
+		return "", nil
+	}
+	users, err := d.Cluster.UsersByTrait(ctx, trait, id)
+	switch {
+	case teleport.IsDenied(err):
+		return "", refuse(TryAgain, "The plugin may not look up who you are in Teleport. Ask an administrator to look at its log.", "the plugin's role may not list users; add the rule user: list, read to it: "+err.Error())
+	case err != nil:
+		return "", fmt.Errorf("looking for the Teleport user with the person's id: %w", err)
+	case len(users) > 1:
+		return "", refuse(Refused, "Several Teleport users have your id, so the plugin cannot tell which one you are.", "several users have the id: "+cut(strings.Join(users, ", ")))
+	case len(users) == 1:
+		return users[0], nil
+	}
+	return "", nil
+}
+
+// byEmail is the user whose name is the verified address of a person, if it is of a
+// domain that the config names.
+func (d *desk) byEmail(who Person) string {
+	_, domain, ok := strings.Cut(who.Email, "@")
+	if !ok || !d.Policy.EmailMatch || !slices.Contains(d.Policy.domains(), strings.ToLower(domain)) {
+		return ""
+	}
+	return who.Email
+}
+
+// exists makes sure that the cluster knows the user.
+func (d *desk) exists(ctx context.Context, user string) error {
+	_, err := d.Cluster.UserTraits(ctx, user)
+	switch {
+	case err == nil:
+		return nil
+	case teleport.IsNotFound(err):
+		return refuse(Refused, "There is no Teleport user "+user+". One who signs in through an identity provider exists while signed in.", "no such Teleport user")
+	case teleport.IsDenied(err):
+		return refuse(TryAgain, "The plugin may not look up who you are in Teleport. Ask an administrator to look at its log.", "the plugin's role may not read users; add the rule user: list, read to it: "+err.Error())
+	}
+	return fmt.Errorf("looking for the Teleport user: %w", err)
+}
+
+// entitled makes sure that the config lets a user decide, where the cluster cannot
+// judge who pressed.
+func (d *desk) entitled(req types.AccessRequest, user string) error {
+	if d.Policy.SubmitAs != AsPlugin {
+		return nil
+	}
+	for _, role := range req.GetRoles() {
+		if !slices.Contains(d.Policy.Reviewers.For([]string{role}), user) {
+			return refuse(Refused, "You may not decide about this request here.", "the user is not among the reviewers of role "+cut(role))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package plugin
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/request"
+)
+
+// conditionAnswering states whether what people press reaches the plugin.
+const conditionAnswering = "answering buttons"
+
+// decidable reports whether the messages about a request have buttons.
+func (s *session) decidable(v request.View) bool {
+	return s.parts.Decisions != nil && s.parts.Decisions.Offered(v)
+}
+
+// listen hears what people press, where the config wants it. What was pressed before
+// the first context ends is finished.
+func (s *session) listen(ctx context.Context) {
+	listener, ok := s.parts.Service.(decision.Listener)
+	if !ok || s.parts.Decisions == nil || !s.parts.Decisions.Enabled {
+		s.conditions.Withdraw(conditionAnswering)
+		return
+	}
+	err := listener.Listen(ctx, decision.New(decision.Options{
+		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
+		Cluster: cluster{s}, Author: func() string { return s.identity.Load().User },
+		Version: func() string { return s.info.Load().ServerVersion },
+		State:   s.answering, Observer: observer{s.metrics}, Log: s.log.Logger,
+	}))
+	if err != nil {
+		s.answering(err.Error())
+		s.log.Error("Buttons are not answered until this is corrected and the plugin is reloaded", zap.Error(err))
+	}
+}
+
+// answering states whether what people press reaches us.
+func (s *session) answering(fault string) { s.conditions.Set(conditionAnswering, fault == "", fault) }
+
+// UsersByTrait names the users who have a value of a trait.
+func (c cluster) UsersByTrait(ctx context.Context, trait, value string) ([]string, error) {
+	conn, err := c.s.current()
+	if err != nil {
+		return nil, err
+	}
+	return conn.UsersByTrait(ctx, trait, value)
+}
+
+// Pressed counts what came of a press.
+func (o observer) Pressed(kind decision.Kind, took time.Duration) { o.m.Pressed(kind, took) }
