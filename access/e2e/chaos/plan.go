@@ -8,8 +8,10 @@ import (
 	"time"
 )
 
-// pace is how many operations there are in a second.
-const pace = 20
+// pace is how many operations there are in a second, and most how many there are in a
+// run: all requests stay in the cluster, every replica that comes back reads them all,
+// and a longer run is to have more faults and not more of that.
+const pace, most = 20, 5000
 
 // step is one thing that happens.
 type step struct {
@@ -33,7 +35,7 @@ func newPlan(seed uint64, length time.Duration, services []string) *plan {
 	p := &plan{
 		rng: rand.New(rand.NewPCG(seed, 0xc4a05)), length: length, services: services, blind: seed%2 == 1,
 	}
-	for at := time.Duration(0); at < length; at += p.between(0, 2*time.Second/pace) {
+	for at := time.Duration(0); at < length; at += p.between(0, 2*max(time.Second/pace, length/most)) {
 		p.operate(at)
 	}
 	p.disturbServices()
