@@ -23,6 +23,7 @@ import (
 type client struct {
 	api       *slack.Client // it has no token, which Do adds
 	token     config.Secret
+	tokenKey  string // of the config
 	http      *http.Client
 	transport *outbound.Transport
 
@@ -33,6 +34,7 @@ type client struct {
 // identity is who we are at Slack; zero as long as that is not known.
 type identity struct {
 	bot, user string   // ids; a token that is no bot's has no bot
+	team, org string   // ids of the workspace and of the organization, if it is part of one
 	scopes    []string // of the token
 }
 
@@ -41,6 +43,18 @@ func (c *client) me() identity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.self
+}
+
+// ticket asks for the address of a connection of Socket Mode, which is good once. The
+// address is as good as a token for that time.
+func (c *client) ticket(ctx context.Context) (address string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("Slack did not answer in time"))
+	defer cancel()
+	err = c.call(ctx, "apps.connections.open", "", func(ctx context.Context) (err error) {
+		_, address, err = c.api.StartSocketModeContext(ctx)
+		return whole(err != nil || address != "", err)
+	})
+	return address, err
 }
 
 // limitedWithoutTime is how long to wait when Slack says that a rate limit is
@@ -99,11 +113,13 @@ func codeOf(err error) string {
 func (c *client) Do(req *http.Request) (*http.Response, error) {
 	token, err := c.token.Read()
 	if err != nil {
-		return nil, fmt.Errorf("slack.token: %w", err)
+		return nil, fmt.Errorf("%s: %w", c.tokenKey, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	if err := dropToken(req); err != nil {
-		return nil, err
+	if req.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		if err := dropToken(req); err != nil {
+			return nil, err
+		}
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -148,6 +164,9 @@ type answer struct {
 	Channels json.RawMessage `json:"channels,omitzero"`
 	User     json.RawMessage `json:"user,omitzero"`
 	UserID   string          `json:"user_id,omitzero"`
+	TeamID   string          `json:"team_id,omitzero"`
+	OrgID    string          `json:"enterprise_id,omitzero"`
+	URL      string          `json:"url,omitzero"`
 	BotID    string          `json:"bot_id,omitzero"`
 	Messages []posted        `json:"messages,omitzero"`
 	HasMore  bool            `json:"has_more,omitzero"`

@@ -10,6 +10,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
@@ -28,7 +29,7 @@ type Config struct {
 	Slack            Section          `toml:"slack"`
 	RoleToRecipients recipient.Table  `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels, e-mail addresses or Slack ids; \"*\" stands for every other role"`
 	Reminders        plugin.Reminders `toml:"access_list_reminders"`
-	Review           config.Ignored   `toml:"review" deprecated:"approving in Slack is not offered; requests are approved in Teleport"`
+	Review           Review           `toml:"review"`
 }
 
 // Section is the section [slack].
@@ -47,7 +48,7 @@ func Integration() plugin.Integration {
 	return plugin.Integration{
 		Name: "slack", Title: "Slack", Example: example,
 		New: func() plugin.Settings {
-			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders()}
+			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders(), Review: Review{Settings: decision.DefaultSettings()}}
 		},
 	}
 }
@@ -96,10 +97,13 @@ func (s *Section) validateToken(f *config.Faults) {
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	s := &service{
-		client: client{token: c.Slack.Token, transport: d.Transport, http: d.Transport.Client()},
+		client: client{token: c.Slack.Token, tokenKey: "slack.token", transport: d.Transport, http: d.Transport.Client()},
 		log:    d.Log, note: d.Note, rooms: rooms{turn: make(chan struct{}, 1)}, users: maps.Clone(c.Slack.Users),
 		configured: slices.Concat(slices.Collect(maps.Values(c.RoleToRecipients))...),
 	}
+	s.app = client{token: c.Review.AppToken, tokenKey: "review.app_token", transport: d.Transport, http: d.Transport.Client()}
+	s.app.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.app))
+	s.review, s.address = c.Review, c.Slack.APIURL
 	s.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.client))
 	s.history = history.New(s.readHistory)
 	slices.Sort(s.configured)
@@ -108,5 +112,6 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 		Service: s,
 		Router:  recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person},
 		Codec:   plugindata.Messages{}, Reminders: &c.Reminders,
+		Decisions: &decision.Policy{Settings: c.Review.Settings, Trait: c.Review.Trait},
 	}, nil
 }

@@ -47,7 +47,11 @@ func announcement(v request.View) content {
 	title, status := message.Title(v), statusText(v)
 	room := blocksLimit - utf8.RuneCountInString(title) - utf8.RuneCountInString(status)
 	blocks := append(sections(title), sections(fieldLines(v, room)...)...)
-	return content{text: fallback(v), blocks: append(blocks, slack.NewContextBlock("", markdown(status)))}
+	blocks = append(blocks, slack.NewContextBlock("", markdown(status)))
+	if v.Decidable {
+		blocks = append(blocks, buttons(v))
+	}
+	return content{text: fallback(v), blocks: blocks}
 }
 
 // fieldLines writes the fields, one a line, into the room. The roles that are too

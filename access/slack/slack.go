@@ -11,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
@@ -31,6 +32,9 @@ type service struct {
 	drafts     drafts
 	rooms      rooms
 	history    *history.Index
+	review     Review
+	app        client // calls with the app-level token
+	address    string // of the API
 }
 
 var _ interface {
@@ -40,6 +44,7 @@ var _ interface {
 	integration.Requester
 	remind.Service
 	plugin.Inspector
+	decision.Listener
 } = (*service)(nil)
 
 // Tells accepts every kind but the end: the message itself shows that, and it is
@@ -172,7 +177,7 @@ func (s *service) ask(ctx context.Context) error {
 		scopes := strings.FieldsFunc(who.Header.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.self = identity{who.BotID, who.UserID, scopes}
+		s.self = identity{who.BotID, who.UserID, who.TeamID, who.EnterpriseID, scopes}
 		return nil
 	})
 }

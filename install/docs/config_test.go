@@ -56,16 +56,24 @@ func provide(t *testing.T, tree map[string]any) {
 			name, env := strings.CutPrefix(value, "env:")
 			switch {
 			case env:
-				t.Setenv(name, "xoxb-1")
+				t.Setenv(name, secretFor(key))
 			case strings.HasPrefix(value, "/") || strings.HasSuffix(key, "_file"):
 				path := filepath.Join(t.TempDir(), "secret")
-				if err := os.WriteFile(path, []byte("xoxb-1\n"), 0o600); err != nil {
+				if err := os.WriteFile(path, []byte(secretFor(key)+"\n"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				tree[key] = path
 			}
 		}
 	}
+}
+
+// secretFor is a secret of the kind that a key takes.
+func secretFor(key string) string {
+	if strings.HasPrefix(key, "app_token") {
+		return "xapp-1"
+	}
+	return "xoxb-1"
 }
 
 func loads(t *testing.T, i farend.Service, tree map[string]any) {

@@ -1,0 +1,99 @@
+package slack
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/slack-go/slack"
+	"go.uber.org/zap"
+)
+
+// maxHook bounds what is read of one call of Slack's, in bytes.
+const maxHook = 1 << 20
+
+// serve takes presses by HTTP until ctx ends.
+func (l *listener) serve(ctx context.Context) error {
+	socket, err := net.Listen("tcp", l.review.Listen)
+	if err != nil {
+		return fmt.Errorf("listening at review.listen: %w", err)
+	}
+	server := &http.Server{
+		Handler: l.hook(ctx), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	l.desk.Heard("")
+	stopped := make(chan error, 1)
+	go func() {
+		if l.review.CertFile != "" {
+			stopped <- server.ServeTLS(socket, l.review.CertFile, l.review.KeyFile)
+			return
+		}
+		stopped <- server.Serve(socket)
+	}()
+	select {
+	case err := <-stopped:
+		return fmt.Errorf("serving at review.listen: %w", err)
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(closing); err != nil {
+		_ = server.Close()
+	}
+	if err := <-stopped; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving at review.listen: %w", err)
+	}
+	return nil
+}
+
+// hook is the only thing that answers there: every call must be signed by Slack, over
+// the bytes as they came in, whatever it is about.
+func (l *listener) hook(ctx context.Context) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxHook))
+		if err == nil {
+			err = l.signed(r.Header, body)
+		}
+		if err != nil {
+			l.log.Debug("A call that is not Slack's was refused", zap.Error(err))
+			http.Error(w, "not signed", http.StatusUnauthorized)
+			return
+		}
+		form, err := url.ParseQuery(string(body))
+		if err != nil || form.Get("payload") == "" || r.Method != http.MethodPost {
+			http.Error(w, "no payload", http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+		if ctx.Err() == nil {
+			l.take(ctx, []byte(form.Get("payload")))
+		}
+	})
+}
+
+// signed makes sure that a call was signed with the signing secret, within five
+// minutes.
+func (l *listener) signed(header http.Header, body []byte) error {
+	secret, err := l.review.SigningSecret.Read()
+	switch {
+	case err != nil:
+		return fmt.Errorf("review.signing_secret: %w", err)
+	case subtle.ConstantTimeEq(int32(len(secret)), 0) == 1:
+		return errors.New("review.signing_secret is empty")
+	}
+	v, err := slack.NewSecretsVerifier(header, secret)
+	if err != nil {
+		return err
+	}
+	if _, err := v.Write(body); err != nil {
+		return err
+	}
+	return v.Ensure()
+}

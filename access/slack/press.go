@@ -1,0 +1,212 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/message"
+)
+
+// payload is what is used of what Slack sends when somebody presses a button or
+// submits a dialog. It is decoded here, and leniently: slack-go refuses the whole of
+// one that holds a block which it does not know.
+type payload struct {
+	Type      string `json:"type"`
+	TriggerID string `json:"trigger_id"`
+	Answer    string `json:"response_url"`
+	User      struct {
+		ID string `json:"id"`
+	} `json:"user"`
+	Container struct {
+		Type    string `json:"type"`
+		TS      string `json:"message_ts"`
+		Channel string `json:"channel_id"`
+	} `json:"container"`
+	Actions []struct {
+		ID    string `json:"action_id"`
+		Block string `json:"block_id"`
+		Value string `json:"value"`
+		TS    string `json:"action_ts"`
+	} `json:"actions"`
+	View struct {
+		ID       string `json:"id"`
+		Callback string `json:"callback_id"`
+		Memory   string `json:"private_metadata"`
+		State    struct {
+			Values map[string]map[string]struct {
+				Value string `json:"value"`
+			} `json:"values"`
+		} `json:"state"`
+	} `json:"view"`
+}
+
+// maxPresses is how many presses are worked on at once; what comes beyond that is
+// acknowledged and left.
+const maxPresses = 200
+
+// listener works on presses, however they come in.
+type listener struct {
+	*service
+	desk    decision.Desk
+	working sync.WaitGroup
+	turns   chan struct{}
+}
+
+func (s *service) listener(desk decision.Desk) *listener {
+	return &listener{service: s, desk: desk, turns: make(chan struct{}, maxPresses)}
+}
+
+// Listen implements decision.Listener.
+func (s *service) Listen(ctx context.Context, desk decision.Desk) error {
+	l := s.listener(desk)
+	defer l.working.Wait()
+	if s.review.Listen != "" {
+		return l.serve(ctx)
+	}
+	return l.follow(ctx)
+}
+
+// take works on a payload that was acknowledged. It returns at once, and the work goes
+// on when ctx ends.
+func (l *listener) take(ctx context.Context, raw []byte) {
+	var p payload
+	if err := json.Unmarshal(raw, &p); err != nil {
+		l.log.Warn("What somebody pressed in Slack cannot be understood", zap.Error(err))
+		return
+	}
+	select {
+	case l.turns <- struct{}{}:
+	default:
+		l.log.Warn("Too many people press buttons in Slack at once; a press is left", zap.String("person", p.User.ID))
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	l.working.Go(func() {
+		defer func() { <-l.turns }()
+		switch p.Type {
+		case "block_actions":
+			l.pressed(ctx, p)
+		case "view_submission":
+			l.submitted(ctx, p)
+		}
+	})
+}
+
+// pressed works on a press of a button.
+func (l *listener) pressed(ctx context.Context, p payload) {
+	if len(p.Actions) != 1 || p.Actions[0].Block != blockID || verdictOf[p.Actions[0].ID] == "" {
+		return // a button with a link, or one that another version of the app has
+	}
+	a := p.Actions[0]
+	at := pointer{
+		Request: a.Value, Channel: p.Container.Channel, Message: p.Container.TS,
+		Verdict: verdictOf[a.ID], Person: p.User.ID, Answer: p.Answer,
+	}
+	if l.review.AsksReason(at.Verdict) {
+		l.ask(ctx, p.TriggerID, at)
+		return
+	}
+	l.decide(ctx, at, strings.Join([]string{"action", p.User.ID, at.Message, a.TS}, "/"), "")
+}
+
+// ask opens the dialog. It goes before everything else: Slack gives three seconds, by
+// its own clock.
+func (l *listener) ask(ctx context.Context, trigger string, at pointer) {
+	view, err := dialog(at)
+	if err == nil {
+		err = l.call(ctx, "views.open", "", func(ctx context.Context) error {
+			_, err := l.api.OpenViewContext(ctx, trigger, view)
+			return err
+		})
+	}
+	if err != nil {
+		l.log.Warn("The dialog for the reason of a decision could not be opened", zap.String("request_id", at.Request), zap.Error(err))
+		l.answer(ctx, at, "The dialog for the reason could not be opened in time. Please press again.")
+	}
+}
+
+// submitted works on the dialog that was sent off.
+func (l *listener) submitted(ctx context.Context, p payload) {
+	var at pointer
+	if p.View.Callback != dialogID {
+		return
+	}
+	if err := json.Unmarshal([]byte(p.View.Memory), &at); err != nil || at.Person != p.User.ID {
+		l.log.Warn("A dialog came back that the plugin did not open for this person", zap.String("person", p.User.ID))
+		return
+	}
+	l.decide(ctx, at, "view/"+p.View.ID, strings.TrimSpace(p.View.State.Values[reasonBlock][reasonID].Value))
+}
+
+// decide has the desk decide, and tells the person what came of it.
+func (l *listener) decide(ctx context.Context, at pointer, id, reason string) {
+	got := l.desk.Press(ctx, decision.Press{
+		ID: id, Request: at.Request, Message: at.message(), Verdict: at.Verdict, Reason: reason, PersonID: at.Person,
+		Person: func(ctx context.Context) (decision.Person, error) { return l.whois(ctx, at.Person) },
+	})
+	l.answer(ctx, at, got.Text)
+}
+
+// answerTime bounds the ways of one answer.
+const answerTime = 15 * time.Second
+
+// answer tells the person alone: by the address that came with the press, else by a
+// message that only they see, else by a direct message.
+func (l *listener) answer(ctx context.Context, at pointer, text string) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("Slack did not take the answer in time"))
+	defer cancel()
+	text = message.Text(text, textLimit, escapeMarkup)
+	err := l.respond(ctx, at.Answer, text)
+	if err != nil && at.Channel != "" {
+		err = l.call(ctx, "chat.postEphemeral", at.Channel, func(ctx context.Context) error {
+			_, err := l.api.PostEphemeralContext(ctx, at.Channel, at.Person, slack.MsgOptionText(text, false))
+			return err
+		})
+	}
+	if err != nil {
+		_, err = l.post(ctx, at.Person, "", content{text: text})
+	}
+	if err != nil {
+		l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
+	}
+}
+
+// whois asks Slack who somebody is, now.
+func (s *service) whois(ctx context.Context, id string) (decision.Person, error) {
+	var who *slack.User
+	err := s.call(ctx, "users.info", "", func(ctx context.Context) (err error) {
+		who, err = s.api.GetUserInfoContext(ctx, id)
+		return whole(err != nil || who != nil && who.ID == id, err)
+	})
+	if err != nil {
+		return decision.Person{}, err
+	}
+	me := s.me()
+	if me.team == "" {
+		return decision.Person{}, errors.New("it is not known to which workspace the app belongs")
+	}
+	p := decision.Person{Name: who.Name}
+	sameOrg := me.org != "" && who.Enterprise.EnterpriseID == me.org
+	switch {
+	case who.Deleted:
+		p.Outsider = "deactivated"
+	case who.IsBot, who.IsAppUser:
+		p.Outsider = "a bot"
+	case who.IsRestricted, who.IsUltraRestricted:
+		p.Outsider = "a guest"
+	case who.IsStranger, who.TeamID != me.team && !sameOrg:
+		p.Outsider = "of another workspace"
+	}
+	if who.IsEmailConfirmed {
+		p.Email = who.Profile.Email
+	}
+	return p, nil
+}

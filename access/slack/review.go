@@ -1,0 +1,60 @@
+package slack
+
+import (
+	"net"
+	"strings"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/decision"
+)
+
+// Review is the section [review].
+type Review struct {
+	decision.Settings
+	AppToken config.Secret `toml:"app_token" doc:"app-level token (xapp-…) with the scope connections:write, for Socket Mode: the token itself, the path of a file that holds it, or env:NAME"`
+	Trait    string        `toml:"slack_user_id_trait" doc:"trait of a Teleport user that holds the Slack user id of the person"`
+	// Listen is the other way, by HTTP.
+	Listen        string        `toml:"listen" doc:"host:port at which Slack delivers what people press, where Socket Mode is not wanted; the Request URL in the app's settings leads here"`
+	SigningSecret config.Secret `toml:"signing_secret" doc:"the app's signing secret, by which Slack is known at listen"`
+	CertFile      string        `toml:"listen_cert" doc:"path of the certificate at listen; without one a proxy before it must speak TLS"`
+	KeyFile       string        `toml:"listen_key" doc:"path of the private key of listen_cert"`
+}
+
+// Validate checks the section.
+func (r *Review) Validate(f *config.Faults) {
+	r.Settings.Validate(f, "slack_user_id_trait", r.Trait)
+	if !r.Enabled {
+		return
+	}
+	if r.Listen != "" {
+		r.validateHook(f)
+		return
+	}
+	const app = "set the app-level token that Slack shows under Basic Information; it begins with xapp-"
+	token, err := r.AppToken.Read()
+	switch {
+	case !r.AppToken.IsSet():
+		f.Add("app_token", "there is no token", app)
+	case err != nil: // the config says so
+	case strings.HasPrefix(token, "xoxb-"):
+		f.Add("app_token", "this is a bot token", app)
+	case !strings.HasPrefix(token, "xapp-"):
+		f.Warn("app_token", "this does not look like an app-level token", app)
+	}
+}
+
+func (r *Review) validateHook(f *config.Faults) {
+	if _, _, err := net.SplitHostPort(r.Listen); err != nil {
+		f.Add("listen", "this is not host:port", `write for example "0.0.0.0:3000"`)
+	}
+	secret, err := r.SigningSecret.Read()
+	if !r.SigningSecret.IsSet() || err == nil && strings.TrimSpace(secret) == "" {
+		f.Add("signing_secret", "there is none, and anybody could press", "set the signing secret that Slack shows under Basic Information")
+	}
+	if (r.CertFile == "") != (r.KeyFile == "") {
+		f.Add("listen_cert", "listen_cert and listen_key go together", "set both or none")
+	}
+	if r.AppToken.IsSet() {
+		f.Warn("app_token", "it is not used beside listen", "remove one of the two")
+	}
+}
