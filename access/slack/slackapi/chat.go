@@ -259,6 +259,10 @@ func (s *Server) updateMessage(c call) (any, error) {
 func (m *message) changedTo(body content) (*message, error) {
 	out := *m
 	out.Edits++
+	if len(m.Rendered.Buttons) > 0 {
+		before := *m
+		before.before, out.before = nil, &before
+	}
 	if body.hasText {
 		out.Text = body.text
 	}
@@ -320,6 +324,7 @@ func (s *Server) postEphemeral(c call) (any, error) {
 		Author: s.state.botUser, EphemeralTo: c.args["user"], Text: body.text, Blocks: body.blocks,
 	}}.written()
 	ch.add(m)
+	s.state.live.show(m.EphemeralTo, m.Rendered.Text)
 	s.Changed()
 	return done(object{"message_ts": m.TS}), nil
 }

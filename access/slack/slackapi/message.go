@@ -13,6 +13,8 @@ import (
 type message struct {
 	Message
 	ts, thread, editedTS int64
+	// before is the newest of the versions before that had buttons.
+	before *message
 }
 
 // written makes a message of what it holds.

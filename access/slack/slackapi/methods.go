@@ -2,14 +2,13 @@ package slackapi
 
 // methods lists what the sandbox answers. The scopes, the required arguments
 // and whether JSON is taken are those of Slack's method reference (where it does
-// not say that JSON is taken, it is not); a method without do exists at Slack
-// but not here.
+// not say that JSON is taken, it is not).
 func methods() map[string]method {
 	return map[string]method{
 		"auth.test":             {do: (*Server).authTest, json: true},
 		"team.info":             {do: (*Server).teamInfo, json: true, scopes: []string{"team:read"}},
-		"apps.connections.open": {json: true},
-		"views.open":            {json: true},
+		"apps.connections.open": {do: (*Server).openConnection, json: true, app: true},
+		"views.open":            {do: (*Server).openView, json: true, required: []string{"view"}},
 
 		"chat.postMessage":   {do: (*Server).postMessage, json: true, scopes: []string{"chat:write"}, required: []string{"channel"}},
 		"chat.update":        {do: (*Server).updateMessage, json: true, scopes: []string{"chat:write"}, required: []string{"channel", "ts"}},

@@ -1,6 +1,9 @@
 package slackapi
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 func (s *Server) authTest(call) (any, error) {
 	return done(object{
@@ -35,13 +38,14 @@ func (s *Server) usersInfo(c call) (any, error) {
 
 // wireUser writes a user out; the address is only told to those who may see it.
 func (ws *workspace) wireUser(u *User, scopes scopeSet) object {
-	profile := object{"real_name": u.RealName, "display_name": u.Name, "team": ws.teamID}
+	team := cmp.Or(u.Team, ws.teamID)
+	profile := object{"real_name": u.RealName, "display_name": u.Name, "team": team}
 	if scopes.has("users:read.email") && u.Email != "" {
 		profile["email"] = u.Email
 	}
 	return object{
-		"id": u.ID, "team_id": ws.teamID, "name": u.Name, "real_name": u.RealName, "deleted": u.Deleted, "is_bot": u.Bot,
-		"is_app_user": false, "is_restricted": u.Restricted, "is_ultra_restricted": false, "is_email_confirmed": u.Email != "",
+		"id": u.ID, "team_id": team, "name": u.Name, "real_name": u.RealName, "deleted": u.Deleted, "is_bot": u.Bot,
+		"is_app_user": false, "is_restricted": u.Restricted, "is_ultra_restricted": false, "is_email_confirmed": u.Email != "" && !u.Unconfirmed,
 		"profile": profile,
 	}
 }

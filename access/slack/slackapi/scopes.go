@@ -32,17 +32,24 @@ func (s scopeSet) need(anyOf ...string) error {
 	return &apiError{code: "missing_scope", needed: strings.Join(anyOf, ","), provided: s.String()}
 }
 
-// token is a bot token of the app.
+// token is a token of the app.
 type token struct {
 	scopes scopeSet
+	// app says that it is an app-level token, and not the bot's.
+	app bool
 	// refused is the error code that every call gets, for example
 	// token_revoked; empty while the token is good.
 	refused string
 }
 
-// SetScopes replaces the scopes of a token, or adds the token.
+// SetScopes replaces the scopes of a token, or adds the token. It is an app-level
+// token if it looks like one.
 func (s *Server) SetScopes(tok string, scopes ...string) {
-	s.Change(func() { s.state.tokens[tok] = &token{scopes: slices.Clone(scopes)} })
+	s.Change(func() { s.state.tokens[tok] = newToken(tok, scopes) })
+}
+
+func newToken(tok string, scopes []string) *token {
+	return &token{scopes: slices.Clone(scopes), app: strings.HasPrefix(tok, "xapp-")}
 }
 
 // RefuseToken makes every call with the token fail with the code, for example
@@ -51,10 +58,13 @@ func (s *Server) SetScopes(tok string, scopes ...string) {
 func (s *Server) RefuseToken(tok, code string) {
 	s.Change(func() {
 		if t, ok := s.state.tokens[tok]; ok {
-			s.state.tokens[tok] = &token{scopes: t.scopes, refused: code}
+			s.state.tokens[tok] = &token{scopes: t.scopes, app: t.app, refused: code}
 		}
 	})
 }
 
 // Token is the bot token that the server was made with.
 func (s *Server) Token() string { return s.opts.Token }
+
+// AppToken is the app-level token that the server was made with.
+func (s *Server) AppToken() string { return s.opts.AppToken }

@@ -15,14 +15,17 @@ import (
 type call struct {
 	args   Args
 	scopes scopeSet
+	r      *http.Request
 }
 
 // method describes one method of the API.
 type method struct {
-	// do carries it out; nil where the sandbox does not know how.
+	// do carries it out.
 	do func(*Server, call) (any, error)
 	// json says that arguments may come as a JSON body.
 	json bool
+	// app says that the method is for app-level tokens, and for no others.
+	app bool
 	// scopes are those of which the token must have one; none are needed when
 	// empty. Methods whose scope depends on the conversation check it themselves.
 	scopes []string
@@ -33,6 +36,10 @@ type method struct {
 // Open reads the arguments. A fault is looked for by the channel's ID first, then
 // by the target as it was sent.
 func (s *Server) Open(c *apiserver.Call) (ok bool) {
+	if strings.HasPrefix(c.R.URL.Path, replyPath) {
+		s.openReply(c)
+		return true
+	}
 	if c.Method, ok = strings.CutPrefix(c.R.URL.Path, "/api/"); !ok {
 		return false
 	}
@@ -50,6 +57,9 @@ func (s *Server) Open(c *apiserver.Call) (ok bool) {
 // Answer carries a call out, always with status 200 as Slack does.
 func (s *Server) Answer(c *apiserver.Call) apiserver.Answer {
 	d := c.Own.(decoded)
+	if c.Method == ResponseURL {
+		return s.answerReply(c, d)
+	}
 	body, err := s.carryOut(c, d)
 	out := apiserver.Answer{Status: http.StatusOK, Body: body}
 	if err != nil {
@@ -67,7 +77,7 @@ func (s *Server) carryOut(c *apiserver.Call, d decoded) (any, error) {
 	if !known {
 		return nil, failure("unknown_method")
 	}
-	scopes, err := s.authenticate(c.R, d)
+	scopes, err := s.authenticate(c.R, d, m.app)
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +95,11 @@ func (s *Server) carryOut(c *apiserver.Call, d decoded) (any, error) {
 	if c.Fault.Effect == fault.Refuse {
 		return nil, failure(c.Fault.Code)
 	}
-	if m.do == nil {
-		return nil, failure("not_implemented")
-	}
-	return m.do(s, call{args: d.args, scopes: scopes})
+	return m.do(s, call{args: d.args, scopes: scopes, r: c.R})
 }
 
 // authenticate finds the sender by the token in the header or in the form.
-func (s *Server) authenticate(r *http.Request, d decoded) (scopeSet, error) {
+func (s *Server) authenticate(r *http.Request, d decoded, app bool) (scopeSet, error) {
 	given := d.bodyToken
 	if header := r.Header.Get("Authorization"); header != "" {
 		bearer, ok := strings.CutPrefix(header, "Bearer ")
@@ -110,6 +117,9 @@ func (s *Server) authenticate(r *http.Request, d decoded) (scopeSet, error) {
 	}
 	if t.refused != "" {
 		return nil, failure(t.refused)
+	}
+	if t.app != app {
+		return nil, failure("not_allowed_token_type")
 	}
 	return t.scopes, nil
 }

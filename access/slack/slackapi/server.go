@@ -10,12 +10,18 @@ package slackapi
 
 import (
 	"cmp"
+	"net/http"
+	"time"
 
 	"teleport-plugins/lib/sandbox/apiserver"
 )
 
-// DefaultToken is the bot token of a Server whose Options name none.
-const DefaultToken = "xoxb-sandbox-token"
+// DefaultToken is the bot token, and DefaultAppToken the app-level token, of a
+// Server whose Options name none.
+const (
+	DefaultToken    = "xoxb-sandbox-token"
+	DefaultAppToken = "xapp-1-A0SANDBOX01-1-sandbox"
+)
 
 // Options describes the workspace that New builds. The zero value is a
 // workspace with the channels and users of DefaultChannels and DefaultUsers,
@@ -26,6 +32,13 @@ type Options struct {
 	Token string
 	// Scopes are the bot token's scopes; DefaultScopes when nil.
 	Scopes []string
+	// AppToken is the app-level token; DefaultAppToken when empty.
+	AppToken string
+	// AckLimit is how long Slack waits until an app has acknowledged what it was
+	// sent; three seconds when zero.
+	AckLimit time.Duration
+	// PingEvery is how often Slack pings a socket; five seconds when zero.
+	PingEvery time.Duration
 	// TeamName and TeamDomain name the workspace; "Sandbox" and "sandbox" when
 	// empty. Permalinks start with https://<domain>.slack.com/.
 	TeamName, TeamDomain string
@@ -39,7 +52,8 @@ type Options struct {
 
 // Server is the simulated workspace, at the paths /api/<method>. The method of a
 // fault is a Slack method such as chat.postMessage; its target is the channel's
-// ID, or the channel, user or email argument exactly as it was sent.
+// ID, or the channel, user or email argument exactly as it was sent. What has no
+// method has a name here: ResponseURL and Socket.
 type Server struct {
 	*apiserver.Server
 	opts    Options
@@ -53,6 +67,9 @@ type Request = apiserver.Request
 // New builds a workspace that does not listen yet.
 func New(opts Options) *Server {
 	opts.Token = cmp.Or(opts.Token, DefaultToken)
+	opts.AppToken = cmp.Or(opts.AppToken, DefaultAppToken)
+	opts.AckLimit = cmp.Or(opts.AckLimit, 3*time.Second)
+	opts.PingEvery = cmp.Or(opts.PingEvery, 5*time.Second)
 	opts.TeamName = cmp.Or(opts.TeamName, "Sandbox")
 	opts.TeamDomain = cmp.Or(opts.TeamDomain, "sandbox")
 	opts.BotName = cmp.Or(opts.BotName, "teleport")
@@ -68,4 +85,26 @@ func New(opts Options) *Server {
 	s := &Server{opts: opts, methods: methods(), state: newWorkspace(opts)}
 	s.Server = apiserver.New("the simulated Slack", "/api/", opts.Options, s)
 	return s
+}
+
+// Start listens and serves until Close.
+func (s *Server) Start() error {
+	s.Look(func() { s.state.live.closed = false })
+	return s.Serve(s)
+}
+
+// Close stops listening, cuts all connections, sockets too, and waits until none
+// is served any more.
+func (s *Server) Close() error {
+	s.cutAll()
+	return s.Server.Close()
+}
+
+// ServeHTTP answers one call, or serves a socket.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == socketPath {
+		s.serveSocket(w, r)
+		return
+	}
+	s.Server.ServeHTTP(w, r)
 }

@@ -24,6 +24,11 @@ type User struct {
 	Deleted    bool `json:"deleted,omitempty"`
 	Bot        bool `json:"bot,omitempty"`
 	Restricted bool `json:"restricted,omitempty"`
+	// Team is another workspace or organisation that the account is of, as with
+	// Slack Connect; empty for this one's.
+	Team string `json:"team,omitempty"`
+	// Unconfirmed says that the address was never confirmed.
+	Unconfirmed bool `json:"unconfirmed,omitempty"`
 }
 
 // Kind is the sort of a conversation.
@@ -107,12 +112,17 @@ type workspace struct {
 	nextID int
 
 	editWindowClosed, messagesTabDisabled bool
+
+	live live
 }
 
 func newWorkspace(o Options) workspace {
 	ws := workspace{
 		teamID: "T0SANDBOX01", botUser: "U0SANDBOXBOT", botID: "B0SANDBOX01", appID: "A0SANDBOX01",
-		tokens:   map[string]*token{o.Token: {scopes: slices.Clone(o.Scopes)}},
+		tokens: map[string]*token{
+			o.Token: {scopes: slices.Clone(o.Scopes)}, o.AppToken: newToken(o.AppToken, []string{"connections:write"}),
+		},
+		live:     newLive(),
 		users:    make(map[string]*User),
 		byEmail:  make(map[string]string),
 		channels: make(map[string]*channel),
