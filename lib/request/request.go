@@ -57,7 +57,7 @@ type View struct {
 	// Decidable says that people may decide about the request where the message is:
 	// it has buttons then.
 	Decidable bool
-	Reason   string
+	Reason    string
 	// Link leads to the request in Teleport's web UI; empty when the cluster
 	// has no page for requests.
 	Link string
