@@ -21,7 +21,7 @@ import (
 const (
 	// stepTime bounds each step of connecting: asking for an address, dialling,
 	// waiting for hello.
-	stepTime = 10 * time.Second
+	stepTime = 5 * time.Second
 	// writeTime bounds one frame, and is what Slack gives for an acknowledgement.
 	writeTime = 3 * time.Second
 	// silence is how long nothing at all may come in; Slack and we ping more often.

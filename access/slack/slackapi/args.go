@@ -103,6 +103,9 @@ func decodeJSON(body []byte, charset string, allowed bool) (decoded, error) {
 	if charset == "" {
 		d.warning = "missing_charset"
 	}
+	if len(body) == 0 {
+		return d, nil // as slack-go asks for a connection of Socket Mode
+	}
 	var fields map[string]json.RawMessage
 	err := json.Unmarshal(body, &fields)
 	if _, ok := fields["token"]; ok {
