@@ -91,6 +91,10 @@ func (s stand) listen(take func(event) (ack string)) {
 		s.t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	var hello event
+	if err := conn.ReadJSON(&hello); err != nil {
+		s.t.Fatal(err)
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
