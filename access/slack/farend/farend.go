@@ -98,6 +98,9 @@ func (w *Workspace) Panel(limit int) panel.Panel {
 	for _, c := range st.Channels {
 		ch := panel.Channel{ID: c.ID, Name: c.Name, Kind: string(c.Kind), User: out.People[c.User], Messages: []panel.Message{}}
 		for _, m := range c.Messages {
+			if m.EphemeralTo != "" {
+				continue // One person alone sees it: Saw tells of it.
+			}
 			shown := panel.Message{
 				ID: m.TS, Thread: m.ThreadTS, Author: out.People[m.Author], Created: m.Created,
 				Text: m.Rendered.Text, Body: m.Rendered.Body, Mentions: m.Rendered.Mentions, Edited: m.Edits > 0, Deleted: m.Deleted,

@@ -254,33 +254,6 @@ func (s *Server) updateMessage(c call) (any, error) {
 	return done(object{"channel": ch.ID, "ts": m.TS, "text": m.Text, "message": s.state.wire(ch, m, true)}), nil
 }
 
-// changedTo is the message with what body gives; what body leaves out stays.
-// Blocks cannot take the place of rich_text (block_mismatch).
-func (m *message) changedTo(body content) (*message, error) {
-	out := *m
-	out.Edits++
-	if len(m.Rendered.Buttons) > 0 {
-		before := *m
-		before.before, out.before = nil, &before
-	}
-	if body.hasText {
-		out.Text = body.text
-	}
-	if body.hasBlocks {
-		if hasRichText(m.Blocks) && len(body.blocks) > 0 && !hasRichText(body.blocks) {
-			return nil, failure("block_mismatch")
-		}
-		out.Blocks = body.blocks
-	}
-	if body.hasMetadata {
-		out.Metadata = body.metadata
-	}
-	if out.Text == "" && len(out.Blocks) == 0 {
-		return nil, failure("no_text")
-	}
-	return out.written(), nil
-}
-
 // own finds a message of the bot's by the arguments channel, which must be the
 // conversation's ID, and ts.
 func (ws *workspace) own(args Args, foreign string) (*channel, *message, error) {

@@ -27,6 +27,33 @@ func (m message) written() *message {
 	return &m
 }
 
+// changedTo is the message with what body gives; what body leaves out stays.
+// Blocks cannot take the place of rich_text (block_mismatch).
+func (m *message) changedTo(body content) (*message, error) {
+	out := *m
+	out.Edits++
+	if len(m.Rendered.Buttons) > 0 {
+		shown := *m
+		shown.before, out.before = nil, &shown
+	}
+	if body.hasText {
+		out.Text = body.text
+	}
+	if body.hasBlocks {
+		if hasRichText(m.Blocks) && len(body.blocks) > 0 && !hasRichText(body.blocks) {
+			return nil, failure("block_mismatch")
+		}
+		out.Blocks = body.blocks
+	}
+	if body.hasMetadata {
+		out.Metadata = body.metadata
+	}
+	if out.Text == "" && len(out.Blocks) == 0 {
+		return nil, failure("no_text")
+	}
+	return out.written(), nil
+}
+
 // wire writes a message out; metadata is only told to those who ask for it.
 func (ws *workspace) wire(ch *channel, m *message, metadata bool) object {
 	w := object{"type": "message", "user": m.Author, "team": ws.teamID, "text": m.Text, "ts": m.TS}

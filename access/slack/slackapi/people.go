@@ -6,10 +6,14 @@ import (
 )
 
 func (s *Server) authTest(call) (any, error) {
-	return done(object{
+	out := object{
 		"url": "https://" + s.opts.TeamDomain + ".slack.com/", "team": s.opts.TeamName, "user": s.opts.BotName,
 		"team_id": s.state.teamID, "user_id": s.state.botUser, "bot_id": s.state.botID,
-	}), nil
+	}
+	if s.opts.Enterprise != "" {
+		out["enterprise_id"] = s.opts.Enterprise
+	}
+	return done(out), nil
 }
 
 func (s *Server) teamInfo(call) (any, error) {

@@ -65,52 +65,81 @@ func (s *Server) Press(ctx context.Context, p Press) (Outcome, error) {
 	return s.deliver(ctx, out, p.Late, retry{p.Retry, p.RetryReason})
 }
 
+// Sees reports whether a person could press a button.
+func (s *Server) Sees(p Press) (ok bool) {
+	s.Look(func() {
+		_, err := s.state.aim(p)
+		ok = err == nil
+	})
+	return ok
+}
+
+// aimed is a button that a person is about to press.
+type aimed struct {
+	user   *User
+	ch     *channel
+	m      *message
+	action object
+}
+
+// aim finds what a person presses, if they could.
+func (ws *workspace) aim(p Press) (aimed, error) {
+	a := aimed{user: ws.users[p.User], ch: ws.named(p.Channel)}
+	if a.user == nil || a.ch == nil {
+		return a, fmt.Errorf("no user %q or no conversation %q", p.User, p.Channel)
+	}
+	if !p.Anyway {
+		if err := ws.mayPress(a.user, a.ch); err != nil {
+			return a, err
+		}
+	}
+	a.m = a.ch.asShown(p)
+	if a.m == nil {
+		return a, fmt.Errorf("%w: the message %s is not there", ErrNoButton, p.TS)
+	}
+	var ok bool
+	if a.action, ok = findAction(a.m.Blocks, p); !ok {
+		return a, fmt.Errorf("%w as %q on the message %s", ErrNoButton, p.Action, p.TS)
+	}
+	return a, nil
+}
+
 // pressed makes the event of a press; the lock is held.
 func (s *Server) pressed(p Press) (Outcome, error) {
 	ws := &s.state
-	u, ch := ws.users[p.User], ws.named(p.Channel)
-	if u == nil || ch == nil {
-		return Outcome{}, fmt.Errorf("no user %q or no conversation %q", p.User, p.Channel)
-	}
-	if !p.Anyway {
-		if err := ws.mayPress(u, ch); err != nil {
-			return Outcome{}, err
-		}
-	}
-	m := ch.asShown(p.TS, p.Old)
-	if m == nil {
-		return Outcome{}, fmt.Errorf("%w: the message %s is not there", ErrNoButton, p.TS)
-	}
-	action, ok := findAction(m.Blocks, p)
-	if !ok {
-		return Outcome{}, fmt.Errorf("%w as %q on the message %s", ErrNoButton, p.Action, p.TS)
+	a, err := ws.aim(p)
+	if err != nil {
+		return Outcome{}, err
 	}
 	now := s.Now()
-	action["action_ts"] = formatTS(ws.nextTS(now))
+	a.action["action_ts"] = formatTS(ws.nextTS(now))
 	out := Outcome{
 		Trigger: ws.newTrigger(p.User, now), user: p.User, failed: PressFailed,
-		ResponseURL: s.newReply(replyURL{channel: ch.ID, ts: m.ts, user: p.User, made: now}),
+		ResponseURL: s.newReply(replyURL{channel: a.ch.ID, ts: a.m.ts, user: p.User, made: now}),
 	}
-	payload := ws.event("block_actions", s.opts, u, out.Trigger)
-	container := object{"type": "message", "message_ts": m.TS, "channel_id": ch.ID, "is_ephemeral": m.EphemeralTo != ""}
-	if m.thread != 0 {
-		container["thread_ts"] = m.ThreadTS
+	payload := ws.event("block_actions", s.opts, a.user, out.Trigger)
+	container := object{"type": "message", "message_ts": a.m.TS, "channel_id": a.ch.ID, "is_ephemeral": a.m.EphemeralTo != ""}
+	if a.m.thread != 0 {
+		container["thread_ts"] = a.m.ThreadTS
 	}
-	payload["container"], payload["channel"] = container, object{"id": ch.ID, "name": ch.shownName()}
-	payload["message"], payload["actions"] = ws.wire(ch, m, true), []any{action}
+	payload["container"], payload["channel"] = container, object{"id": a.ch.ID, "name": a.ch.shownName()}
+	payload["message"], payload["actions"] = ws.wire(a.ch, a.m, true), []any{a.action}
 	payload["state"], payload["response_url"] = object{"values": object{}}, out.ResponseURL
-	var err error
 	out.Payload, err = json.Marshal(payload)
 	return out, err
 }
 
 // event is what all events of a person have in common.
 func (ws *workspace) event(kind string, o Options, u *User, trigger string) object {
-	return object{
+	out := object{
 		"type": kind, "user": object{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": cmp.Or(u.Team, ws.teamID)},
 		"team": object{"id": ws.teamID, "domain": o.TeamDomain}, "enterprise": nil, "is_enterprise_install": false,
 		"api_app_id": ws.appID, "token": "verification-token", "trigger_id": trigger,
 	}
+	if o.Enterprise != "" {
+		out["enterprise"] = object{"id": o.Enterprise, "name": "Sandbox Grid"}
+	}
+	return out
 }
 
 // shownName is what events call a conversation.
@@ -131,7 +160,7 @@ func (ws *workspace) mayPress(u *User, ch *channel) error {
 	switch {
 	case u.Bot || u.Deleted:
 		return fmt.Errorf("%s is a bot or deactivated", u.ID)
-	case !ch.shows(u):
+	case !ws.shows(ch, u):
 		return fmt.Errorf("%s does not see %s", u.ID, ch.ID)
 	}
 	return nil
@@ -139,27 +168,28 @@ func (ws *workspace) mayPress(u *User, ch *channel) error {
 
 // shows says whether a person sees what stands in a conversation. Guests and people
 // of other organisations see only those that they are members of.
-func (ch *channel) shows(u *User) bool {
+func (ws *workspace) shows(ch *channel, u *User) bool {
+	outside := u.Team != "" && u.Team != ws.enterprise
 	switch {
 	case ch.Kind == DM:
 		return ch.User == u.ID
-	case ch.Kind == Public && !u.Restricted && u.Team == "":
+	case ch.Kind == Public && !u.Restricted && !outside:
 		return true
 	}
 	return ch.includes(u.ID)
 }
 
-// asShown is a message as it stands there, or as it stood there before.
-func (ch *channel) asShown(ts string, old bool) *message {
-	micros, ok := parseTS(ts)
+// asShown is the message as the person sees it.
+func (ch *channel) asShown(p Press) *message {
+	micros, ok := parseTS(p.TS)
 	if !ok {
 		return nil
 	}
 	m := ch.Find(micros)
 	switch {
-	case m == nil || m.Deleted && !old:
+	case m == nil || m.Deleted && !p.Old || m.EphemeralTo != "" && m.EphemeralTo != p.User:
 		return nil
-	case old && m.before != nil:
+	case p.Old && m.before != nil:
 		return m.before
 	}
 	return m

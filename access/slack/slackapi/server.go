@@ -42,6 +42,9 @@ type Options struct {
 	// TeamName and TeamDomain name the workspace; "Sandbox" and "sandbox" when
 	// empty. Permalinks start with https://<domain>.slack.com/.
 	TeamName, TeamDomain string
+	// Enterprise is the ID of the Grid organisation that the workspace is part of, if
+	// any. People of the whole organisation may have it as their team.
+	Enterprise string
 	// BotName is the bot user's name; "teleport" when empty.
 	BotName string
 	// Users and Channels are there from the start; DefaultUsers and

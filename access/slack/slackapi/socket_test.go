@@ -91,18 +91,13 @@ func dial(ctx context.Context, address string) (*websocket.Conn, int, error) {
 // connect opens a socket and takes its first frame.
 func (w workspace) connect(t *testing.T) (*app, frame) {
 	t.Helper()
-	a := w.connectInSilence(t)
-	return a, a.read()
-}
-
-func (w workspace) connectInSilence(t *testing.T) *app {
-	t.Helper()
 	conn, _, err := dial(t.Context(), w.address(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &app{t, conn}
+	a := &app{t, conn}
+	return a, a.read()
 }
 
 // read takes the next frame.
@@ -130,13 +125,6 @@ func (a *app) ack(f frame, answer string) {
 		answer = `,"payload":` + answer
 	}
 	a.send(`{"envelope_id":"` + f.Envelope + `"` + answer + `}`)
-}
-
-// quiet reports whether nothing comes for a moment.
-func (a *app) quiet() bool {
-	_ = a.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-	_, _, err := a.conn.ReadMessage()
-	return err != nil
 }
 
 // buttons are the blocks of a message that can be decided.
@@ -169,10 +157,6 @@ func (w workspace) pressing(t *testing.T, p slackapi.Press) <-chan slackapi.Outc
 		done <- out
 	}()
 	return done
-}
-
-func (w workspace) approve(ts string) slackapi.Press {
-	return slackapi.Press{User: alice, Channel: requests, TS: ts, Action: "approve_button"}
 }
 
 func TestASocketIsForAppLevelTokensAlone(t *testing.T) {
@@ -248,7 +232,7 @@ func TestAPressIsAcknowledged(t *testing.T) {
 		t.Errorf("greeted with %+v", hello)
 	}
 	_, ts := w.offer(t, requests)
-	done := w.pressing(t, w.approve(ts))
+	done := w.pressing(t, approve(ts))
 	f := a.read()
 	if f.Type != "interactive" || f.Envelope == "" || !f.Accepts || f.Retry != 0 {
 		t.Errorf("sent %+v", f)

@@ -98,7 +98,7 @@ type channel struct {
 
 // workspace is everything that the server's lock guards.
 type workspace struct {
-	teamID, botUser, botID, appID string
+	teamID, botUser, botID, appID, enterprise string
 
 	tokens   map[string]*token
 	users    map[string]*User
@@ -118,7 +118,7 @@ type workspace struct {
 
 func newWorkspace(o Options) workspace {
 	ws := workspace{
-		teamID: "T0SANDBOX01", botUser: "U0SANDBOXBOT", botID: "B0SANDBOX01", appID: "A0SANDBOX01",
+		teamID: "T0SANDBOX01", botUser: "U0SANDBOXBOT", botID: "B0SANDBOX01", appID: "A0SANDBOX01", enterprise: o.Enterprise,
 		tokens: map[string]*token{
 			o.Token: {scopes: slices.Clone(o.Scopes)}, o.AppToken: newToken(o.AppToken, []string{"connections:write"}),
 		},
