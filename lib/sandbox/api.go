@@ -43,6 +43,7 @@ func (s *Sandbox) routes() map[string]map[string]endpoint {
 		"/api/requests/{id}/promote": {http.MethodPost: s.postPromotion},
 		"/api/requests/{id}/expire":  act(s.cluster.Expire),
 		"/api/requests/{id}/delete":  act(s.cluster.Delete),
+		"/api/press":                 {http.MethodPost: s.postPress},
 		"/api/switches":              {http.MethodPost: s.postSwitch},
 		"/api/faults": {
 			http.MethodGet: s.getFaults, http.MethodPost: s.postFaults, http.MethodDelete: s.deleteFaults,

@@ -12,6 +12,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // shared are the sections that the configs of all plugins have.
@@ -57,7 +58,11 @@ func (s *Sandbox) WriteConfig(dir, service string) (tomlPath string, err error) 
 	enc := toml.NewEncoder(&out)
 	enc.Indent = ""
 	fmt.Fprintf(&out, "# Config of teleport-%s for the sandbox that runs now.\n", service)
-	for _, part := range []any{s.sharedConfig(identity), v.Config(), v.Routes(v.demoRoutes())} {
+	parts := []any{s.sharedConfig(identity), v.Config(), v.Routes(v.demoRoutes())}
+	if able, ok := v.FarEnd.(farend.Reviewing); ok {
+		parts = append(parts, map[string]any{"review": able.Review()})
+	}
+	for _, part := range parts {
 		if err := enc.Encode(part); err != nil {
 			return "", fmt.Errorf("writing the config of teleport-%s: %w", service, err)
 		}

@@ -191,6 +191,7 @@ func resources() []cluster.ResourceSpec {
 
 // furnish adds what the presets of the cluster leave out.
 func (s *Sandbox) furnish() error {
+	s.cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	for _, v := range s.services {
 		if v.Furnish != nil {
 			v.Furnish(s.cluster)

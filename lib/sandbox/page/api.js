@@ -16,6 +16,16 @@ async function call(method, path, body) {
 
 export const get = (path) => call("GET", path);
 
+// ask does something and returns the answer, or shows what went wrong.
+export async function ask(method, path, body) {
+  try {
+    return await call(method, path, body);
+  } catch (err) {
+    toast(err.message);
+    return null;
+  }
+}
+
 // send does something and shows what went wrong; it tells whether it worked.
 export async function send(method, path, body) {
   try {

@@ -76,7 +76,7 @@ function apply(state) {
   }
   requests.update(state);
   fillPlugins(state.plugins);
-  for (const [name, chat] of chats) chat.update(state.services[name], name === tab && !document.hidden);
+  for (const [name, chat] of chats) chat.update({ ...state.services[name], users: state.users }, name === tab && !document.hidden);
   fillTabs();
   faults.update(state.plugins);
 }

@@ -1,5 +1,6 @@
 // The panel of a service: its channels on the left, the messages of the chosen
 // one on the right, replies under what they reply to.
+import { ask } from "./api.js";
 import { clock, el, flash, keyed } from "./dom.js";
 import { pieces } from "./pieces.js";
 import { switches } from "./switches.js";
@@ -14,6 +15,8 @@ export class Chat {
     this.byHand = false;
     this.channels = el("ul", { class: "channels plain", "aria-label": title + " channels" });
     this.head = el("div", { class: "chat-head" });
+    this.person = el("select", { "aria-label": "Who presses buttons in " + title });
+    this.whispers = new Map();
     this.list = el("ol", { class: "messages plain", "aria-label": "Messages", tabIndex: 0 });
     this.none = el("p", { class: "empty" }, "Nothing has been posted here.");
     this.switches = el("ul", { class: "rota plain" });
@@ -28,6 +31,7 @@ export class Chat {
   update(state, visible) {
     this.state = state;
     this.people = state.people || {};
+    this.fillPersons(state.users || []);
     const old = this.chosen;
     const channels = state.channels || [];
     const live = (c) => c.messages.filter((m) => !m.deleted).length;
@@ -73,7 +77,8 @@ export class Chat {
     const messages = (channel?.messages || []).filter((m) => !m.deleted);
     this.none.hidden = messages.length > 0;
     this.head.replaceChildren(channel ? el("strong", {}, sign(channel) + " " + (channel.name || channel.user)) : "",
-      channel?.kind === "dm" ? el("span", { class: "muted" }, " direct message") : "");
+      channel?.kind === "dm" ? el("span", { class: "muted" }, " direct message") : "",
+      el("label", { class: "who muted" }, "You are ", this.person));
     const atEnd = changed || this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
     if (changed) this.list.replaceChildren();
     const known = new Set(messages.map((m) => m.id));
@@ -106,8 +111,25 @@ export class Chat {
           m.status && el("span", { class: "state " + m.status }, m.status),
           m.edited && el("span", { class: "muted edited" }, "(edited)"),
           m.mentions?.length > 0 && el("span", { class: "pinged", title: "This message notified them" }, "pings " + m.mentions.map((u) => this.people[u] || u).join(", "))),
-        pieces(m.body, this.people)),
+        pieces(m.body, this.people, m.request && ((verdict) => this.press(m, verdict))),
+        (this.whispers.get(m.id) || []).map((w) => el("div", { class: "whisper" }, el("span", { class: "muted" }, "Only visible to " + w.person), el("div", {}, w.text)))),
     ].flat();
+  }
+
+  fillPersons(users) {
+    if (this.person.options.length > 0) return;
+    this.person.append(...users.map((u) => el("option", { value: u }, u)));
+    this.person.value = users[1] || users[0] || "";
+  }
+
+  // press has the chosen person press a button, and shows what that person alone sees.
+  async press(m, verdict) {
+    const person = this.person.value;
+    const answer = await ask("POST", "/api/press", { service: this.name, person, request: m.request, verdict, reason: "pressed on the page" });
+    if (!answer) return;
+    this.whispers.set(m.id, (this.whispers.get(m.id) || []).concat((answer.saw || []).map((text) => ({ person, text }))));
+    this.list.replaceChildren();
+    this.update(this.state, true);
   }
 }
 

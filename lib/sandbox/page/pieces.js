@@ -6,14 +6,15 @@ const tags = {
   rule: ["hr"], bold: ["strong"], italic: ["em"], struck: ["s"], under: ["u"], code: ["code"], pre: ["pre"], mention: ["span", "mention"], named: ["span", "mention"],
 };
 
-export function pieces(nodes, people) { return (nodes || []).map((n) => piece(n, people)); }
+// pieces shows them; press is called with the verdict of a button that decides.
+export function pieces(nodes, people, press) { return (nodes || []).map((n) => piece(n, people, press)); }
 
-function piece(n, people) {
-  const inside = [n.text, pieces(n.nodes, people)];
+function piece(n, people, press) {
+  const inside = [n.text, pieces(n.nodes, people, press)];
   switch (n.kind) {
     case undefined: return inside;
     case "link": return link(n.href, inside);
-    case "button": return button(n, inside);
+    case "button": return button(n, inside, press);
     case "mention": return el("span", { class: "mention" }, people[n.href] ? "@" + people[n.href] : n.text);
     case "moment": return moment(n);
     case "title": return el("div", { class: "text big" }, n.href ? link(n.href, inside) : inside);
@@ -28,8 +29,11 @@ function piece(n, people) {
 
 const empty = (n) => n.kind !== "rule" && !n.text && !n.nodes?.length;
 
-function button(n, inside) {
+const verdict = (id) => ["approve", "deny"].find((v) => id?.startsWith(v));
+
+function button(n, inside, press) {
   const style = "button " + (n.tone || "");
+  if (press && verdict(n.id)) return el("button", { type: "button", class: style, onclick: () => press(verdict(n.id)) }, inside);
   if (!n.href) return el("span", { class: style }, inside);
   const node = link(n.href, inside, " ↗");
   node.className = style;

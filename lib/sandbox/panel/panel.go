@@ -53,7 +53,7 @@ type Message struct {
 
 	// Request is the ID of the request that the message announces, and State the
 	// state in which it shows it. Review says that it tells a review.
-	Request string `json:"-"`
+	Request string `json:"request,omitempty"`
 	State   string `json:"-"`
 	Review  bool   `json:"-"`
 }
