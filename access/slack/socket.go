@@ -53,7 +53,6 @@ type frame struct {
 // follow keeps a connection until ctx ends. It returns an error if only a person can
 // bring one about.
 func (l *listener) follow(ctx context.Context) error {
-	l.desk.Heard("there is no connection to Slack yet")
 	var current *socket
 	defer func() {
 		if current != nil {

@@ -26,6 +26,7 @@ func (s *session) listen(ctx context.Context) {
 		s.conditions.Withdraw(conditionAnswering)
 		return
 	}
+	s.health.Fail(conditionAnswering, "starting")
 	err := listener.Listen(ctx, decision.New(decision.Options{
 		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
 		Cluster: cluster{s}, Author: func() string { return s.identity.Load().User },
