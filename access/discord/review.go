@@ -1,0 +1,33 @@
+package discord
+
+import (
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/decision"
+)
+
+// Review is the section [review].
+type Review struct {
+	decision.Settings
+	Trait string `toml:"discord_user_id_trait" doc:"trait of Teleport users that holds their Discord user ids"`
+}
+
+// traitKey is the key of the trait.
+const traitKey = "discord_user_id_trait"
+
+// Validate checks the section, and that people are named by their ids.
+func (r *Review) Validate(f *config.Faults) {
+	r.Settings.Validate(f, traitKey, r.Trait)
+	for id := range r.Users {
+		if !isID(id) {
+			f.Add("users."+id, "this is not a Discord user id", `write the digits of the id in quotes, and the Teleport user behind the sign "="`)
+		}
+	}
+	if r.Enabled && r.EmailMatch {
+		f.Warn("allow_email_username_match", "Discord shows no bot anybody's e-mail address, so that it recognises nobody", "set "+traitKey+" or [review.users] in its place")
+	}
+}
+
+// policy is what people may decide in Discord.
+func (r *Review) policy() *decision.Policy {
+	return &decision.Policy{Settings: r.Settings, Trait: r.Trait}
+}
