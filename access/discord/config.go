@@ -78,7 +78,7 @@ func (s *Section) Validate(f *config.Faults) {
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	s := newService(c.Discord, d)
-	s.asks = c.Review.AsksReason
+	s.asks, s.listens = c.Review.AsksReason, c.Review.Enabled
 	for _, names := range c.RoleToRecipients {
 		s.configured = append(s.configured, names...)
 	}

@@ -41,6 +41,7 @@ type service struct {
 	history    *history.Index
 	memo       memo
 	asks       func(verdict request.Status) bool // whether a verdict needs a reason
+	listens    bool                              // people may decide in Discord
 	times      times
 
 	mu      sync.Mutex

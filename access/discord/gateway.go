@@ -104,18 +104,8 @@ type target struct{ address, application string }
 func (s *service) locate(ctx context.Context) (to target, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.times.step)
 	defer cancel()
-	var app struct {
-		ID       string  `json:"id"`
-		Endpoint *string `json:"interactions_endpoint_url"`
-	}
-	if err := s.raw(ctx, getApplication, "", discordgo.EndpointAPI+"applications/@me", nil, &app); err != nil {
-		return to, refusesUs(err)
-	}
-	switch {
-	case !isID(app.ID):
-		return to, errors.New("the answer names no application")
-	case app.Endpoint != nil && *app.Endpoint != "":
-		return to, fatal{errors.New(`the application has an Interactions Endpoint URL, so that Discord sends no press to the plugin; remove the address on the page General Information of the developer portal`)}
+	if to.application, err = s.application(ctx); err != nil {
+		return to, err
 	}
 	var g struct {
 		URL   string `json:"url"`
@@ -133,8 +123,26 @@ func (s *service) locate(ctx context.Context) (to target, err error) {
 			fmt.Sprintf("only %d new sessions are left to the bot for today; see what else uses its token", g.Limit.Remaining),
 		}
 	}
-	address, err := s.gatewayAddress(g.URL)
-	return target{address, app.ID}, err
+	to.address, err = s.gatewayAddress(g.URL)
+	return to, err
+}
+
+// application is the id of the bot's application, which must send presses to us.
+func (s *service) application(ctx context.Context) (id string, err error) {
+	var app struct {
+		ID       string  `json:"id"`
+		Endpoint *string `json:"interactions_endpoint_url"`
+	}
+	if err := s.raw(ctx, getApplication, "", discordgo.EndpointAPI+"applications/@me", nil, &app); err != nil {
+		return "", refusesUs(err)
+	}
+	switch {
+	case !isID(app.ID):
+		return "", errors.New("the answer names no application")
+	case app.Endpoint != nil && *app.Endpoint != "":
+		return "", fatal{errors.New("the application has an Interactions Endpoint URL, so that Discord sends no press to the plugin; remove the address on the page General Information of the developer portal")}
+	}
+	return app.ID, nil
 }
 
 // refusesUs makes a refusal of the token one that a person must correct.

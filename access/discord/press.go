@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/decision"
-	"teleport-plugins/lib/plugindata"
 )
 
 const (
@@ -47,6 +46,9 @@ func (p *presses) begin(work func()) bool {
 // hear takes in an interaction. What is none of ours is left alone: somebody else may
 // answer it. The work outlasts the context, which says that no more is to be taken.
 func (l *listening) hear(ctx context.Context, raw []byte) {
+	if ctx.Err() != nil {
+		return
+	}
 	i, err := readInteraction(raw, l.application)
 	if errors.Is(err, errForeign) {
 		l.log.Warn("An interaction of another application was sent to us", zap.String("application", i.ApplicationID))
@@ -114,15 +116,13 @@ func (l *listening) submitted(ctx context.Context, i interaction, p decision.Pre
 	switch {
 	case d.opener != p.PersonID || d.message != p.Message:
 		l.refuse(ctx, i, "This dialog was opened by another person or at another message; press the button again.",
-			zap.String("opener", d.opener), zap.String("opened_at", plugindataText(d.message)))
+			zap.String("opener", d.opener), zap.String("opened_at", d.message.Channel+"/"+d.message.ID))
 	case p.Reason == "" && l.asks(p.Verdict):
 		l.refuse(ctx, i, "A reason is needed; press the button again, and write one.")
 	default:
 		l.decide(ctx, i, p)
 	}
 }
-
-func plugindataText(m plugindata.Message) string { return m.Channel + "/" + m.ID }
 
 // refuses turns away what Discord itself says may decide nothing.
 func (l *listening) refuses(ctx context.Context, i interaction) bool {

@@ -22,8 +22,15 @@ func (r *Review) Validate(f *config.Faults) {
 			f.Add("users."+id, "this is not a Discord user id", `write the digits of the id in quotes, and the Teleport user behind the sign "="`)
 		}
 	}
-	if r.Enabled && r.EmailMatch {
-		f.Warn("allow_email_username_match", "Discord shows no bot anybody's e-mail address, so that it recognises nobody", "set "+traitKey+" or [review.users] in its place")
+	if !r.Enabled {
+		return
+	}
+	const noEmail, instead = "Discord shows nobody's e-mail address to a bot", "set " + traitKey + " or [review.users]"
+	switch source := r.Source(r.Trait); {
+	case source == decision.ByEmail || source == decision.ByTraitThenEmail:
+		f.Add("identity", noEmail, instead)
+	case source == decision.ByUsers && r.EmailMatch:
+		f.Warn("allow_email_username_match", noEmail, "remove it")
 	}
 }
 

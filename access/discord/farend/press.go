@@ -21,7 +21,7 @@ func (g *Guild) Review() map[string]any {
 	for user, id := range users() {
 		known[id] = user
 	}
-	return map[string]any{"review": map[string]any{"enabled": true, "users": known}}
+	return map[string]any{"enabled": true, "users": known}
 }
 
 // Press has a person press a button of the newest announcement of a request that they
