@@ -20,7 +20,7 @@ const (
 
 // buttonIDLimit bounds the id of a request that has buttons, so that the custom id of
 // the dialog has room for it. Teleport's own ids have 36 characters.
-const buttonIDLimit = 50
+const buttonIDLimit = 48
 
 // decisionRow is the row of buttons with which people decide, or nothing where a
 // request cannot be decided in Discord.

@@ -1,11 +1,27 @@
 package discordapi
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
+
+// way is what leads back to clients. The server's lock guards it.
+type way struct {
+	gateway          gateway
+	endpoint         string // where interactions go in place of the gateway
+	interactions     map[string]*interaction
+	interactionOrder []string
+}
+
+func newWay(o Options) way {
+	return way{
+		interactions: make(map[string]*interaction),
+		gateway:      gateway{every: cmp.Or(o.Heartbeat, heartbeatEvery), remaining: 1000, links: make(map[*link]bool)},
+	}
+}
 
 // gateway is the state of the gateway, which the server's lock guards.
 type gateway struct {

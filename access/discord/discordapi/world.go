@@ -173,18 +173,13 @@ type world struct {
 	nonces     map[string]nonceUse
 	lastID     uint64
 
-	gateway          gateway
-	endpoint         string // where interactions go in place of the gateway
-	interactions     map[string]*interaction
-	interactionOrder []string
+	way // back to the plugin
 }
 
 func newWorld(o Options) world {
 	w := world{
 		token: o.Token, botID: o.BotID, users: make(map[string]*User), guilds: make(map[string]*Guild),
-		channels: make(map[string]*channel), dms: make(map[string]string), nonces: make(map[string]nonceUse),
-		interactions: make(map[string]*interaction),
-		gateway:      gateway{every: cmp.Or(o.Heartbeat, heartbeatEvery), remaining: 1000, links: make(map[*link]bool)},
+		channels: make(map[string]*channel), dms: make(map[string]string), nonces: make(map[string]nonceUse), way: newWay(o),
 	}
 	w.addUser(User{ID: o.BotID, Name: o.BotName})
 	for _, u := range o.Users {
