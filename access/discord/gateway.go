@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -182,8 +183,22 @@ type socket struct {
 func (s *service) open(ctx context.Context, address string) (*socket, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.times.step)
 	defer cancel()
-	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: s.times.step}
+	// The library does not look at the context while it waits for the handshake.
+	stop := func() bool { return true }
+	dialer := websocket.Dialer{
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: s.times.step,
+		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err == nil {
+				stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
+			}
+			return conn, err
+		},
+	}
 	conn, resp, err := dialer.DialContext(ctx, address, nil)
+	if !stop() && err == nil {
+		err = errors.Join(ctx.Err(), conn.Close())
+	}
 	if resp != nil {
 		_ = resp.Body.Close()
 	}

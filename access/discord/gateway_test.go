@@ -83,7 +83,7 @@ func TestASilentGatewayIsLeftAtEachStep(t *testing.T) {
 	for _, step := range []string{"dial", "hello", "ready", "acks"} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
-			h := silentHearing(t, discordapi.Options{Heartbeat: 200 * time.Millisecond})
+			h := silentHearing(t, discordapi.Options{Heartbeat: 400 * time.Millisecond})
 			h.times.step = 200 * time.Millisecond
 			h.discord.SilenceGateway(step)
 			h.start(t)
@@ -118,8 +118,8 @@ func TestASessionThatCannotBeResumedIsGivenUp(t *testing.T) {
 }
 
 func TestHeartbeatsKeepTheConnection(t *testing.T) {
-	h := newHearing(t, discordapi.Options{Heartbeat: 50 * time.Millisecond})
-	h.until(t, "no heartbeats", func() bool { return h.discord.Gateway().Heartbeats >= 6 })
+	h := newHearing(t, discordapi.Options{Heartbeat: 400 * time.Millisecond})
+	h.until(t, "no heartbeats", func() bool { return h.discord.Gateway().Heartbeats >= 4 })
 	if g := h.discord.Gateway(); g.Identifies != 1 || g.Resumes != 0 {
 		t.Errorf("gateway %+v", g)
 	}
