@@ -123,7 +123,7 @@ func encoded(v any) json.RawMessage {
 
 // listen reads what the client says until the connection ends.
 func (s *Server) listen(l *link) {
-	l.conn.SetReadLimit(maxFrame)
+	l.conn.SetReadLimit(16 * maxFrame) // beyond it the library has a code of its own
 	for {
 		// Only heartbeats count as signs of life. Discord does not say how late one
 		// may be; half an interval is less than what it is known to bear.
@@ -135,7 +135,7 @@ func (s *Server) listen(l *link) {
 			return
 		}
 		code := CloseDecodeError
-		if json.Unmarshal(data, &f) == nil {
+		if len(data) <= maxFrame && json.Unmarshal(data, &f) == nil {
 			code = 0
 		}
 		s.Change(func() {
@@ -160,21 +160,20 @@ func (s *Server) leave(l *link, err error) {
 	var late net.Error
 	s.Change(func() {
 		g := &s.state.gateway
-		if code != 0 && code != websocket.CloseAbnormalClosure && !l.gone {
+		answers := l.gone // to a close of ours
+		if code != 0 && code != websocket.CloseAbnormalClosure && !answers {
 			g.closes = append(g.closes, code)
 		}
 		switch {
 		case errors.As(err, &late) && late.Timeout():
 			l.closeWith(CloseTimedOut)
-		case errors.Is(err, websocket.ErrReadLimit):
-			l.closeWith(CloseDecodeError)
 		default:
 			l.drop()
 		}
 		delete(g.links, l)
 		if x := l.session; x != nil && x.link == l {
 			x.link = nil
-			if code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway {
+			if !answers && (code == websocket.CloseNormalClosure || code == websocket.CloseGoingAway) {
 				g.end(x)
 			}
 		}
