@@ -22,6 +22,8 @@ type client struct {
 	transport *outbound.Transport
 	http      *http.Client
 	buckets   buckets
+
+	secure bool // the API is reached over TLS
 }
 
 func newClient(s Section, t *outbound.Transport) client {
@@ -31,7 +33,7 @@ func newClient(s Section, t *outbound.Transport) client {
 	}
 	h := t.Client()
 	h.Transport = rebase{base: base, next: t}
-	return client{token: s.Token, transport: t, http: h}
+	return client{token: s.Token, transport: t, http: h, secure: strings.HasPrefix(base, "https:")}
 }
 
 // rebase sends the library's calls, whose address is fixed, to the base address.

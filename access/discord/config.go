@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/recipient"
@@ -24,6 +25,7 @@ type Config struct {
 	Discord          Section          `toml:"discord"`
 	RoleToRecipients recipient.Table  `toml:"role_to_recipients" doc:"requested role, or a pattern of roles, to channels (id or server/channel) and users (user:id); \"*\" stands for every other role"`
 	Reminders        plugin.Reminders `toml:"access_list_reminders"`
+	Review           Review           `toml:"review"`
 }
 
 // Section is the section [discord].
@@ -41,7 +43,7 @@ func Integration() plugin.Integration {
 	return plugin.Integration{
 		Name: "discord", Title: "Discord", Example: example, UserAgent: userAgent,
 		New: func() plugin.Settings {
-			return &Config{Base: plugin.DefaultBase(), Discord: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders()}
+			return &Config{Base: plugin.DefaultBase(), Discord: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders(), Review: Review{Settings: decision.DefaultSettings()}}
 		},
 	}
 }
@@ -76,6 +78,7 @@ func (s *Section) Validate(f *config.Faults) {
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	s := newService(c.Discord, d)
+	s.asks, s.listens = c.Review.AsksReason, c.Review.Enabled
 	for _, names := range c.RoleToRecipients {
 		s.configured = append(s.configured, names...)
 	}
@@ -87,6 +90,6 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 			name := s.Person(email)
 			return name, name != ""
 		}},
-		Codec: plugindata.Messages{}, Reminders: &c.Reminders,
+		Codec: plugindata.Messages{}, Reminders: &c.Reminders, Decisions: c.Review.policy(),
 	}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/history"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
@@ -39,10 +40,15 @@ type service struct {
 	users      map[string]string // Teleport user in lower case to Discord user id
 	history    *history.Index
 	memo       memo
+	asks       func(verdict request.Status) bool // whether a verdict needs a reason
+	listens    bool                              // people may decide in Discord
+	times      times
 
 	mu      sync.Mutex
 	self    string               // our own user id, once known
 	lacking map[string]time.Time // what a channel does not allow, and until when that is believed
+	// threadly says of channels with buttons whether they are threads.
+	threadly map[string]bool
 }
 
 var _ interface {
@@ -52,11 +58,13 @@ var _ interface {
 	integration.Requester
 	remind.Service
 	plugin.Inspector
+	decision.Listener
 } = (*service)(nil)
 
 func newService(section Section, d plugin.Deps) *service {
 	s := &service{
 		client: newClient(section, d.Transport), log: d.Log, users: section.Users, lacking: make(map[string]time.Time),
+		asks: decision.DefaultSettings().AsksReason, times: usualTimes(),
 	}
 	s.history = history.New(s.readHistory)
 	return s
@@ -192,6 +200,10 @@ func isCard(e *discordgo.MessageEmbed, id string) bool {
 // does the like for other reasons, so that the channel's permissions have the last
 // word on whether later messages go without.
 func (s *service) fit(ctx context.Context, channel string, v request.View, put func(content) (answer, error)) error {
+	v, err := s.offered(ctx, channel, v)
+	if err != nil {
+		return err
+	}
 	f := full
 	if s.lacks(embeds, channel) {
 		f = plain

@@ -37,7 +37,7 @@ func (s *service) Inspect(ctx context.Context) []string {
 	if _, err := s.me(ctx); err != nil {
 		return nil // Check tells it
 	}
-	var faults []string
+	faults := s.unheard(ctx)
 	for _, name := range s.configured {
 		if strings.HasPrefix(name, userPrefix) || s.Person(name) != "" {
 			continue // to look would open a conversation
@@ -58,6 +58,17 @@ func (s *service) Inspect(ctx context.Context) []string {
 		}
 	}
 	return faults
+}
+
+// unheard says why no press would reach us, if any is to.
+func (s *service) unheard(ctx context.Context) []string {
+	if !s.listens {
+		return nil
+	}
+	if _, err := s.application(ctx); errors.As(err, new(fatal)) {
+		return []string{err.Error()}
+	}
+	return nil
 }
 
 // inspect compares the bot's permissions in one channel with those it needs.
@@ -123,7 +134,7 @@ func writable(t discordgo.ChannelType) bool {
 func (s *service) invite(ctx context.Context, guild string) string {
 	app, _ := s.me(ctx) // the same for all but very old bots
 	var answer struct{ ID string }
-	if err := s.raw(ctx, "GET /applications/@me", "", discordgo.EndpointAPI+"applications/@me", nil, &answer); err == nil && isID(answer.ID) {
+	if err := s.raw(ctx, getApplication, "", discordgo.EndpointAPI+"applications/@me", nil, &answer); err == nil && isID(answer.ID) {
 		app = answer.ID
 	}
 	bits := int64(0)

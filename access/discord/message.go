@@ -70,7 +70,7 @@ const (
 	full form = iota
 	// plain is without embeds; the text says all.
 	plain
-	// bare is without embeds and button, and without any text of strangers.
+	// bare is without embeds and buttons, and without any text of strangers.
 	bare
 )
 
@@ -80,6 +80,7 @@ func announcement(v request.View, f form, mention string) content {
 	if f == bare {
 		return c
 	}
+	c.buttons = append(c.buttons, decisionRow(v)...)
 	if u, err := url.Parse(v.Link); err == nil && u.Host != "" && size(v.Link) <= buttonURLLimit {
 		button := discordgo.Button{Label: "Open in Teleport", Style: discordgo.LinkButton, URL: v.Link}
 		c.buttons = append(c.buttons, discordgo.ActionsRow{Components: []discordgo.MessageComponent{button}})

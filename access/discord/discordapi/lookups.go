@@ -18,9 +18,14 @@ func getUser(s *Server, c *call) (int, any, error) {
 }
 
 func getApplication(s *Server, _ *call) (int, any, error) {
+	var endpoint any
+	if s.state.endpoint != "" {
+		endpoint = s.state.endpoint
+	}
 	return http.StatusOK, map[string]any{
 		"id": s.opts.ApplicationID, "name": s.opts.BotName, "description": "", "icon": nil,
 		"bot_public": false, "bot_require_code_grant": false, "verify_key": "", "flags": 0,
+		"interactions_endpoint_url": endpoint,
 	}, nil
 }
 

@@ -31,6 +31,10 @@ const (
 	GetMember        = "GET /guilds/{guild}/members/{user}"
 	GetApplication   = "GET /applications/@me"
 	GetOAuth2Current = "GET /oauth2/applications/@me"
+	GetGateway       = "GET /gateway/bot"
+	Callback         = "POST /interactions/{interaction}/{token}/callback"
+	FollowUp         = "POST /webhooks/{application}/{token}"
+	EditAnswer       = "PATCH /webhooks/{application}/{token}/messages/@original"
 )
 
 // call is a call whose method is known.
@@ -45,6 +49,7 @@ func methods() map[string]handler {
 		DeleteMessage: deleteMessage, StartThread: startThread, GetChannel: getChannel, GetSelf: getSelf,
 		ListOwnGuilds: listOwnGuilds, OpenDM: openDM, GetUser: getUser, GetGuild: getGuild, ListChannels: listChannels,
 		GetMember: getMember, GetApplication: getApplication, GetOAuth2Current: getApplication,
+		GetGateway: getGateway, Callback: callback, FollowUp: followUp, EditAnswer: editAnswer,
 	}
 }
 
@@ -71,7 +76,7 @@ func (s *Server) Open(c *call) bool {
 	if c.Method = method; known {
 		c.Own = do
 	}
-	for _, name := range []string{"channel", "guild", "user"} {
+	for _, name := range []string{"channel", "guild", "user", "interaction"} {
 		if c.Target == "" {
 			c.Target = c.R.PathValue(name)
 		}
@@ -107,7 +112,7 @@ func (s *Server) Answer(c *call) apiserver.Answer {
 
 // carryOut checks the sender and the form, and carries the method out.
 func (s *Server) carryOut(c *call) (int, any, error) {
-	if err := s.authenticate(c.R); err != nil {
+	if err := s.authenticate(c); err != nil {
 		return 0, nil, err
 	}
 	kind, _, _ := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
@@ -129,9 +134,16 @@ func (s *Server) carryOut(c *call) (int, any, error) {
 // authenticate checks the user agent, which Discord asks of every client, and
 // the token. The documented form "DiscordBot (url, version)" is not insisted on,
 // but no client may come without a name of its own.
-func (s *Server) authenticate(r *http.Request) error {
+//
+// The calls about an interaction need none: its own token is in their path.
+func (s *Server) authenticate(c *call) error {
+	r := c.R
 	if agent := r.UserAgent(); agent == "" || strings.HasPrefix(agent, "Go-http-client") {
 		return failure(40333)
+	}
+	switch c.Method {
+	case Callback, FollowUp, EditAnswer:
+		return nil
 	}
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bot ")
 	if !ok || token != s.state.token {

@@ -43,6 +43,11 @@ type Options struct {
 	// Limits are the rate limits; there are none, and no headers that tell of
 	// them, when nil. DefaultLimits are those of the real service.
 	Limits *apiserver.Limits
+	// Heartbeat is how often clients of the gateway are to send heartbeats; as
+	// Discord's when zero.
+	Heartbeat time.Duration
+	// StartLimitReset is when more sessions may be begun; in four hours when zero.
+	StartLimitReset time.Duration
 }
 
 // DefaultLimits are five messages in five seconds for each channel, which is

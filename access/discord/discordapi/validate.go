@@ -31,6 +31,9 @@ const (
 	maxCustomID    = 100
 	maxURL         = 2048
 	maxButtonURL   = 512
+	maxModalTitle  = 45
+	maxModalParts  = 5
+	maxInput       = 4000
 )
 
 // units is the length of a text in units of UTF-16.
@@ -69,6 +72,7 @@ type component struct {
 	Style      int             `json:"style"`
 	Label      string          `json:"label"`
 	CustomID   string          `json:"custom_id"`
+	Disabled   bool            `json:"disabled"`
 	URL        string          `json:"url"`
 	Emoji      json.RawMessage `json:"emoji"`
 }

@@ -172,12 +172,14 @@ type world struct {
 	dms        map[string]string // user → channel
 	nonces     map[string]nonceUse
 	lastID     uint64
+
+	way // back to the plugin
 }
 
 func newWorld(o Options) world {
 	w := world{
 		token: o.Token, botID: o.BotID, users: make(map[string]*User), guilds: make(map[string]*Guild),
-		channels: make(map[string]*channel), dms: make(map[string]string), nonces: make(map[string]nonceUse),
+		channels: make(map[string]*channel), dms: make(map[string]string), nonces: make(map[string]nonceUse), way: newWay(o),
 	}
 	w.addUser(User{ID: o.BotID, Name: o.BotName})
 	for _, u := range o.Users {

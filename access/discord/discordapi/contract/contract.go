@@ -73,6 +73,10 @@ func operations() map[string][]string {
 		"/guilds/{guild_id}/members/{user_id}": {"get"},
 		"/applications/@me":                    {"get"},
 		"/oauth2/applications/@me":             {"get"},
+		"/gateway/bot":                         {"get"},
+		"/interactions/{interaction_id}/{interaction_token}/callback": {"post"},
+		"/webhooks/{webhook_id}/{webhook_token}":                      {"post"},
+		"/webhooks/{webhook_id}/{webhook_token}/messages/@original":   {"patch"},
 	}
 }
 

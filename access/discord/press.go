@@ -1,0 +1,162 @@
+package discord
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/decision"
+)
+
+const (
+	// maxPresses bounds how many presses are in work.
+	maxPresses = 64
+	// pressLimit is how long the desk may take.
+	pressLimit = 15 * time.Second
+)
+
+// presses are those in work.
+type presses struct {
+	room chan struct{}
+	all  sync.WaitGroup
+}
+
+func newPresses() *presses { return &presses{room: make(chan struct{}, maxPresses)} }
+
+// wait waits for those in work to be answered.
+func (p *presses) wait() { p.all.Wait() }
+
+// begin does the work on a press, unless there is too much already.
+func (p *presses) begin(work func()) bool {
+	select {
+	case p.room <- struct{}{}:
+	default:
+		return false
+	}
+	p.all.Go(func() {
+		defer func() { <-p.room }()
+		work()
+	})
+	return true
+}
+
+// hear takes in an interaction. What is none of ours is left alone: somebody else may
+// answer it. The work outlasts the context, which says that no more is to be taken.
+func (l *listening) hear(ctx context.Context, raw []byte) {
+	if ctx.Err() != nil {
+		return
+	}
+	i, err := readInteraction(raw, l.application)
+	if errors.Is(err, errForeign) {
+		l.log.Warn("An interaction of another application was sent to us", zap.String("application", i.ApplicationID))
+		return
+	}
+	if err != nil {
+		l.log.Debug("An interaction is none that decides", zap.Error(err))
+		return
+	}
+	work := l.workOn(i)
+	if work == nil {
+		l.log.Debug("An interaction is none that decides", i.fields()...)
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	if !l.work.begin(func() { work(ctx) }) {
+		l.log.Warn("Too many presses at once; the person sees that this one failed", i.fields()...)
+	}
+}
+
+// workOn chooses what is to be done about an interaction, or nothing.
+func (l *listening) workOn(i interaction) func(context.Context) {
+	p := decision.Press{
+		ID: i.ID, Message: i.at(), PersonID: i.who().ID,
+		Person: func(context.Context) (decision.Person, error) { return i.who().described(), nil },
+	}
+	switch i.Type {
+	case pressed:
+		verdict, id, ok := decided(i.Data.CustomID)
+		if !ok {
+			return nil
+		}
+		p.Request, p.Verdict = id, verdict
+		return func(ctx context.Context) { l.pressed(ctx, i, p) }
+	case submitted:
+		d, ok := readDialog(i.Data.CustomID)
+		if !ok {
+			return nil
+		}
+		p.Request, p.Verdict, p.Reason = d.request, d.verdict, i.reason()
+		return func(ctx context.Context) { l.submitted(ctx, i, p, d) }
+	}
+	return nil
+}
+
+// pressed answers a press of a button: with the dialog for a reason, or with what came
+// of it.
+func (l *listening) pressed(ctx context.Context, i interaction, p decision.Press) {
+	if l.refuses(ctx, i) {
+		return
+	}
+	if l.asks(p.Verdict) {
+		l.acknowledge(ctx, i, askReason(dialog{p.Verdict, p.Message, p.PersonID, p.Request}))
+		return
+	}
+	l.decide(ctx, i, p)
+}
+
+// submitted answers a dialog. It must have been opened by the same person, at the same
+// message.
+func (l *listening) submitted(ctx context.Context, i interaction, p decision.Press, d dialog) {
+	if l.refuses(ctx, i) {
+		return
+	}
+	switch {
+	case d.opener != p.PersonID || d.message != p.Message:
+		l.refuse(ctx, i, "This dialog was opened by another person or at another message; press the button again.",
+			zap.String("opener", d.opener), zap.String("opened_at", d.message.Channel+"/"+d.message.ID))
+	case p.Reason == "" && l.asks(p.Verdict):
+		l.refuse(ctx, i, "A reason is needed; press the button again, and write one.")
+	default:
+		l.decide(ctx, i, p)
+	}
+}
+
+// refuses turns away what Discord itself says may decide nothing.
+func (l *listening) refuses(ctx context.Context, i interaction) bool {
+	switch {
+	case i.who().outsider() != "":
+		l.refuse(ctx, i, "Bots decide nothing.")
+	case !i.installed():
+		l.refuse(ctx, i, "Nothing is decided here: the application was not added to this server.")
+	default:
+		return false
+	}
+	return true
+}
+
+// refuse answers at once.
+func (l *listening) refuse(ctx context.Context, i interaction, text string, more ...zap.Field) {
+	if l.acknowledge(ctx, i, atOnce(text)) {
+		l.log.Warn("A press was refused: "+text, i.fields(more...)...)
+	}
+}
+
+// decide acknowledges a press, has the desk decide and shows its answer.
+func (l *listening) decide(ctx context.Context, i interaction, p decision.Press) {
+	if !l.acknowledge(ctx, i, later()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, pressLimit+answerLimit)
+	defer cancel()
+	l.show(ctx, i, l.consult(ctx, p))
+}
+
+// consult has the desk decide.
+func (l *listening) consult(ctx context.Context, p decision.Press) decision.Answer {
+	ctx, cancel := context.WithTimeout(ctx, pressLimit)
+	defer cancel()
+	return l.desk.Press(ctx, p)
+}
