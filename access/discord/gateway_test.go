@@ -83,8 +83,8 @@ func TestASilentGatewayIsLeftAtEachStep(t *testing.T) {
 	for _, step := range []string{"dial", "hello", "ready", "acks"} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
-			h := silentHearing(t, discordapi.Options{Heartbeat: 400 * time.Millisecond})
-			h.times.step = 200 * time.Millisecond
+			h := silentHearing(t, discordapi.Options{Heartbeat: time.Second})
+			h.times.step = time.Second
 			h.discord.SilenceGateway(step)
 			h.start(t)
 			h.untilHeard(t, "nothing is said of the silence", func() bool {
@@ -118,8 +118,8 @@ func TestASessionThatCannotBeResumedIsGivenUp(t *testing.T) {
 }
 
 func TestHeartbeatsKeepTheConnection(t *testing.T) {
-	h := newHearing(t, discordapi.Options{Heartbeat: 400 * time.Millisecond})
-	h.until(t, "no heartbeats", func() bool { return h.discord.Gateway().Heartbeats >= 4 })
+	h := newHearing(t, discordapi.Options{Heartbeat: time.Second})
+	h.until(t, "no heartbeats", func() bool { return h.discord.Gateway().Heartbeats >= 3 })
 	if g := h.discord.Gateway(); g.Identifies != 1 || g.Resumes != 0 {
 		t.Errorf("gateway %+v", g)
 	}
@@ -170,7 +170,7 @@ func TestATokenThatWasReplacedIsTaken(t *testing.T) {
 	t.Setenv("DISCORD_TEST_TOKEN", "a.new.token")
 	h.discord.SetToken("a.new.token")
 	h.discord.CloseGateway(discordapi.CloseToken)
-	h.until(t, "no new session", func() bool { return h.discord.Gateway().Identifies == 2 })
+	h.until(t, "no new session", func() bool { return h.discord.Gateway().Identifies >= 2 })
 	h.stillHears(t)
 }
 

@@ -68,7 +68,7 @@ type hearing struct {
 // quick makes pauses and deadlines short.
 func quick() times {
 	return times{
-		step: 500 * time.Millisecond, write: time.Second, first: 10 * time.Millisecond, most: 50 * time.Millisecond,
+		step: 5 * time.Second, write: time.Second, first: 10 * time.Millisecond, most: 50 * time.Millisecond,
 		steady: time.Hour, grace: 50 * time.Millisecond,
 	}
 }
