@@ -23,11 +23,12 @@ func (s *Server) openConnection(c call) (any, error) {
 	}
 	ticket := s.state.live.unique("ticket-")
 	s.state.live.tickets[ticket] = s.Now()
-	scheme := "ws://"
+	secure := ""
 	if c.r.TLS != nil {
-		scheme = "wss://"
+		secure = "s"
 	}
-	return done(object{"url": scheme + c.r.Host + socketPath + "?ticket=" + ticket + "&app_id=" + s.state.appID}), nil
+	s.state.live.site = "http" + secure + "://" + c.r.Host
+	return done(object{"url": "ws" + secure + "://" + c.r.Host + socketPath + "?ticket=" + ticket + "&app_id=" + s.state.appID}), nil
 }
 
 // redeem uses a ticket up. The answer to one that is no good is not documented.

@@ -11,6 +11,8 @@ import (
 type live struct {
 	// closed says that the server takes no more sockets.
 	closed bool
+	// site is where the app last asked for a socket.
+	site string
 	// tickets are the addresses of sockets that were given out, by when.
 	tickets map[string]time.Time
 	// connected are all sockets, and dealt those that events are dealt to in turn,

@@ -31,11 +31,12 @@ type replyURL struct {
 	uses          int
 }
 
-// newReply makes an address for answers; the lock is held.
+// newReply makes an address for answers, where the server is or, if it does not
+// listen itself, where the app has found it; the lock is held.
 func (s *Server) newReply(r replyURL) string {
 	path := replyPath + s.state.teamID + "/" + s.state.live.unique("") + "/sandbox"
 	s.state.live.replies[path] = &r
-	return cmp.Or(strings.TrimSuffix(s.URL(), "/api/"), "http://slack.invalid") + path
+	return cmp.Or(strings.TrimSuffix(s.URL(), "/api/"), s.state.live.site, "http://slack.invalid") + path
 }
 
 // openReply reads an answer to a press.

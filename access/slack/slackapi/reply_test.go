@@ -44,6 +44,24 @@ func TestAnAnswerIsSeenByWhoPressed(t *testing.T) {
 	})
 }
 
+func TestAnAnswerGoesWhereTheAppFoundSlack(t *testing.T) {
+	inRoom(t, slackapi.Options{}, func(t *testing.T, r room) {
+		if out := r.pressed(); !strings.HasPrefix(out.ResponseURL, "http://slack.invalid/actions/") {
+			t.Errorf("before it asked: %s", out.ResponseURL)
+		}
+		r.address()
+		if out := r.pressed(); !strings.HasPrefix(out.ResponseURL, "http://example.com/actions/") {
+			t.Errorf("afterwards: %s", out.ResponseURL)
+		}
+	})
+	w := start(t, slackapi.Options{})
+	_, ts := w.offer(t, requests)
+	out, err := w.Press(t.Context(), approve(ts))
+	if err != nil || !strings.HasPrefix(out.ResponseURL, strings.TrimSuffix(w.URL(), "api/")+"actions/") {
+		t.Errorf("at a server that listens: %s, %v", out.ResponseURL, err)
+	}
+}
+
 func TestAnAnswerToAll(t *testing.T) {
 	inRoom(t, slackapi.Options{}, func(t *testing.T, r room) {
 		out := r.pressed()

@@ -203,6 +203,9 @@ func TestTheAddressOfASocketIsGoodOnceAndForAWhile(t *testing.T) {
 			t.Errorf("%s: status %d, error %v", name, status, err)
 		}
 	}
+	if log := w.Requests(); log[len(log)-1].Method != slackapi.Socket || log[len(log)-1].Error != "bad_ticket" {
+		t.Errorf("the log holds %+v", log)
+	}
 	now := time.Now()
 	s := slackapi.New(slackapi.Options{Options: clock(&now)})
 	late := ""
