@@ -13,6 +13,10 @@ import (
 // conditionAnswering states whether what people press reaches the plugin.
 const conditionAnswering = "answering buttons"
 
+// listenAgain is the pause, which doubles up to checkPeriod, before it is tried again to
+// listen after something that a person must correct.
+const listenAgain = 10 * time.Second
+
 // decidable reports whether the messages about a request have buttons.
 func (s *session) decidable(v request.View) bool {
 	return s.parts.Decisions != nil && s.parts.Decisions.Offered(v)
@@ -27,15 +31,23 @@ func (s *session) listen(ctx context.Context) {
 		return
 	}
 	s.health.Fail(conditionAnswering, "starting")
-	err := listener.Listen(ctx, decision.New(decision.Options{
+	desk := decision.New(decision.Options{
 		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
 		Cluster: cluster{s}, Author: func() string { return s.identity.Load().User },
 		Version: func() string { return s.info.Load().ServerVersion },
 		State:   s.answering, Observer: observer{s.metrics}, Log: s.log.Logger,
-	}))
-	if err != nil {
+	})
+	for pause := listenAgain; ctx.Err() == nil; pause = min(2*pause, checkPeriod) {
+		err := listener.Listen(ctx, desk)
+		if err == nil {
+			continue
+		}
 		s.answering(err.Error())
-		s.log.Error("Buttons are not answered until this is corrected and the plugin is reloaded", zap.Error(err))
+		s.log.Error("Buttons are not answered until this is corrected", zap.Error(err), zap.Duration("tried_again_in", pause))
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
 	}
 }
 
