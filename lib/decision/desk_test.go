@@ -58,7 +58,7 @@ func newCluster(t testing.TB) *teleportCluster {
 	v3.SetCreationTime(time.Unix(1_700_000_000, 0).UTC())
 	return &teleportCluster{
 		req: v3, data: map[string]string{"user": alice, "roles": "editor", "messages": "C1/1.1"},
-		traits: map[string]map[string][]string{alice: {"slack": {"UA"}}, bob: {"slack": {"UB"}}, carol: {"slack": {"UC"}}, mallory: {"slack": {"UM"}}},
+		traits: map[string]map[string][]string{alice: {"chat_id": {"UA"}}, bob: {"chat_id": {"UB"}}, carol: {"chat_id": {"UC"}}, mallory: {"chat_id": {"UM"}}},
 		may:    []string{alice, bob, carol}, behalf: true, fail: map[string]error{},
 	}
 }
@@ -166,12 +166,12 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	core, log := observer.New(zap.DebugLevel)
 	r := &rig{teleportCluster: newCluster(t), counted: &counting{by: map[decision.Kind]int{}}, log: log}
 	r.policy.Settings = decision.DefaultSettings()
-	r.policy.Enabled, r.policy.Trait = true, "slack"
+	r.policy.Enabled, r.policy.Trait = true, "chat_id"
 	for _, f := range change {
 		f(r)
 	}
 	r.Desk = decision.New(decision.Options{
-		Plugin: "slack", Title: "Slack", Policy: r.policy, Cluster: r.teleportCluster, Codec: plugindata.Messages{},
+		Plugin: "board", Title: "Chat", Policy: r.policy, Cluster: r.teleportCluster, Codec: plugindata.Messages{},
 		Author: func() string { return pluginUser }, Version: func() string { return "17.2.0" },
 		State: func(string) {}, Observer: r.counted, Log: zap.New(core),
 	})
@@ -250,7 +250,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"by the requester under another name":  {rig: func(r *rig) { r.policy.Identity = ""; users(map[string]string{"UX": bob})(r) }, who: "UX", press: withEmail(alice), want: decision.Refused},
 		"by nobody that Teleport knows":        {who: "UZ", want: decision.Refused},
 		"by one who may not review":            {who: "UM", want: decision.Refused},
-		"by one whose id several users have":   {rig: func(r *rig) { r.traits[carol]["slack"] = []string{"UC", "UB"} }, who: "UB", want: decision.Refused},
+		"by one whose id several users have":   {rig: func(r *rig) { r.traits[carol]["chat_id"] = []string{"UC", "UB"} }, who: "UB", want: decision.Refused},
 		"by a guest":                           {who: "UB", press: person(decision.Person{Outsider: "a guest"}, nil), want: decision.Refused},
 		"by whom the service cannot name now":  {who: "UB", press: person(decision.Person{}, errDown), want: decision.TryAgain},
 		"by nobody":                            {who: "", want: decision.Refused},
@@ -273,10 +273,10 @@ func TestWhatIsRefused(t *testing.T) {
 		"with no source":                       {rig: func(r *rig) { r.policy.Trait = "" }, who: "UB", want: decision.Refused},
 		"with a blank trait":                   {rig: func(r *rig) { r.policy.Trait, r.policy.Identity = "  ", decision.ByTrait }, who: "UB", want: decision.Refused},
 		"when the trait cannot be looked up":   {rig: failing("UsersByTrait"), who: "UB", want: decision.TryAgain},
-		"when a miss would be e-mail's turn":   {rig: func(r *rig) { email("example.com")(r); r.policy.Trait = "slack" }, who: "UZ", press: withEmail(bob), want: decision.Refused},
+		"when a miss would be e-mail's turn":   {rig: func(r *rig) { email("example.com")(r); r.policy.Trait = "chat_id" }, who: "UZ", press: withEmail(bob), want: decision.Refused},
 		"when a failure would be e-mail's turn": {rig: func(r *rig) {
 			email("example.com")(r)
-			r.policy.Trait, r.policy.Identity = "slack", decision.ByTraitThenEmail
+			r.policy.Trait, r.policy.Identity = "chat_id", decision.ByTraitThenEmail
 			r.fail["UsersByTrait"] = errDown
 		}, who: "UB", press: withEmail(bob), want: decision.TryAgain},
 		"by e-mail without domains":       {rig: email(), who: "UB", press: withEmail(bob), want: decision.Refused},
@@ -368,7 +368,7 @@ func TestAReviewAsThePluginSaysWhoPressed(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	review := r.req.GetReviews()[0]
-	if review.Author != pluginUser || review.Reason != "bob@example.com in Slack (UB): fine" || len(review.XXX_unrecognized) > 0 {
+	if review.Author != pluginUser || review.Reason != "bob@example.com in Chat (UB): fine" || len(review.XXX_unrecognized) > 0 {
 		t.Errorf("%+v", review)
 	}
 	if got := r.by("UC", request.Denied); got.Kind != decision.Already || !strings.Contains(got.Text, "was not submitted") {
