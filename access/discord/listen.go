@@ -122,7 +122,7 @@ func (c *exchange) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-limit.C:
-			return errors.New("Discord's gateway is silent")
+			return errors.New("the gateway of Discord is silent")
 		case <-c.beat:
 			if err := c.heartbeat(); err != nil {
 				return err
@@ -176,7 +176,7 @@ func (c *exchange) ended(err error) error {
 // not answered is dead.
 func (c *exchange) heartbeat() error {
 	if c.waits {
-		return errors.New("Discord's gateway answers no heartbeat")
+		return errors.New("the gateway of Discord answers no heartbeat")
 	}
 	c.waits, c.beat = true, time.After(c.every)
 	return c.socket.send(opHeartbeat, c.session.seq)
@@ -192,7 +192,7 @@ func (c *exchange) take(ctx context.Context, f frame) error {
 	case opBeaten:
 		c.waits = false
 	case opReconnect:
-		return errors.New("Discord asked for a new connection")
+		return errors.New("the gateway of Discord asked for a new connection")
 	case opInvalid:
 		return c.invalid(f.Data)
 	case opEvent:
@@ -218,10 +218,10 @@ func (c *exchange) greeted(data json.RawMessage) error {
 		EveryMS int64 `json:"heartbeat_interval"`
 	}
 	if err := json.Unmarshal(data, &hello); err != nil || hello.EveryMS < 1 || hello.EveryMS > 600_000 {
-		return errors.New("Discord's gateway greets without a heartbeat")
+		return errors.New("the gateway of Discord greets without a heartbeat")
 	}
 	if c.hello {
-		return errors.New("Discord's gateway greets twice")
+		return errors.New("the gateway of Discord greets twice")
 	}
 	c.hello, c.every = true, time.Duration(hello.EveryMS)*time.Millisecond
 	c.beat = time.After(jitter(c.every))
@@ -248,7 +248,7 @@ func (c *exchange) event(ctx context.Context, f frame) error {
 			Resume  string `json:"resume_gateway_url"`
 		}
 		if err := json.Unmarshal(f.Data, &ready); err != nil || ready.Session == "" {
-			return errors.New("Discord's gateway names no session")
+			return errors.New("the gateway of Discord names no session")
 		}
 		c.session.id = ready.Session
 		if address, err := c.gatewayAddress(ready.Resume); err == nil {

@@ -67,7 +67,7 @@ func TestUsage(t *testing.T) {
 }
 
 // The example is a config once its credentials and recipients are filled in, in
-// the lines where it shows them.
+// the first lines where it shows them.
 func TestExampleConfigWorks(t *testing.T) {
 	w := start(t, harness.Options{Halted: true, Args: []string{"--pid-file=/nonexistent/never-written.pid"}})
 	text, _, code := run(t, "configure")
@@ -116,10 +116,11 @@ func read(t *testing.T, path string) string {
 func fill(t *testing.T, text, key, value string) string {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^(?:# )?(` + key + `) = ".*"$`)
-	if n := len(line.FindAllString(text, -1)); n != 1 {
-		t.Fatalf("the example shows %s %d times", key, n)
+	at := line.FindStringIndex(text)
+	if at == nil {
+		t.Fatalf("the example does not show %s", key)
 	}
-	return line.ReplaceAllString(text, fmt.Sprintf("$1 = %q", value))
+	return text[:at[0]] + line.ReplaceAllString(text[at[0]:at[1]], fmt.Sprintf("$1 = %q", value)) + text[at[1]:]
 }
 
 // Credentials that the service refuses end the start, since only a person can

@@ -48,7 +48,7 @@ func (c *client) me() identity {
 // ticket asks for the address of a connection of Socket Mode, which is good once. The
 // address is as good as a token for that time.
 func (c *client) ticket(ctx context.Context) (address string, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("Slack did not answer in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("no answer from Slack in time"))
 	defer cancel()
 	err = c.call(ctx, "apps.connections.open", "", func(ctx context.Context) (err error) {
 		_, address, err = c.api.StartSocketModeContext(ctx)

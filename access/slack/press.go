@@ -161,7 +161,7 @@ const answerTime = 15 * time.Second
 // answer tells the person alone: by the address that came with the press, else by a
 // message that only they see, else by a direct message.
 func (l *listener) answer(ctx context.Context, at pointer, text string) {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("Slack did not take the answer in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("the answer was not taken in time"))
 	defer cancel()
 	text = message.Text(text, textLimit, escapeMarkup)
 	err := l.respond(ctx, at.Answer, text)

@@ -30,7 +30,7 @@ func (s *service) respond(ctx context.Context, address, text string) error {
 	ctx, call := outbound.Begin(ctx, "response_url", "")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return errors.New("Slack's address for the answer cannot be used")
+		return errors.New("the address for the answer cannot be used")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.http.Do(req)
@@ -42,7 +42,7 @@ func (s *service) respond(ctx context.Context, address, text string) error {
 	if err == nil && resp.StatusCode == http.StatusOK && (strings.TrimSpace(string(said)) == "ok" || bytes.Contains(said, []byte(`"ok":true`))) {
 		return nil
 	}
-	return fmt.Errorf("Slack did not take the answer: status %d", resp.StatusCode)
+	return fmt.Errorf("the answer was not taken: status %d", resp.StatusCode)
 }
 
 // isSlack makes sure that an address is one at which Slack takes answers: it came with

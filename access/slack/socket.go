@@ -39,7 +39,7 @@ const (
 	manyConnections = 4
 )
 
-var errLinkDisabled = errors.New("Socket Mode is switched off in the settings of the Slack app; switch it on")
+var errLinkDisabled = errors.New("the settings of the Slack app have Socket Mode switched off; switch it on")
 
 // frame is what is used of a frame of Socket Mode.
 type frame struct {
@@ -137,7 +137,7 @@ func (l *listener) open(ctx context.Context) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialing, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("Slack did not answer in time"))
+	dialing, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("no answer from Slack in time"))
 	defer cancel()
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: stepTime}
 	ws, resp, err := dialer.DialContext(dialing, address, nil)
@@ -168,7 +168,7 @@ func (s *socket) greeted() error {
 		return errLinkDisabled
 	}
 	if f.Type != "hello" {
-		return fmt.Errorf("Slack began Socket Mode with %q (%s) and not with hello", message.Cut(f.Type, 100), message.Cut(f.Reason, 100))
+		return fmt.Errorf("the connection of Socket Mode began with %q (%s) and not with hello", message.Cut(f.Type, 100), message.Cut(f.Reason, 100))
 	}
 	s.noteConnections(f.Connections)
 	return nil

@@ -35,6 +35,7 @@ type world struct {
 	two     []string // IDs of the two recipients
 	cluster *cluster.Cluster
 	config  string
+	text    string // of the config, without further sections
 	log     *zap.Logger
 	logs    *observer.ObservedLogs
 	plugins []*running
@@ -79,10 +80,22 @@ func newWorld(t *testing.T, s farend.Service, o Options) *world {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(w.config, text.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w.text = text.String()
+	w.configure(nil)
 	return w
+}
+
+// configure writes the config, with further sections.
+func (w *world) configure(more map[string]any) {
+	w.Helper()
+	var text bytes.Buffer
+	text.WriteString(w.text)
+	if err := toml.NewEncoder(&text).Encode(more); err != nil {
+		w.Fatal(err)
+	}
+	if err := os.WriteFile(w.config, text.Bytes(), 0o600); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // Roles that can be requested: the requests for one go to two recipients, those

@@ -2,10 +2,12 @@ package decision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gravitational/teleport/api/types"
 
@@ -14,6 +16,25 @@ import (
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 )
+
+// bindSoon is bind for people who press as soon as they see the message: its record may
+// be written a moment later.
+func (d *desk) bindSoon(ctx context.Context, p Press) (types.AccessRequest, error) {
+	for end := time.Now().Add(recording); ; {
+		req, err := d.bind(ctx, p)
+		if !errors.Is(err, errNotRecorded) || time.Now().After(end) {
+			return req, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(recordingLook):
+		}
+	}
+}
+
+// errNotRecorded says that the record does not name the message, and may do so soon.
+var errNotRecorded = refuse(TryAgain, "The plugin is still writing this message. Please press again in a few seconds.", "the message is not recorded yet")
 
 // bind finds the request that a press is about, by the record of the message that it
 // hangs on, and makes sure that it may be decided here.
@@ -72,7 +93,7 @@ func bound(p Press, req types.AccessRequest, rec *plugindata.Record) error {
 	case slices.Contains(rec.Messages, p.Message):
 		return nil
 	case !rec.Claim.Free():
-		return refuse(TryAgain, "The plugin is still writing this message. Please press again in a few seconds.", "the message is not recorded yet")
+		return errNotRecorded
 	}
 	return refuse(Refused, "This message is not one that the plugin posted for this request.", "the record does not name the message")
 }

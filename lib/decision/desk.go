@@ -61,6 +61,9 @@ const (
 	// perPerson is how many presses of one person are looked at within personTime.
 	perPerson  = 20
 	personTime = time.Minute
+	// recording is how long a press waits for the record of a message that is just being
+	// posted, and recordingLook the pause between two looks.
+	recording, recordingLook = 4 * time.Second, 200 * time.Millisecond
 	// remembered is how long the answer to a press is kept for the case that the
 	// press arrives again: services repeat what was not acknowledged for minutes.
 	remembered = 10 * time.Minute
@@ -155,7 +158,7 @@ func (d *desk) bounded(ctx context.Context, p Press) Answer {
 		return d.told(p, "", "", refuse(TryAgain, "Your earlier press is still in work.", "an earlier press is in work"))
 	}
 	defer d.end(key)
-	ctx, cancel := context.WithTimeoutCause(ctx, pressTime, errors.New("Teleport did not answer in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, pressTime, errors.New("the press took too long"))
 	defer cancel()
 	return d.decide(ctx, p)
 }
@@ -194,7 +197,7 @@ func (d *desk) end(key string) {
 // decide is the flow of a press: what it hangs on, whether that may be decided, who
 // pressed, and the review.
 func (d *desk) decide(ctx context.Context, p Press) Answer {
-	req, err := d.bind(ctx, p)
+	req, err := d.bindSoon(ctx, p)
 	if err != nil {
 		return d.told(p, "", "", err)
 	}

@@ -61,6 +61,8 @@ type Wants struct {
 	// Gone says that the cluster does not have the request any more: nothing is
 	// announced, but what was is kept true.
 	Gone bool
+	// AnyButtons says that it is not known whether messages are to have buttons.
+	AnyButtons bool
 	// Again says that the time has come to show messages once more that a late
 	// call may have changed back.
 	Again bool
@@ -132,7 +134,13 @@ func (w Wants) WantsAnnouncement(d *plugindata.Delivery) bool {
 }
 
 func (w Wants) stale(p plugindata.Post) bool {
-	return w.Can.Shows && !p.Fixed && (p.Shown != w.Version() || p.Unsure && w.Again)
+	return w.Can.Shows && !p.Fixed && (!w.shownBy(p) || p.Unsure && w.Again)
+}
+
+// shownBy reports whether a message shows the request as it is, with buttons where
+// there are to be some.
+func (w Wants) shownBy(p plugindata.Post) bool {
+	return p.Shown == w.Version() && (p.Buttons == w.Decidable || w.AnyButtons)
 }
 
 // wantsReview: a review that is known only by its number is not told.

@@ -36,7 +36,7 @@ func (w Wants) announced(d *plugindata.Delivery, made []plugindata.Message, know
 		p := plugindata.Post{Channel: m.Channel, ID: m.ID}
 		// Where the end is told below the message, the message does not show it.
 		if !w.Can.Shows || known && !(w.Can.Ends && w.Status.Ended()) {
-			p.Shown = w.Version()
+			p.Shown, p.Buttons = w.Version(), w.Decidable
 		}
 		d.Posts = append(d.Posts, p)
 	}
@@ -47,7 +47,7 @@ func (w Wants) announced(d *plugindata.Delivery, made []plugindata.Message, know
 
 // Shown notes that a message shows the request as it is.
 func (w Wants) Shown(p *plugindata.Post) {
-	p.Shown = w.Version()
+	p.Shown, p.Buttons = w.Version(), w.Decidable
 	p.Unsure = p.Unsure && !w.Again
 }
 
@@ -124,7 +124,7 @@ func (w Wants) Unfinished(p *plugindata.Progress) (names []string) {
 // At is what is wanted of a request in the given state, of which nothing else is
 // known.
 func (a Abilities) At(aim request.Version) Wants {
-	w := Wants{Can: a, Announced: true}
+	w := Wants{Can: a, Announced: true, AnyButtons: true}
 	w.Status = cmp.Or(aim.Status, request.Pending)
 	w.Reviews = slices.Repeat([]request.Review{{Author: "unknown"}}, aim.Reviews)
 	return w

@@ -121,7 +121,7 @@ func (w Wants) Summarize(rec *plugindata.Record) {
 		d := &rec.Progress.Deliveries[i]
 		for _, p := range d.Posts {
 			rec.Messages = append(rec.Messages, p.Message())
-			final = final && (p.Shown == w.Version() || p.Fixed || !w.Can.Shows)
+			final = final && (w.shownBy(p) || p.Fixed || !w.Can.Shows)
 		}
 		if w.Can.Reviews && d.Posted() && d.Reviews < w.reviews() {
 			told = min(told, d.Reviews)

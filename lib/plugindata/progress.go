@@ -87,6 +87,9 @@ type Post struct {
 	ID      string `json:"id"`
 	// Shown is what the message shows; the zero value says that nobody knows.
 	Shown request.Version `json:"shown,omitzero"`
+	// Buttons says that the message has buttons. It is no part of the version, which
+	// is the same for all replicas, whatever their configs say of buttons.
+	Buttons bool `json:"buttons,omitempty"`
 	// Unsure says that a call which is still under way may yet show something
 	// older; the message is to be shown once more later on.
 	Unsure bool `json:"unsure,omitempty"`
@@ -248,7 +251,7 @@ func (d *Delivery) Join(other Delivery, under int) {
 // join takes over what calls of ours have made of a message.
 func (p *Post) join(other Post) {
 	p.Unsure, p.Fixed = p.Unsure || other.Unsure, p.Fixed || other.Fixed
-	if p.Shown != other.Shown {
+	if p.Shown != other.Shown || p.Buttons != other.Buttons {
 		p.Shown, p.Unsure = request.Version{}, true // whoever was last
 	}
 }

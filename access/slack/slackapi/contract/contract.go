@@ -197,6 +197,9 @@ func (c *Checker) checkValue(name string, v any, p property, fits func(any, stri
 		return c.checkBlocks(v)
 	case "metadata":
 		return checkMetadata(v)
+	case "view":
+		_, err := structured[map[string]any](v)
+		return err
 	case "attachments", "unfurled_attachments":
 		_, err := structured[[]any](v)
 		return err
