@@ -43,7 +43,7 @@ const (
 	// attemptLimit is how long one attempt at it may take.
 	attemptLimit = 1200 * time.Millisecond
 	// answerLimit is how long we try to show an answer.
-	answerLimit = 15 * time.Second
+	answerLimit = 8 * time.Second
 	// answerPause is the first pause before another attempt at that.
 	answerPause = 500 * time.Millisecond
 	// answerSize bounds the text of an answer.
@@ -132,7 +132,7 @@ func (s *service) acknowledge(ctx context.Context, i interaction, r response) (o
 	defer cancel()
 	err := s.attempt(ctx, i, r)
 	if err != nil && outbound.KindOf(err) == outbound.Retry && ctx.Err() == nil {
-		if err = s.attempt(ctx, i, r); hasCode(err, alreadyAcknowledged) {
+		if err = s.attempt(ctx, i, r); hasCode(err, alreadyAcknowledged, unknownInteraction) {
 			return true
 		}
 	}
@@ -143,6 +143,10 @@ func (s *service) acknowledge(ctx context.Context, i interaction, r response) (o
 		s.log.Debug("Another replica has the press, or it came too late", i.fields(zap.Error(err))...)
 	default:
 		s.log.Warn("A press could not be acknowledged; the person sees that it failed", i.fields(zap.Error(err))...)
+		if r.Type == saysLater && outbound.KindOf(err) == outbound.Retry {
+			// Discord may have promised the person an answer.
+			s.show(context.WithoutCancel(ctx), i, decision.Answer{Kind: decision.TryAgain, Text: "The press did not get through. Please press again."})
+		}
 	}
 	return false
 }

@@ -15,7 +15,7 @@ const (
 	// maxPresses bounds how many presses are in work.
 	maxPresses = 64
 	// pressLimit is how long the desk may take.
-	pressLimit = 15 * time.Second
+	pressLimit = 10 * time.Second
 )
 
 // presses are those in work.

@@ -51,6 +51,9 @@ const (
 // tells nothing of what became of the call.
 func sorted(op string, call *outbound.Call, err error) *outbound.Error {
 	e := call.Fail(err)
+	if _, limited := errors.AsType[*discordgo.RateLimitError](err); limited {
+		e.Err = errors.New("the rate limit is reached") // the library's error holds the address, and with it a token
+	}
 	if e.Kind == outbound.Unclear && op != createMessage && op != editMessage {
 		e.Kind = outbound.Retry // it only reads, or may be repeated
 	}

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,13 @@ func (l *listener) serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler: l.hook(ctx), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	defer server.Close() //nolint:errcheck // it has ended
+	if l.review.CertFile != "" {
+		if _, err := tls.LoadX509KeyPair(l.review.CertFile, l.review.KeyFile); err != nil {
+			_ = socket.Close()
+			return fmt.Errorf("reading review.listen_cert and review.listen_key: %w", err)
+		}
 	}
 	l.desk.Heard("")
 	stopped := make(chan error, 1)
@@ -62,7 +70,7 @@ func (l *listener) hook(ctx context.Context) http.Handler {
 			err = l.signed(r.Header, body)
 		}
 		if err != nil {
-			l.log.Debug("A call that is not Slack's was refused", zap.Error(err))
+			l.unsigned(err)
 			http.Error(w, "not signed", http.StatusUnauthorized)
 			return
 		}
@@ -71,11 +79,22 @@ func (l *listener) hook(ctx context.Context) http.Handler {
 			http.Error(w, "no payload", http.StatusBadRequest)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
-		if ctx.Err() == nil {
-			l.take(ctx, []byte(form.Get("payload")))
+		if ctx.Err() != nil {
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+			return
 		}
+		w.WriteHeader(http.StatusOK)
+		l.take(ctx, []byte(form.Get("payload")))
 	})
+}
+
+// unsigned logs a call that is not Slack's, now and then: strangers may make any number.
+func (l *listener) unsigned(err error) {
+	now := time.Now().Unix()
+	if last := l.complained.Load(); now-last < 60 || !l.complained.CompareAndSwap(last, now) {
+		return
+	}
+	l.log.Warn("A call at review.listen was not signed with the signing secret and was refused", zap.Error(err))
 }
 
 // signed makes sure that a call was signed with the signing secret, within five

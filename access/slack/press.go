@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -48,8 +49,8 @@ type payload struct {
 	} `json:"view"`
 }
 
-// maxPresses is how many presses are worked on at once; what comes beyond that is
-// acknowledged and left.
+// maxPresses is how many presses are worked on at once, and for how many more there is
+// an answer.
 const maxPresses = 200
 
 // listener works on presses, however they come in.
@@ -58,10 +59,13 @@ type listener struct {
 	desk    decision.Desk
 	working sync.WaitGroup
 	turns   chan struct{}
+	// complained is when an unsigned call was last logged, in Unix time.
+	complained atomic.Int64
+	crowd      chan struct{} // those for whom there is no turn
 }
 
 func (s *service) listener(desk decision.Desk) *listener {
-	return &listener{service: s, desk: desk, turns: make(chan struct{}, maxPresses)}
+	return &listener{service: s, desk: desk, turns: make(chan struct{}, maxPresses), crowd: make(chan struct{}, maxPresses)}
 }
 
 // Listen implements decision.Listener.
@@ -82,15 +86,15 @@ func (l *listener) take(ctx context.Context, raw []byte) {
 		l.log.Warn("What somebody pressed in Slack cannot be understood", zap.Error(err))
 		return
 	}
-	select {
-	case l.turns <- struct{}{}:
-	default:
-		l.log.Warn("Too many people press buttons in Slack at once; a press is left", zap.String("person", p.User.ID))
-		return
-	}
 	ctx = context.WithoutCancel(ctx)
 	l.working.Go(func() {
-		defer func() { <-l.turns }()
+		select {
+		case l.turns <- struct{}{}:
+			defer func() { <-l.turns }()
+		default:
+			l.crowded(ctx, p)
+			return
+		}
 		switch p.Type {
 		case "block_actions":
 			l.pressed(ctx, p)
@@ -98,6 +102,18 @@ func (l *listener) take(ctx context.Context, raw []byte) {
 			l.submitted(ctx, p)
 		}
 	})
+}
+
+// crowded tells a person that there are too many presses, unless there are far too many.
+func (l *listener) crowded(ctx context.Context, p payload) {
+	select {
+	case l.crowd <- struct{}{}:
+		defer func() { <-l.crowd }()
+	default:
+		l.log.Warn("Too many people press buttons in Slack at once; a press is left", zap.String("person", p.User.ID))
+		return
+	}
+	l.answer(ctx, pointer{Channel: p.Container.Channel, Person: p.User.ID, Answer: p.Answer}, "Too many decisions are in work. Please press again in a minute.")
 }
 
 // pressed works on a press of a button.
@@ -120,6 +136,8 @@ func (l *listener) pressed(ctx context.Context, p payload) {
 // ask opens the dialog. It goes before everything else: Slack gives three seconds, by
 // its own clock.
 func (l *listener) ask(ctx context.Context, trigger string, at pointer) {
+	ctx, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("the dialog was not taken in time"))
+	defer cancel()
 	view, err := dialog(at)
 	if err == nil {
 		err = l.call(ctx, "views.open", "", func(ctx context.Context) error {
@@ -129,7 +147,7 @@ func (l *listener) ask(ctx context.Context, trigger string, at pointer) {
 	}
 	if err != nil {
 		l.log.Warn("The dialog for the reason of a decision could not be opened", zap.String("request_id", at.Request), zap.Error(err))
-		l.answer(ctx, at, "The dialog for the reason could not be opened in time. Please press again.")
+		l.answer(context.WithoutCancel(ctx), at, "The dialog for the reason could not be opened in time. Please press again.")
 	}
 }
 
@@ -143,7 +161,12 @@ func (l *listener) submitted(ctx context.Context, p payload) {
 		l.log.Warn("A dialog came back that the plugin did not open for this person", zap.String("person", p.User.ID))
 		return
 	}
-	l.decide(ctx, at, "view/"+p.View.ID, strings.TrimSpace(p.View.State.Values[reasonBlock][reasonID].Value))
+	reason := strings.TrimSpace(p.View.State.Values[reasonBlock][reasonID].Value)
+	if reason == "" {
+		l.answer(ctx, at, "A reason is needed. Please press again, and write one.")
+		return
+	}
+	l.decide(ctx, at, "view/"+p.View.ID, reason)
 }
 
 // decide has the desk decide, and tells the person what came of it.
@@ -155,24 +178,34 @@ func (l *listener) decide(ctx context.Context, at pointer, id, reason string) {
 	l.answer(ctx, at, got.Text)
 }
 
-// answerTime bounds the ways of one answer.
-const answerTime = 15 * time.Second
+// answerTime bounds each way of an answer, so that one which hangs leaves time for the
+// next, and all of them fit into the time that the process has at its end.
+const answerTime = 3 * time.Second
 
 // answer tells the person alone: by the address that came with the press, else by a
 // message that only they see, else by a direct message.
 func (l *listener) answer(ctx context.Context, at pointer, text string) {
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("the answer was not taken in time"))
-	defer cancel()
 	text = message.Text(text, textLimit, escapeMarkup)
-	err := l.respond(ctx, at.Answer, text)
-	if err != nil && at.Channel != "" {
-		err = l.call(ctx, "chat.postEphemeral", at.Channel, func(ctx context.Context) error {
-			_, err := l.api.PostEphemeralContext(ctx, at.Channel, at.Person, slack.MsgOptionText(text, false))
+	err := errors.New("there is no way")
+	for _, way := range []func(context.Context) error{
+		func(ctx context.Context) error { return l.respond(ctx, at.Answer, text) },
+		func(ctx context.Context) error {
+			return l.call(ctx, "chat.postEphemeral", at.Channel, func(ctx context.Context) error {
+				_, err := l.api.PostEphemeralContext(ctx, at.Channel, at.Person, slack.MsgOptionText(text, false))
+				return err
+			})
+		},
+		func(ctx context.Context) error {
+			_, err := l.post(ctx, at.Person, "", content{text: text})
 			return err
-		})
-	}
-	if err != nil {
-		_, err = l.post(ctx, at.Person, "", content{text: text})
+		},
+	} {
+		limited, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("the answer was not taken in time"))
+		err = way(limited)
+		cancel()
+		if err == nil {
+			return
+		}
 	}
 	if err != nil {
 		l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))

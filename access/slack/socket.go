@@ -31,6 +31,8 @@ const (
 	// backoffMin and backoffMax bound the pause before connecting again. It goes back
 	// to the least only after a connection that lived for settled.
 	backoffMin, backoffMax, settled = 200 * time.Millisecond, 30 * time.Second, time.Minute
+	// brief is how long a connection lives at least that is replaced without a pause.
+	brief = 5 * time.Second
 	// patience is how long there may be no connection before that is a condition.
 	patience = 10 * time.Second
 	// maxFrame bounds a frame, in bytes.
@@ -54,6 +56,7 @@ type frame struct {
 // bring one about.
 func (l *listener) follow(ctx context.Context) error {
 	var current *socket
+	defer l.noteConnections(0)
 	defer func() {
 		if current != nil {
 			current.close()
@@ -96,11 +99,14 @@ func (l *listener) follow(ctx context.Context) error {
 		if time.Since(next.since) > settled {
 			pause = backoffMin
 		}
+		if replaced && time.Since(next.since) > brief {
+			continue
+		}
 		if !replaced {
 			l.log.Debug("The connection to Slack's Socket Mode ended", zap.Error(end))
-			wait(ctx, pause)
-			pause = min(2*pause, backoffMax)
 		}
+		wait(ctx, pause)
+		pause = min(2*pause, backoffMax)
 	}
 	return nil
 }
@@ -174,15 +180,15 @@ func (s *socket) greeted() error {
 	return nil
 }
 
-func (s *socket) noteConnections(n int) {
-	if s.note == nil {
+func (l *listener) noteConnections(n int) {
+	if l.note == nil {
 		return
 	}
 	text := ""
 	if n >= manyConnections {
 		text = fmt.Sprintf("Slack counts %d connections of this app; what goes to one that nobody reads is lost, and has to be pressed again", n)
 	}
-	s.note("buttons", text)
+	l.note("buttons", text)
 }
 
 // hear waits until the connection has ended, or is about to: replaced is true then,
@@ -221,6 +227,9 @@ func (s *socket) read(ctx context.Context) error {
 		if json.Unmarshal(raw, &f) != nil {
 			continue // Slack may say what nobody here knows
 		}
+		if ctx.Err() != nil {
+			continue // what is not acknowledged is shown to the person as failed
+		}
 		if f.Envelope != "" {
 			s.acknowledge(f.Envelope)
 		}
@@ -232,7 +241,7 @@ func (s *socket) read(ctx context.Context) error {
 			case s.expires <- struct{}{}:
 			default:
 			}
-		case f.Type == "interactive" && ctx.Err() == nil:
+		case f.Type == "interactive":
 			s.take(ctx, f.Payload)
 		}
 	}

@@ -54,8 +54,12 @@ func (d *desk) bind(ctx context.Context, p Press) (types.AccessRequest, error) {
 	switch {
 	case v.Status != request.Pending:
 		return nil, refuse(Already, "This request is already "+lower(v.Status)+".", "the request is "+string(v.Status))
+	case v.OtherKind:
+		return nil, refuse(Refused, "Requests of this kind are decided in Teleport.", "the kind of the request is not understood")
 	case v.LongTerm:
 		return nil, refuse(Refused, "Long-term requests are decided in Teleport.", "a long-term request")
+	case d.Policy.AsksReason(p.Verdict) && strings.TrimSpace(p.Reason) == "":
+		return nil, refuse(Refused, "A reason is needed. Please press again, and write one.", "there is no reason, and the policy asks for one")
 	case !d.Policy.Offered(v):
 		return nil, refuse(Refused, "Requests for these roles are decided in Teleport.", "the roles may not be decided here: "+cut(strings.Join(v.Roles, ", ")))
 	}

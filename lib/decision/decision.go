@@ -75,7 +75,7 @@ type Answer struct {
 
 // Desk takes presses. It may be used by several goroutines.
 type Desk interface {
-	// Press decides about a press within ten seconds. It is called once the press
+	// Press decides about a press within eight seconds. It is called once the press
 	// has been acknowledged to the service, where the service does not wait so long,
 	// and with a context that goes on when Listen is told to end.
 	Press(ctx context.Context, p Press) Answer

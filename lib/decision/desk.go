@@ -55,7 +55,7 @@ type Options struct {
 // The bounds of a desk.
 const (
 	// pressTime bounds the work on one press.
-	pressTime = 10 * time.Second
+	pressTime = 8 * time.Second
 	// maxWork is how many presses may be in work.
 	maxWork = 32
 	// perPerson is how many presses of one person are looked at within personTime.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/teleport"
 )
 
@@ -99,6 +100,11 @@ func (d *desk) entitled(req types.AccessRequest, user string) error {
 		return nil
 	}
 	for _, role := range req.GetRoles() {
+		for pattern, users := range d.Policy.Reviewers {
+			if len(users) == 0 && recipient.Matches(pattern, role) {
+				return refuse(Refused, "You may not decide about this request here.", "the entry of reviewers for "+cut(pattern)+" is empty, which lets nobody decide")
+			}
+		}
 		if !slices.Contains(d.Policy.Reviewers.For([]string{role}), user) {
 			return refuse(Refused, "You may not decide about this request here.", "the user is not among the reviewers of role "+cut(role))
 		}

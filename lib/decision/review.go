@@ -39,7 +39,7 @@ func (d *desk) review(ctx context.Context, p Press, req types.AccessRequest, use
 	if err == nil {
 		return now, nil
 	}
-	return d.settle(ctx, p, author, err)
+	return d.settle(ctx, p, r, err)
 }
 
 // standing says what an earlier review by the same author means for a press.
@@ -64,7 +64,7 @@ func (d *desk) standing(p Press, req types.AccessRequest, author string) error {
 
 // settle finds out what a failed submission has left: the review that it was to make,
 // a request that others have decided, or nothing.
-func (d *desk) settle(ctx context.Context, p Press, author string, failure error) (types.AccessRequest, error) {
+func (d *desk) settle(ctx context.Context, p Press, ours types.AccessReview, failure error) (types.AccessRequest, error) {
 	now, err := d.Cluster.GetRequest(ctx, p.Request)
 	switch {
 	case err != nil:
@@ -72,10 +72,11 @@ func (d *desk) settle(ctx context.Context, p Press, author string, failure error
 	case now == nil:
 		return nil, refuse(Already, "This request has expired or was deleted.", "the cluster does not have the request any more")
 	}
-	if before, ok := reviewBy(now, author); ok && before.ProposedState == proposed(p) {
-		return now, nil
+	before, ok := reviewBy(now, ours.Author)
+	if ok && before.ProposedState == ours.ProposedState && before.Reason == ours.Reason {
+		return now, nil // it may have been by another press of the same person
 	}
-	if err := d.standing(p, now, author); err != nil {
+	if err := d.standing(p, now, ours.Author); err != nil {
 		return now, err
 	}
 	if state := teleport.StatusOf(now.GetState()); state != request.Pending {
@@ -84,7 +85,7 @@ func (d *desk) settle(ctx context.Context, p Press, author string, failure error
 	if !teleport.IsDenied(failure) {
 		return now, fmt.Errorf("submitting the review: %w", failure)
 	}
-	return now, d.denied(author, failure)
+	return now, d.denied(ours.Author, failure)
 }
 
 // denied explains the refusal of a review of a request that is still pending.

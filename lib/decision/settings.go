@@ -61,7 +61,7 @@ func (s Settings) AsksReason(verdict request.Status) bool {
 // Offered reports whether a request may be decided at the service: the messages about
 // it have buttons then, while it is pending.
 func (s Settings) Offered(v request.View) bool {
-	if !s.Enabled || v.Status != request.Pending || v.LongTerm || len(v.Roles) == 0 {
+	if !s.Enabled || v.Status != request.Pending || v.LongTerm || v.OtherKind || len(v.Roles) == 0 {
 		return false
 	}
 	return !slices.ContainsFunc(v.Roles, func(role string) bool {
@@ -98,6 +98,9 @@ func (s *Settings) validateReviewers(f *config.Faults) {
 		f.Add("reviewers", "nobody may decide: with submit_as = \"plugin\" the cluster cannot judge who pressed", "list the Teleport users for each role in [review.reviewers]")
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.Reviewers)) {
+		if len(s.Reviewers[role]) == 0 {
+			f.In("reviewers").Add(role, "it names nobody", "name at least one Teleport user, or remove the role from roles")
+		}
 		if slices.ContainsFunc(s.Reviewers[role], func(user string) bool { return strings.Contains(user, "*") }) {
 			f.In("reviewers").Add(role, "a pattern is no Teleport user", "name each user")
 		}

@@ -30,6 +30,7 @@ func (s *session) listen(ctx context.Context) {
 		s.conditions.Withdraw(conditionAnswering)
 		return
 	}
+	s.conditions.Withdraw(conditionAnswering) // of the session before
 	s.health.Fail(conditionAnswering, "starting")
 	desk := decision.New(decision.Options{
 		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
@@ -38,9 +39,13 @@ func (s *session) listen(ctx context.Context) {
 		State:   s.answering, Observer: observer{s.metrics}, Log: s.log.Logger,
 	})
 	for pause := listenAgain; ctx.Err() == nil; pause = min(2*pause, checkPeriod) {
+		began := time.Now()
 		err := listener.Listen(ctx, desk)
 		if err == nil {
 			continue
+		}
+		if time.Since(began) > checkPeriod {
+			pause = listenAgain
 		}
 		s.answering(err.Error())
 		s.log.Error("Buttons are not answered until this is corrected", zap.Error(err), zap.Duration("tried_again_in", pause))

@@ -124,7 +124,9 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	r.Claim, err = ledger.ParseClaim(data[ledger.Key])
 	note(err)
 	r.Progress, err = decodeProgress(data[ProgressKey])
-	r.Garbled = err != nil
+	// What we write names the request: what names neither that nor a recipient was
+	// written by somebody else over what we knew.
+	r.Garbled = err != nil || r.Ours() && r.Progress.Request == 0 && len(r.Progress.Deliveries) == 0
 	note(err)
 	r.Adopted = data[AdoptedKey] != ""
 	if len(faults) > 0 {

@@ -54,6 +54,8 @@ type View struct {
 	Resources []string
 	// LongTerm says that access is asked for that stays.
 	LongTerm bool
+	// OtherKind says that it is not understood of what kind the request is.
+	OtherKind bool
 	// Decidable says that people may decide about the request where the message is:
 	// it has buttons then.
 	Decidable bool

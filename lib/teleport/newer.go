@@ -94,14 +94,31 @@ func ResourceTexts(resources []Resource, names map[string]string) []string {
 // IsLongTerm reports that a request asks for access that stays, by way of an
 // access list. Older clusters have no such requests.
 func IsLongTerm(req types.AccessRequest) bool {
-	kind := uint64(0)
+	kind, ok := requestKind(req)
+	return ok && kind == longTerm
+}
+
+// KindKnown reports whether it is understood of what kind a request is. One that is
+// not may be decided in Teleport alone.
+func KindKnown(req types.AccessRequest) bool {
+	kind, ok := requestKind(req)
+	return ok && kind <= longTerm
+}
+
+// requestKind is the kind of a request, zero where the cluster says nothing of it. It
+// is false if what the cluster says cannot be read.
+func requestKind(req types.AccessRequest) (kind uint64, ok bool) {
 	err := eachField(unknownFields(req), func(n protowire.Number, t protowire.Type, v []byte) error {
-		if n == requestKindField && t == protowire.VarintType {
-			kind, _ = protowire.ConsumeVarint(v)
+		switch {
+		case n != requestKindField:
+			return nil
+		case t != protowire.VarintType:
+			return errNotUnderstood
 		}
+		kind, _ = protowire.ConsumeVarint(v)
 		return nil
 	})
-	return err == nil && kind == longTerm
+	return kind, err == nil
 }
 
 func unknownFields(req types.AccessRequest) []byte {

@@ -41,6 +41,7 @@ func View(req types.AccessRequest) request.View {
 		SuggestedReviewers: slices.Clone(req.GetSuggestedReviewers()),
 		Annotations:        req.GetSystemAnnotations(),
 		LongTerm:           IsLongTerm(req),
+		OtherKind:          !KindKnown(req),
 		Resources:          ResourceTexts(Resources(req), nil),
 	}
 	if at := req.GetAssumeStartTime(); at != nil {
