@@ -1,0 +1,138 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
+)
+
+// withButtons starts replicas of a plugin whose service has buttons, or skips the test.
+func withButtons(t *testing.T, service string, replicas int) (*world, farend.Reviewing) {
+	t.Helper()
+	w := start(t, harness.Options{Service: service, Replicas: replicas, Halted: true})
+	far, ok := w.Service().(farend.Reviewing)
+	if !ok {
+		t.Skip("people cannot press anything there")
+	}
+	var section bytes.Buffer
+	w.must(toml.NewEncoder(&section).Encode(map[string]any{"review": far.Review()}))
+	w.must(w.Configure(map[string][]string{"*": far.Places()[:1]}, harness.ShortTimes+section.String()))
+	w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
+	w.Cluster.AddRole(role, cluster.RoleSpec{Approve: 10, Deny: 10})
+	w.must(w.StartReplicas())
+	return w, far
+}
+
+// kills kills replicas, one after the other, and starts them again.
+type kills struct {
+	mu    sync.Mutex
+	spans [][2]time.Time
+}
+
+func (k *kills) note(from, to time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.spans = append(k.spans, [2]time.Time{from, to})
+}
+
+// watch notes the times at which the machine was too slow for what has three seconds.
+func (k *kills) watch(ctx context.Context) {
+	const pause, late = 50 * time.Millisecond, 300 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		time.Sleep(pause)
+		if now := time.Now(); now.Sub(began) > pause+late {
+			k.note(began, now)
+		}
+	}
+}
+
+// hit reports whether a replica was down, or the machine too slow, at some time of a
+// span.
+func (k *kills) hit(from, to time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range k.spans {
+		if s[0].Before(to) && from.Before(s[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// One hundred presses over three replicas that are killed now and then: at most one
+// review for each person and request, and whoever presses while all replicas live hears
+// what came of it.
+func TestPressesOverReplicasThatAreKilled(t *testing.T) {
+	for _, service := range harness.Services() {
+		t.Run(service, func(t *testing.T) {
+			w, far := withButtons(t, service, 3)
+			var requests []string
+			for range 10 {
+				id := w.request()
+				w.untilPosted(id)
+				requests = append(requests, id)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var killed kills
+			var killing, pressing sync.WaitGroup
+			killing.Go(func() {
+				for i := 0; ctx.Err() == nil; i++ {
+					r, from := w.Replica(i%3), time.Now()
+					w.must(r.Kill())
+					w.must(r.Start())
+					_ = r.Ready(ctx)
+					killed.note(from, time.Now())
+					select {
+					case <-ctx.Done():
+					case <-time.After(time.Second):
+					}
+				}
+			})
+			killing.Go(func() { killed.watch(ctx) })
+			people := []string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, "mallory@example.com"}
+			for i, person := range people {
+				rng := rand.New(rand.NewPCG(uint64(i), 7))
+				pressing.Go(func() {
+					for range 20 {
+						verdict, from := []string{"approve", "deny"}[rng.IntN(2)], time.Now()
+						saw, err := far.Press(ctx, person, requests[rng.IntN(len(requests))], verdict, "because")
+						said := strings.Join(saw, " ")
+						unheard := said == "" || strings.Contains(said, "did not respond") || strings.Contains(said, "interaction failed")
+						if i < 4 && unheard && !killed.hit(from, time.Now()) {
+							t.Errorf("%s pressed and saw %q, %v", person, said, err)
+						}
+					}
+				})
+			}
+			pressing.Wait()
+			stop()
+			killing.Wait()
+			reviews := 0
+			for _, id := range requests {
+				req, _ := w.Cluster.Request(id)
+				by := map[string]bool{}
+				for _, r := range req.GetReviews() {
+					if reviews++; by[r.Author] || r.Author == people[4] || r.Author == req.GetUser() {
+						t.Errorf("request %s has a review too many, of %s", id, r.Author)
+					}
+					by[r.Author] = true
+				}
+			}
+			if reviews == 0 {
+				t.Error("no press became a review")
+			}
+			t.Logf("%d reviews, %d kills", reviews, len(killed.spans))
+		})
+	}
+}
