@@ -104,7 +104,7 @@ func (c *teleportCluster) UserTraits(_ context.Context, user string) (map[string
 		return nil, err
 	}
 	traits, ok := c.traits[user]
-	if !ok {
+	if !ok && user != "" { // without a name it may answer about the caller
 		return nil, trace.NotFound("user %q not found", user)
 	}
 	return traits, nil
@@ -301,8 +301,14 @@ func TestWhatIsRefused(t *testing.T) {
 		"as the plugin, by one not listed":  {rig: asPlugin(recipient.Table{"*": {carol}}), who: "UB", want: decision.Refused},
 		"as the plugin, for another role":   {rig: asPlugin(recipient.Table{"viewer": {bob}}), who: "UB", want: decision.Refused},
 		"as the plugin, by an empty list":   {rig: asPlugin(recipient.Table{"editor": {}}), who: "UB", want: decision.Refused},
-		"as the plugin, without a list":     {rig: asPlugin(nil), who: "UB", want: decision.Refused},
-		"as the plugin, by the requester":   {rig: asPlugin(recipient.Table{"*": {alice}}), who: "UA", want: decision.Refused},
+		"as the plugin, by no Teleport user": {
+			rig: func(r *rig) {
+				asPlugin(recipient.Table{"*": {"zoe"}})(r)
+				users(map[string]string{"UB": "zoe"})(r)
+			}, who: "UB", want: decision.Refused,
+		},
+		"as the plugin, without a list":   {rig: asPlugin(nil), who: "UB", want: decision.Refused},
+		"as the plugin, by the requester": {rig: asPlugin(recipient.Table{"*": {alice}}), who: "UA", want: decision.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
