@@ -85,7 +85,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			var killed kills
-			var killing, pressing sync.WaitGroup
+			var killing, people sync.WaitGroup
 			killing.Go(func() {
 				for i := 0; ctx.Err() == nil; i++ {
 					r, from := w.Replica(i%3), time.Now()
@@ -100,13 +100,16 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 				}
 			})
 			killing.Go(func() { killed.watch(ctx) })
-			people := []string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, "mallory@example.com"}
-			for i, person := range people {
+			names := []string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, "mallory@example.com"}
+			for i, person := range names {
 				rng := rand.New(rand.NewPCG(uint64(i), 7))
-				pressing.Go(func() {
+				people.Go(func() {
 					for range 20 {
 						verdict, from := []string{"approve", "deny"}[rng.IntN(2)], time.Now()
-						saw, err := far.Press(ctx, person, requests[rng.IntN(len(requests))], verdict, "because")
+						// Whoever took the press may be killed before it is answered.
+						pressing, done := context.WithTimeout(ctx, 12*time.Second)
+						saw, err := far.Press(pressing, person, requests[rng.IntN(len(requests))], verdict, "because")
+						done()
 						said := strings.Join(saw, " ")
 						unheard := said == "" || strings.Contains(said, "did not respond") || strings.Contains(said, "interaction failed")
 						if i < 4 && unheard && !killed.hit(from, time.Now()) {
@@ -115,7 +118,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 					}
 				})
 			}
-			pressing.Wait()
+			people.Wait()
 			stop()
 			killing.Wait()
 			reviews := 0
@@ -123,7 +126,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 				req, _ := w.Cluster.Request(id)
 				by := map[string]bool{}
 				for _, r := range req.GetReviews() {
-					if reviews++; by[r.Author] || r.Author == people[4] || r.Author == req.GetUser() {
+					if reviews++; by[r.Author] || r.Author == names[4] || r.Author == req.GetUser() {
 						t.Errorf("request %s has a review too many, of %s", id, r.Author)
 					}
 					by[r.Author] = true
