@@ -35,11 +35,8 @@ func TestNoInteractionTokenInTheLog(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				wait := 6 * time.Second
-				if method == editAnswer && effect == fault.RateLimit {
-					wait = answerLimit + 2*time.Second // it is given up then, and logged
-				}
-				time.Sleep(wait)
+				h.until(t, "the press is taken", func() bool { return h.discord.Calls(respond) > 0 })
+				h.end(t) // what was pressed is answered, or given up and logged
 				i, _ := h.discord.Interaction(id)
 				for _, line := range logged.All() {
 					if text := line.Message + fmt.Sprint(line.ContextMap()); i.Token != "" && strings.Contains(text, i.Token) {
@@ -60,11 +57,13 @@ func TestAnAcknowledgementThatWasTakenIsNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * time.Second)
-	i, _ := h.discord.Interaction(id)
-	if i.Thinking && !i.Done && len(h.all()) == 0 {
-		t.Errorf("Discord promised an answer to the person, and the press is dropped: %+v", i)
+	var i discordapi.Interaction
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if i, _ = h.discord.Interaction(id); i.Done || len(h.all()) > 0 {
+			return
+		}
 	}
+	t.Errorf("the person has no answer, and the press is dropped: %+v", i)
 }
 
 // mute takes the acknowledgement, and nothing else.

@@ -3,12 +3,9 @@ package services_test
 import (
 	"context"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/gravitational/teleport/api/types"
@@ -17,6 +14,7 @@ import (
 	"teleport-plugins/access/services"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox"
+	"teleport-plugins/lib/sandbox/browser"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/farend"
 )
@@ -24,43 +22,17 @@ import (
 // A person approves on the page with one press: Teleport has the review in that
 // person's name, the person alone sees the answer, and the buttons are gone.
 func TestAPersonApprovesOnThePage(t *testing.T) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no Chromium to try the page in; install the package chromium")
-		}
-		t.Skip("there is no Chromium to try the page in; install the package chromium")
-	}
 	for _, s := range services.All() {
-		if _, ok := s.Simulate(farend.Options{}).(farend.Reviewing); !ok {
+		if _, ok := s.Simulate(farend.Options{}).(farend.Presser); !ok {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
-			sb, err := sandbox.Start(sandbox.Options{Services: []farend.Service{s}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer sb.Close() //nolint:errcheck // the test is over
-			config, err := sb.WriteConfig(t.TempDir(), s.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan error, 1)
-			go func() { ended <- plugin.Serve(ctx, s.Integration, config, zap.NewNop()) }()
-			defer func() {
-				stop()
-				if err := <-ended; err != nil {
-					t.Error(err)
-				}
-			}()
-			server := httptest.NewServer(sb.Handler())
-			defer server.Close()
+			sb := withPlugin(t, s)
 			id, err := sb.Cluster().CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{"editor"}, Reason: "disk full"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			said := press(t, path, server.URL, s.Name, cluster.Bob)
+			said := press(t, sb, s.Name, cluster.Bob)
 			if !strings.Contains(said, "Only visible to "+cluster.Bob) || !strings.Contains(said, "approved this request") {
 				t.Errorf("the person sees %q", said)
 			}
@@ -72,33 +44,46 @@ func TestAPersonApprovesOnThePage(t *testing.T) {
 	}
 }
 
+// withPlugin is a sandbox with one service, and the plugin that belongs to it.
+func withPlugin(t *testing.T, s farend.Service) *sandbox.Sandbox {
+	t.Helper()
+	sb, err := sandbox.Start(sandbox.Options{Services: []farend.Service{s}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sb.Close() })
+	config, err := sb.WriteConfig(t.TempDir(), s.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- plugin.Serve(ctx, s.Integration, config, zap.NewNop()) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return sb
+}
+
 // press presses Approve on the page as a person, waits until the buttons are gone, and
 // returns what the page then shows to that person alone.
-func press(t *testing.T, chromium, address, service, person string) (said string) {
+func press(t *testing.T, sb *sandbox.Sandbox, service, person string) (said string) {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.WindowSize(1280, 900))
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium's own refuses to work for root.
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
+	server := httptest.NewServer(sb.Handler())
+	t.Cleanup(server.Close)
 	panel := "#panel-" + service
-	err := chromedp.Do(ctx,
-		chromedp.Navigate(address),
+	ctx := browser.Open(t, server.URL, 1280, 900)
+	browser.Do(t, ctx,
 		chromedp.WaitVisible(panel+" .messages button.button"),
 		chromedp.SetValue(panel+" .who select", person),
 		chromedp.Click(panel+" .messages button.button"),
 		chromedp.WaitVisible(panel+" .whisper"),
-		chromedp.Poll[chromedp.Void](`document.querySelectorAll("`+panel+` .messages button.button").length === 0`),
+		browser.Until(`document.querySelectorAll("`+panel+` .messages button.button").length === 0`),
 	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err = chromedp.Run(ctx, chromedp.Text(panel+" .whisper"))
+	said, err := chromedp.Run(ctx, chromedp.Text(panel+" .whisper"))
 	if err != nil {
 		t.Fatal(err)
 	}

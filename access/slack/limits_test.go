@@ -190,12 +190,7 @@ func (*slowDesk) Press(context.Context, decision.Press) decision.Answer {
 
 // A certificate that is not there yet must not take the port away for good.
 func TestABadCertificateLeavesThePort(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
+	address := freeAddress(t)
 	w := inWorkspace(t, func(c *Config) {
 		c.Review.Enabled, c.Review.Listen, c.Review.SigningSecret = true, address, config.NewSecret(secret)
 		c.Review.CertFile, c.Review.KeyFile = t.TempDir()+"/cert", t.TempDir()+"/key"
@@ -221,10 +216,7 @@ func TestTooManyPressesAreAnswered(t *testing.T) {
 	}
 	raw := []byte(`{"type":"block_actions","user":{"id":"` + bob + `"},"container":{"message_ts":"` + l.m.ID + `","channel_id":"` + l.m.Channel + `"},"actions":[{"action_id":"approve_button","block_id":"review_block","value":"x"}]}`)
 	inner.take(t.Context(), raw)
-	time.Sleep(500 * time.Millisecond)
-	if len(l.Saw(bob)) == 0 {
-		t.Error("a press was acknowledged and left, and the person has heard nothing")
-	}
+	l.until(func() bool { return len(l.Saw(bob)) > 0 })
 	close(hold)
 }
 
@@ -291,12 +283,7 @@ func TestTheNoteOfManyConnectionsEnds(t *testing.T) {
 
 // Slack whose calls bear another signature means that no press arrives: which the log says.
 func TestAWrongSigningSecretIsNoticed(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
+	address := freeAddress(t)
 	l := listen(t, func(c *Config) { c.Review.Listen, c.Review.SigningSecret = address, config.NewSecret(secret) })
 	l.SendTo("http://"+address+"/", "the secret of another app")
 	l.until(func() bool { c, err := net.Dial("tcp", address); return err == nil && c.Close() == nil })

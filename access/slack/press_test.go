@@ -356,16 +356,22 @@ func TestButtonsVanishWithTheEnd(t *testing.T) {
 	}
 }
 
-// secret is that of the app in tests of the way by HTTP.
-const secret = "8f742231b10e8888abcd99yyyzzz85a5"
-
-func TestPressesByHTTP(t *testing.T) {
+// freeAddress is an address at which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := free.Addr().String()
-	_ = free.Close()
+	defer free.Close() //nolint:errcheck // nobody used it
+	return free.Addr().String()
+}
+
+// secret is that of the app in tests of the way by HTTP.
+const secret = "8f742231b10e8888abcd99yyyzzz85a5"
+
+func TestPressesByHTTP(t *testing.T) {
+	address := freeAddress(t)
 	l := listen(t, func(c *Config) { c.Review.Listen, c.Review.SigningSecret = address, config.NewSecret(secret) })
 	l.SendTo("http://"+address+"/anything", secret)
 	l.until(func() bool { c, err := net.Dial("tcp", address); return err == nil && c.Close() == nil })

@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"teleport-plugins/lib/sandbox"
+	"teleport-plugins/lib/sandbox/browser"
 )
 
 // fakePlugin posts the reason of each request, unescaped, and edits the
@@ -56,9 +57,9 @@ func (p *fakePlugin) sync() {
 func TestPageFromRequestToDecision(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	startFakePlugin(t, sb)
-	ctx := browser(t, sb, 1280, 800)
+	ctx := open(t, sb, 1280, 800)
 	const message = `#panel-example .messages > .message .said`
-	do(t, ctx,
+	browser.Do(t, ctx,
 		chromedp.SetValue(`#new-user`, "alice@example.com"),
 		chromedp.SendKeys(`#new-reason`, "to fix the checkout"),
 		chromedp.Click(`#new button[type=submit]`),
@@ -68,7 +69,7 @@ func TestPageFromRequestToDecision(t *testing.T) {
 	if got := text(t, ctx, message); !strings.Contains(got, "alice@example.com asks: to fix the checkout") {
 		t.Errorf("the message reads %q", got)
 	}
-	do(t, ctx,
+	browser.Do(t, ctx,
 		chromedp.SetValue(`#requests .review select`, "bob@example.com"),
 		chromedp.SendKeys(`#requests .review input`, "fine"),
 		chromedp.Click(`#requests .approve`),
@@ -95,8 +96,8 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 		t.Run(hostile, func(t *testing.T) {
 			sb := start(t, sandbox.Options{})
 			startFakePlugin(t, sb)
-			ctx := browser(t, sb, 1280, 800)
-			do(t, ctx,
+			ctx := open(t, sb, 1280, 800)
+			browser.Do(t, ctx,
 				chromedp.SendKeys(`#new-reason`, hostile),
 				chromedp.Click(`#new button[type=submit]`),
 				chromedp.WaitVisible(`#panel-example .messages > .message`),
@@ -117,20 +118,20 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 func TestPageCanBeUsedWithoutMouseOrEyes(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	create(t, sb)
-	ctx := browser(t, sb, 1280, 800)
-	do(t, ctx, chromedp.WaitVisible(`#requests .request`))
+	ctx := open(t, sb, 1280, 800)
+	browser.Do(t, ctx, chromedp.WaitVisible(`#requests .request`))
 	nameless := value[[]string](t, ctx, `[...document.querySelectorAll("input, select, textarea, button")]
 		.filter((e) => !(e.ariaLabel || e.labels?.length || e.textContent.trim() && e.tagName === "BUTTON"))
 		.map((e) => e.outerHTML)`)
 	if len(nameless) > 0 {
 		t.Errorf("these have no name: %v", nameless)
 	}
-	do(t, ctx,
+	browser.Do(t, ctx,
 		chromedp.Focus(`#tab-example`), chromedp.KeyEvent(kb.ArrowRight),
-		until(`document.getElementById("tab-another").getAttribute("aria-selected") === "true" && document.activeElement.id === "tab-another"`),
+		browser.Until(`document.getElementById("tab-another").getAttribute("aria-selected") === "true" && document.activeElement.id === "tab-another"`),
 		chromedp.Focus(`#faults-open`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#faults`),
 		chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#faults`),
-		until(`document.activeElement.id === "faults-open"`),
+		browser.Until(`document.activeElement.id === "faults-open"`),
 	)
 }
 
@@ -138,8 +139,8 @@ func TestPageCanBeUsedWithoutMouseOrEyes(t *testing.T) {
 func TestPageFitsNarrowScreens(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	create(t, sb)
-	ctx := browser(t, sb, 380, 800)
-	do(t, ctx, chromedp.WaitVisible(`#requests .request`))
+	ctx := open(t, sb, 380, 800)
+	browser.Do(t, ctx, chromedp.WaitVisible(`#requests .request`))
 	if wide := value[int](t, ctx, `document.documentElement.scrollWidth`); wide > 380 {
 		t.Errorf("on a screen of 380 pixels the page is %d wide", wide)
 	}
@@ -149,10 +150,10 @@ func TestPageFitsNarrowScreens(t *testing.T) {
 // force, also what others have set.
 func TestPageSetsFaults(t *testing.T) {
 	sb := start(t, sandbox.Options{})
-	ctx := browser(t, sb, 1280, 800)
-	do(t, ctx,
+	ctx := open(t, sb, 1280, 800)
+	browser.Do(t, ctx,
 		chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`),
-		chromedp.Click(`#fault-form button`), until(`document.querySelectorAll("#faults-list .fault").length === 1`),
+		chromedp.Click(`#fault-form button`), browser.Until(`document.querySelectorAll("#faults-list .fault").length === 1`),
 	)
 	if list := example(sb).Faults().List(); len(list) != 1 || list[0].Effect != "rate_limit" || list[0].RetryAfterMS != 5000 {
 		t.Errorf("the service has the faults %+v", list)
@@ -160,9 +161,9 @@ func TestPageSetsFaults(t *testing.T) {
 	if err := sb.ChangeFaults(sandbox.FaultChange{Deny: &sandbox.Denial{Kind: "role", Verbs: []string{"read"}}}); err != nil {
 		t.Fatal(err)
 	}
-	do(t, ctx,
-		until(`document.querySelectorAll("#faults-list .fault").length === 2`),
-		chromedp.Click(`#faults-clear`), until(`document.querySelectorAll("#faults-list .fault").length === 0`),
+	browser.Do(t, ctx,
+		browser.Until(`document.querySelectorAll("#faults-list .fault").length === 2`),
+		chromedp.Click(`#faults-clear`), browser.Until(`document.querySelectorAll("#faults-list .fault").length === 0`),
 	)
 	if f := sb.Faults(); len(f.Services["example"])+len(f.Denied) != 0 {
 		t.Errorf("these faults are still in force: %+v", f)
@@ -172,8 +173,8 @@ func TestPageSetsFaults(t *testing.T) {
 // A switch is set by a click.
 func TestPageSetsSwitches(t *testing.T) {
 	sb := start(t, sandbox.Options{})
-	ctx := browser(t, sb, 1280, 800)
-	do(t, ctx, chromedp.Click(`#panel-example input[aria-label="The light is on"]`))
+	ctx := open(t, sb, 1280, 800)
+	browser.Do(t, ctx, chromedp.Click(`#panel-example input[aria-label="The light is on"]`))
 	waitFor(t, sb, func() bool { return example(sb).Panel(0).Switches[0].On })
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"teleport-plugins/lib/sandbox/browser"
+
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
@@ -23,16 +25,16 @@ func TestScreenshots(t *testing.T) {
 	if page == "" || out == "" {
 		t.Skip("TELEPORT_SANDBOX_PAGE and TELEPORT_SANDBOX_SCREENSHOTS do not say what to take pictures of")
 	}
-	ctx := browserAt(t, page, 1280, 800)
+	ctx := browser.Open(t, page, 1280, 800)
 	liven(t, ctx, page)
 	names := value[[]string](t, ctx, `[...document.querySelectorAll("#tabs button")].map((b) => b.id.slice(4))`)
 	for _, name := range names {
-		do(t, ctx, chromedp.Click(`#tab-`+name), chromedp.WaitVisible(`#panel-`+name+` .message`))
+		browser.Do(t, ctx, chromedp.Click(`#tab-`+name), chromedp.WaitVisible(`#panel-`+name+` .message`))
 		shot(t, ctx, out, name)
 	}
-	do(t, ctx, chromedp.Click(`#tab-`+names[0]), chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`), dark)
+	browser.Do(t, ctx, chromedp.Click(`#tab-`+names[0]), chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`), dark)
 	shot(t, ctx, out, "dark")
-	do(t, ctx, chromedp.Click(`#faults-close`), chromedp.EmulateViewport(400, 800))
+	browser.Do(t, ctx, chromedp.Click(`#faults-close`), chromedp.EmulateViewport(400, 800))
 	shot(t, ctx, out, "narrow")
 }
 
@@ -54,24 +56,24 @@ func liven(t *testing.T, ctx context.Context, page string) {
 		return made.ID
 	}
 	shown := func(what string, n int) chromedp.Action[chromedp.Void] {
-		return until(fmt.Sprintf("document.querySelectorAll(%q).length >= %d", what, n))
+		return browser.Until(fmt.Sprintf("document.querySelectorAll(%q).length >= %d", what, n))
 	}
 	const messages = "#panels > div:first-child .messages > .message"
 	first := post("requests", map[string]any{"user": "alice@example.com", "roles": []string{"demo-role"}, "reason": "Checkout errors since 14:00, see INC-2217"})
-	do(t, ctx, shown(messages, 1))
+	browser.Do(t, ctx, shown(messages, 1))
 	post("requests/"+first+"/reviews", map[string]any{"author": "bob@example.com", "state": "APPROVED", "reason": "Go ahead, I am watching"})
 	second := post("requests", map[string]any{
 		"user": "dave@example.com", "roles": []string{"prod-admin"}, "reason": "Rotate the signing keys <b>tonight</b>",
 		"suggested_reviewers": []string{"carol@example.com"}, "resources": []string{"node/3f9d2b6e-5a0c-4c1e-9a57-0b8c6d1f2a10"},
 	})
-	do(t, ctx, shown(messages, 2), shown(messages+" .edited", 1))
+	browser.Do(t, ctx, shown(messages, 2), shown(messages+" .edited", 1))
 	post("requests/"+second+"/reviews", map[string]any{"author": "carol@example.com", "state": "APPROVED", "reason": "Please do it in the change window"})
-	do(t, ctx, shown("#panels > div:first-child .replies .message", 2))
+	browser.Do(t, ctx, shown("#panels > div:first-child .replies .message", 2))
 }
 
 func shot(t *testing.T, ctx context.Context, dir, name string) {
 	t.Helper()
-	do(t, ctx, chromedp.Evaluate[chromedp.Void](`Promise.all(document.getAnimations().map((a) => a.finished.catch(() => 0)))`, chromedp.EvalAwaitPromise))
+	browser.Do(t, ctx, chromedp.Evaluate[chromedp.Void](`Promise.all(document.getAnimations().map((a) => a.finished.catch(() => 0)))`, chromedp.EvalAwaitPromise))
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,63 @@
+// Package browser provides a headless Chromium in which tests look at the sandbox's page
+// as a person does.
+package browser
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// limit bounds a whole test with a browser on a slow machine.
+const limit = 2 * time.Minute
+
+// Open opens a page of a sandbox, in a window of the size, and waits until it is live.
+// Where there is no Chromium the test is skipped, but not where CI is true.
+func Open(t *testing.T, address string, width, height int) context.Context {
+	t.Helper()
+	path := find()
+	if path == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no Chromium to try the page in; install the package chromium")
+		}
+		t.Skip("there is no Chromium to try the page in; install the package chromium")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WindowSize(width, height))
+	if os.Getuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox) // Chromium's own refuses to work for root.
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	Do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(address), chromedp.WaitVisible(`#live.on`), chromedp.WaitVisible(`#tabs button`))
+	return ctx
+}
+
+func find() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// Do does what a person does, one thing after the other.
+func Do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Until waits until an expression in the page is true.
+func Until(expression string) chromedp.Action[chromedp.Void] {
+	return chromedp.Poll[chromedp.Void](expression)
+}
