@@ -12,6 +12,7 @@ import (
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/request"
 )
 
@@ -175,7 +176,7 @@ func (s *service) show(ctx context.Context, i interaction, a decision.Answer) {
 			text = plainAnswer(a.Kind)
 			continue
 		}
-		if !passes(err) || !sleep(ctx, max(pause, outbound.AfterOf(err))) {
+		if !passes(err) || !pace.Sleep(ctx, max(pause, outbound.AfterOf(err))) {
 			s.log.Warn("The answer to a press could not be shown", i.fields(zap.String("answer", message.Cut(a.Text, 200)), zap.Error(err))...)
 			return
 		}

@@ -195,15 +195,21 @@ func isCard(e *discordgo.MessageEmbed, id string) bool {
 	return e.Footer != nil && e.Footer.Text == footer(id)
 }
 
-// fit puts an announcement in the fullest form that Discord takes. Where embeds
-// are not allowed it drops them, and takes the rest, or it refuses the message; it
-// does the like for other reasons, so that the channel's permissions have the last
-// word on whether later messages go without.
+// fit puts an announcement, with buttons where the channel has them, in the fullest
+// form that Discord takes.
 func (s *service) fit(ctx context.Context, channel string, v request.View, put func(content) (answer, error)) error {
 	v, err := s.offered(ctx, channel, v)
 	if err != nil {
 		return err
 	}
+	return s.shrink(ctx, channel, v, put)
+}
+
+// shrink puts an announcement in the fullest form that Discord takes. Where embeds
+// are not allowed it drops them, and takes the rest, or it refuses the message; it
+// does the like for other reasons, so that the channel's permissions have the last
+// word on whether later messages go without.
+func (s *service) shrink(ctx context.Context, channel string, v request.View, put func(content) (answer, error)) error {
 	f := full
 	if s.lacks(embeds, channel) {
 		f = plain

@@ -256,18 +256,6 @@ func jitter(d time.Duration) time.Duration {
 	return d/2 + time.Duration(rand.Int64N(int64(d/2)+1)) //nolint:gosec // no secret
 }
 
-// sleep waits, and reports whether the context lasted.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // closedBy is the code with which Discord closed the connection, or zero.
 func closedBy(err error) int {
 	var e *websocket.CloseError

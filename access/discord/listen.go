@@ -12,6 +12,7 @@ import (
 
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/pace"
 )
 
 // listening is the state of one Listen. Its goroutine alone uses it, but for the
@@ -47,7 +48,7 @@ func (s *service) Listen(ctx context.Context, desk decision.Desk) error {
 		l.signal.lost("the connection to Discord's gateway is lost: " + err.Error())
 		pause := l.pause(err)
 		l.log.Info("The connection to Discord's gateway ended; connecting again", zap.Duration("pause", pause), zap.Error(err))
-		if !sleep(ctx, pause) {
+		if !pace.Sleep(ctx, pause) {
 			return nil
 		}
 	}

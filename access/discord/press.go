@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/decision"
 )
 
-const (
-	// maxPresses bounds how many presses are in work.
-	maxPresses = 64
-	// pressLimit is how long the desk may take.
-	pressLimit = 10 * time.Second
-)
+// maxPresses bounds how many presses are in work.
+const maxPresses = 64
 
 // presses are those in work.
 type presses struct {
@@ -149,14 +144,5 @@ func (l *listening) decide(ctx context.Context, i interaction, p decision.Press)
 	if !l.acknowledge(ctx, i, later()) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, pressLimit+answerLimit)
-	defer cancel()
-	l.show(ctx, i, l.consult(ctx, p))
-}
-
-// consult has the desk decide.
-func (l *listening) consult(ctx context.Context, p decision.Press) decision.Answer {
-	ctx, cancel := context.WithTimeout(ctx, pressLimit)
-	defer cancel()
-	return l.desk.Press(ctx, p)
+	l.show(ctx, i, l.desk.Press(ctx, p))
 }

@@ -51,13 +51,11 @@ const (
 // tells nothing of what became of the call.
 func sorted(op string, call *outbound.Call, err error) *outbound.Error {
 	e := call.Fail(err)
-	if _, limited := errors.AsType[*discordgo.RateLimitError](err); limited {
-		e.Err = errors.New("the rate limit is reached") // the library's error holds the address, and with it a token
-	}
 	if e.Kind == outbound.Unclear && op != createMessage && op != editMessage {
 		e.Kind = outbound.Retry // it only reads, or may be repeated
 	}
 	if e.Status == 0 || e.Kind == outbound.Wait {
+		e.Err = withoutAddress(e.Err)
 		return e
 	}
 	code, text, body, ok := verdict(err)
@@ -78,6 +76,15 @@ func sorted(op string, call *outbound.Call, err error) *outbound.Error {
 		code.judge(op, e)
 	}
 	return e
+}
+
+// withoutAddress keeps the address of a call out of what the library says of a rate
+// limit: that of an interaction holds a token.
+func withoutAddress(err error) error {
+	if _, limited := errors.AsType[*discordgo.RateLimitError](err); limited {
+		return errors.New("the rate limit is reached")
+	}
+	return err
 }
 
 // verdict reads Discord's code and text from an answer; ok is false if the answer

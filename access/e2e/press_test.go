@@ -17,16 +17,16 @@ import (
 )
 
 // withButtons starts replicas of a plugin whose service has buttons, or skips the test.
-func withButtons(t *testing.T, service string, replicas int) (*world, farend.Reviewing) {
+func withButtons(t *testing.T, service string, replicas int) (*world, farend.Presser) {
 	t.Helper()
 	w := start(t, harness.Options{Service: service, Replicas: replicas, Halted: true})
-	far, ok := w.Service().(farend.Reviewing)
+	far, ok := w.Service().(farend.Presser)
 	if !ok {
 		t.Skip("people cannot press anything there")
 	}
 	var section bytes.Buffer
 	w.must(toml.NewEncoder(&section).Encode(map[string]any{"review": far.Review()}))
-	w.must(w.Configure(map[string][]string{"*": far.Places()[:1]}, harness.ShortTimes+section.String()))
+	w.must(w.Configure(map[string][]string{"*": w.Service().Places()[:1]}, harness.ShortTimes+section.String()))
 	w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	w.Cluster.AddRole(role, cluster.RoleSpec{Approve: 10, Deny: 10})
 	w.must(w.StartReplicas())

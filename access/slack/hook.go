@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"crypto/subtle"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -21,30 +20,27 @@ const maxHook = 1 << 20
 
 // serve takes presses by HTTP until ctx ends.
 func (l *listener) serve(ctx context.Context) error {
-	socket, err := net.Listen("tcp", l.review.Listen)
-	if err != nil {
-		return fmt.Errorf("listening at review.listen: %w", err)
-	}
 	server := &http.Server{
 		Handler: l.hook(ctx), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	defer server.Close() //nolint:errcheck // it has ended
+	serve := server.Serve
 	if l.review.CertFile != "" {
-		if _, err := tls.LoadX509KeyPair(l.review.CertFile, l.review.KeyFile); err != nil {
-			_ = socket.Close()
+		pair, err := tls.LoadX509KeyPair(l.review.CertFile, l.review.KeyFile)
+		if err != nil {
 			return fmt.Errorf("reading review.listen_cert and review.listen_key: %w", err)
 		}
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		serve = func(socket net.Listener) error { return server.ServeTLS(socket, "", "") }
 	}
+	socket, err := net.Listen("tcp", l.review.Listen)
+	if err != nil {
+		return fmt.Errorf("listening at review.listen: %w", err)
+	}
+	defer server.Close() //nolint:errcheck // it has ended
 	l.desk.Heard("")
 	stopped := make(chan error, 1)
-	go func() {
-		if l.review.CertFile != "" {
-			stopped <- server.ServeTLS(socket, l.review.CertFile, l.review.KeyFile)
-			return
-		}
-		stopped <- server.Serve(socket)
-	}()
+	go func() { stopped <- serve(socket) }()
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serving at review.listen: %w", err)
@@ -104,7 +100,7 @@ func (l *listener) signed(header http.Header, body []byte) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("review.signing_secret: %w", err)
-	case subtle.ConstantTimeEq(int32(len(secret)), 0) == 1:
+	case secret == "":
 		return errors.New("review.signing_secret is empty")
 	}
 	v, err := slack.NewSecretsVerifier(header, secret)

@@ -186,7 +186,7 @@ const answerTime = 3 * time.Second
 // message that only they see, else by a direct message.
 func (l *listener) answer(ctx context.Context, at pointer, text string) {
 	text = message.Text(text, textLimit, escapeMarkup)
-	err := errors.New("there is no way")
+	var err error
 	for _, way := range []func(context.Context) error{
 		func(ctx context.Context) error { return l.respond(ctx, at.Answer, text) },
 		func(ctx context.Context) error {
@@ -207,9 +207,7 @@ func (l *listener) answer(ctx context.Context, at pointer, text string) {
 			return
 		}
 	}
-	if err != nil {
-		l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
-	}
+	l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
 }
 
 // whois asks Slack who somebody is, now.

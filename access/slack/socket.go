@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/pace"
 )
 
 // The times of Socket Mode.
@@ -28,9 +28,8 @@ const (
 	silence = 30 * time.Second
 	// pingPeriod is the pause between two pings of ours.
 	pingPeriod = 10 * time.Second
-	// backoffMin and backoffMax bound the pause before connecting again. It goes back
-	// to the least only after a connection that lived for settled.
-	backoffMin, backoffMax, settled = 200 * time.Millisecond, 30 * time.Second, time.Minute
+	// settled is how long a connection lives at least that ends the growth of the pauses.
+	settled = time.Minute
 	// brief is how long a connection lives at least that is replaced without a pause.
 	brief = 5 * time.Second
 	// patience is how long there may be no connection before that is a condition.
@@ -40,6 +39,9 @@ const (
 	// manyConnections is from which number on there are connections that nobody reads.
 	manyConnections = 4
 )
+
+// pauses are those before connecting again.
+var pauses = pace.Pace{Min: 200 * time.Millisecond, Max: 30 * time.Second}
 
 var errLinkDisabled = errors.New("the settings of the Slack app have Socket Mode switched off; switch it on")
 
@@ -55,73 +57,89 @@ type frame struct {
 // follow keeps a connection until ctx ends. It returns an error if only a person can
 // bring one about.
 func (l *listener) follow(ctx context.Context) error {
-	var current *socket
 	defer l.noteConnections(0)
-	defer func() {
-		if current != nil {
-			current.close()
-		}
-	}()
-	lost, pause := time.Now(), backoffMin
+	k := &link{listener: l, lost: time.Now()}
+	defer k.drop()
 	for ctx.Err() == nil {
-		next, err := l.open(ctx)
+		err := k.renew(ctx)
+		if err == nil {
+			err = k.attend(ctx)
+		}
+		if fatal(err) {
+			return err
+		}
 		if err != nil {
-			if fatal(err) {
-				return err
-			}
-			if current != nil && current.over() {
-				current.close()
-				current = nil
-			}
-			if current == nil && time.Since(lost) > patience {
-				l.desk.Heard("no connection to Slack: " + err.Error())
-			}
-			l.log.Debug("Connecting to Slack's Socket Mode again", zap.Error(err), zap.Duration("in", pause))
-			wait(ctx, max(pause, outbound.AfterOf(err)))
-			pause = min(2*pause, backoffMax)
-			continue
+			k.pause(ctx, err)
 		}
-		if current != nil {
-			current.close()
-		}
-		current = next
-		l.desk.Heard("")
-		end, replaced := current.hear(ctx)
-		switch {
-		case errors.Is(end, errLinkDisabled):
-			return end
-		case replaced: // it goes on while the next one is opened
-			lost = time.Now()
-		default:
-			current.close()
-			current, lost = nil, time.Now()
-		}
-		if time.Since(next.since) > settled {
-			pause = backoffMin
-		}
-		if replaced && time.Since(next.since) > brief {
-			continue
-		}
-		if !replaced {
-			l.log.Debug("The connection to Slack's Socket Mode ended", zap.Error(end))
-		}
-		wait(ctx, pause)
-		pause = min(2*pause, backoffMax)
 	}
 	return nil
 }
 
-// wait waits for about the time, so that replicas do not come at once.
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Duration(float64(d) * (0.75 + rand.Float64()/2))):
+// link is what there is of connections: one, or for a moment none.
+type link struct {
+	*listener
+	current *socket
+	lost    time.Time // when the last connection ended, or began to end
+	tries   int       // pauses since a connection last held
+}
+
+// drop closes the connection, if there is one.
+func (k *link) drop() {
+	if k.current != nil {
+		k.current.close()
+		k.current = nil
 	}
+}
+
+// renew opens a connection in the place of the last one, which goes on until then.
+func (k *link) renew(ctx context.Context) error {
+	next, err := k.open(ctx)
+	if err == nil {
+		k.drop()
+		k.current = next
+		k.desk.Heard("")
+		return nil
+	}
+	if k.current != nil && k.current.over() {
+		k.drop()
+	}
+	if !fatal(err) && k.current == nil && time.Since(k.lost) > patience {
+		k.desk.Heard("no connection to Slack: " + err.Error())
+	}
+	return err
+}
+
+var errBrief = errors.New("another connection was asked for at once")
+
+// attend hears what comes until the connection has ended, or another one is to take
+// its place, which is no error.
+func (k *link) attend(ctx context.Context) error {
+	end, replaced := k.current.hear(ctx)
+	lived := time.Since(k.current.since)
+	if k.lost = time.Now(); lived > settled {
+		k.tries = 0
+	}
+	switch {
+	case !replaced:
+		k.drop()
+		return end
+	case lived <= brief:
+		return errBrief
+	}
+	return nil
+}
+
+// pause waits before the next connection, so that replicas do not come at once.
+func (k *link) pause(ctx context.Context, err error) {
+	k.tries++
+	wait := max(pauses.Backoff(k.tries), outbound.AfterOf(err))
+	k.log.Debug("Connecting to Slack's Socket Mode again", zap.Error(err), zap.Duration("in", wait))
+	pace.Sleep(ctx, wait)
 }
 
 // fatal reports whether only a person can correct what keeps us from connecting.
 func fatal(err error) bool {
-	return errors.Is(err, errLinkDisabled) || outbound.KindOf(err) == outbound.Refused
+	return err != nil && (errors.Is(err, errLinkDisabled) || outbound.KindOf(err) == outbound.Refused)
 }
 
 // socket is one connection. It is read in its own goroutine from hello on.

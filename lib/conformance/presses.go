@@ -13,21 +13,26 @@ import (
 	"teleport-plugins/lib/sandbox/farend"
 )
 
+// presses are the behaviours of a service at which people can press buttons.
+func presses() []behaviour {
+	return []behaviour{
+		{"a press becomes one review in the person's name", pressed},
+		{"a press that must not decide does not, and says why", refusedPresses},
+		{"buttons come and go with the config", switchedButtons},
+	}
+}
+
 // listens reports whether people can press buttons at a service.
 func listens(s farend.Service) bool {
-	_, ok := s.Simulate(farend.Options{}).(farend.Reviewing)
+	_, ok := s.Simulate(farend.Options{}).(farend.Presser)
 	return ok
 }
 
 // reviewing switches the buttons on, for the replicas that start from now on.
-func (w *world) reviewing(change ...func(section map[string]any)) farend.Reviewing {
+func (w *world) reviewing() farend.Presser {
 	w.Helper()
-	far := w.far.(farend.Reviewing)
-	section := far.Review()
-	for _, f := range change {
-		f(section)
-	}
-	w.configure(map[string]any{"review": section})
+	far := w.far.(farend.Presser)
+	w.configure(map[string]any{"review": far.Review()})
 	w.cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	return far
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
@@ -22,13 +23,8 @@ import (
 func (d *desk) bindSoon(ctx context.Context, p Press) (types.AccessRequest, error) {
 	for end := time.Now().Add(recording); ; {
 		req, err := d.bind(ctx, p)
-		if !errors.Is(err, errNotRecorded) || time.Now().After(end) {
+		if !errors.Is(err, errNotRecorded) || time.Now().After(end) || !pace.Sleep(ctx, recordingLook) {
 			return req, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(recordingLook):
 		}
 	}
 }
@@ -50,20 +46,24 @@ func (d *desk) bind(ctx context.Context, p Press) (types.AccessRequest, error) {
 	if err := bound(p, req, rec); err != nil {
 		return nil, err
 	}
-	v := teleport.View(req)
+	return req, d.open(p, teleport.View(req))
+}
+
+// open makes sure that a request may be decided here, by such a press.
+func (d *desk) open(p Press, v request.View) error {
 	switch {
 	case v.Status != request.Pending:
-		return nil, refuse(Already, "This request is already "+lower(v.Status)+".", "the request is "+string(v.Status))
+		return refuse(Already, "This request is already "+lower(v.Status)+".", "the request is "+string(v.Status))
 	case v.OtherKind:
-		return nil, refuse(Refused, "Requests of this kind are decided in Teleport.", "the kind of the request is not understood")
+		return refuse(Refused, "Requests of this kind are decided in Teleport.", "the kind of the request is not understood")
 	case v.LongTerm:
-		return nil, refuse(Refused, "Long-term requests are decided in Teleport.", "a long-term request")
+		return refuse(Refused, "Long-term requests are decided in Teleport.", "a long-term request")
 	case d.Policy.AsksReason(p.Verdict) && strings.TrimSpace(p.Reason) == "":
-		return nil, refuse(Refused, "A reason is needed. Please press again, and write one.", "there is no reason, and the policy asks for one")
+		return refuse(Refused, "A reason is needed. Please press again, and write one.", "there is no reason, and the policy asks for one")
 	case !d.Policy.Offered(v):
-		return nil, refuse(Refused, "Requests for these roles are decided in Teleport.", "the roles may not be decided here: "+cut(strings.Join(v.Roles, ", ")))
+		return refuse(Refused, "Requests for these roles are decided in Teleport.", "the roles may not be decided here: "+cut(strings.Join(v.Roles, ", ")))
 	}
-	return req, nil
+	return nil
 }
 
 // read reads the request and its record from the cluster, at the same time.

@@ -6,7 +6,7 @@
 // shows the answer to the person alone. Everything else is up to the [Desk]: whether
 // the message is one of ours, whether the request is still open, who the person is in
 // Teleport, and the review. Nothing else goes up: messages are changed by the
-// reconciler when the cluster tells of the review, as for any other one.
+// reconciler when the cluster reports the review, as for any other one.
 package decision
 
 import (
@@ -31,8 +31,8 @@ type Press struct {
 	Reason string
 	// PersonID is what the service calls the person.
 	PersonID string
-	// Person asks the service who that is, if the identity needs it: the desk may
-	// press without. It is asked once at most.
+	// Person asks the service who that is. It is called at most once, after all that
+	// can be refused without it.
 	Person func(ctx context.Context) (Person, error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -85,6 +86,7 @@ type desk struct {
 	presses map[string]*outcome
 	persons map[string][]time.Time // of recent presses, by person
 	busy    map[string]bool        // a person's press on a request is in work
+	forgot  time.Time              // when what is too old was last let go
 }
 
 // outcome is what came of a press.
@@ -115,22 +117,12 @@ func (d *desk) Press(ctx context.Context, p Press) Answer {
 	return o.answer
 }
 
-// admit takes a press, unless it is one that came before. What is too old to come
-// again is forgotten.
+// admit takes a press, unless it is one that came before.
 func (d *desk) admit(p Press) (o *outcome, first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	for id, old := range d.presses {
-		if now.Sub(old.at) > remembered {
-			delete(d.presses, id)
-		}
-	}
-	for id, times := range d.persons {
-		if now.Sub(times[len(times)-1]) > personTime {
-			delete(d.persons, id)
-		}
-	}
+	d.forget(now)
 	if o, ok := d.presses[p.ID]; ok && p.ID != "" {
 		return o, false
 	}
@@ -139,6 +131,16 @@ func (d *desk) admit(p Press) (o *outcome, first bool) {
 		d.presses[p.ID] = o
 	}
 	return o, true
+}
+
+// forget lets go of what is too old to count, now and then: there may be thousands.
+func (d *desk) forget(now time.Time) {
+	if now.Sub(d.forgot) < personTime {
+		return
+	}
+	d.forgot = now
+	maps.DeleteFunc(d.presses, func(_ string, o *outcome) bool { return now.Sub(o.at) > remembered })
+	maps.DeleteFunc(d.persons, func(_ string, times []time.Time) bool { return now.Sub(times[len(times)-1]) > personTime })
 }
 
 // bounded decides about a press unless there are too many, from everybody or from one
@@ -255,10 +257,7 @@ func evidence(p Press, user, how string) []zap.Field {
 
 // done says what a review has led to.
 func (d *desk) done(p Press, req types.AccessRequest) string {
-	verb := "approved"
-	if p.Verdict == request.Denied {
-		verb = "denied"
-	}
+	verb := lower(p.Verdict)
 	if req == nil {
 		return fmt.Sprintf("You %s this request.", verb)
 	}

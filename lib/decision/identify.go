@@ -22,18 +22,7 @@ func (d *desk) identify(ctx context.Context, p Press, req types.AccessRequest) (
 	if who.Outsider != "" {
 		return "", "", refuse(Refused, "Only full members of this organisation decide here.", "the person is "+who.Outsider)
 	}
-	source := d.Policy.Source(d.Policy.Trait)
-	switch source {
-	case ByTrait, ByTraitThenEmail:
-		user, err = d.byTrait(ctx, p.PersonID)
-		if how = ByTrait; err == nil && user == "" && source == ByTraitThenEmail {
-			user, how = d.byEmail(who), ByEmail
-		}
-	case ByUsers:
-		user, how = strings.TrimSpace(d.Policy.Users[p.PersonID]), ByUsers
-	case ByEmail:
-		user, how = d.byEmail(who), ByEmail
-	}
+	user, how, err = d.recognise(ctx, p.PersonID, who)
 	switch {
 	case err != nil:
 		return "", how, err
@@ -47,6 +36,24 @@ func (d *desk) identify(ctx context.Context, p Press, req types.AccessRequest) (
 		return user, how, refuse(Refused, "Nobody decides about their own request.", "the person made the request")
 	}
 	return user, how, nil
+}
+
+// recognise asks the one source that the config has for who somebody is in Teleport;
+// the user is empty if that does not know.
+func (d *desk) recognise(ctx context.Context, id string, who Person) (user, how string, err error) {
+	source := d.Policy.Source(d.Policy.Trait)
+	switch source {
+	case ByTrait, ByTraitThenEmail:
+		user, err = d.byTrait(ctx, id)
+		if how = ByTrait; err == nil && user == "" && source == ByTraitThenEmail {
+			user, how = d.byEmail(who), ByEmail
+		}
+	case ByUsers:
+		user, how = strings.TrimSpace(d.Policy.Users[id]), ByUsers
+	case ByEmail:
+		user, how = d.byEmail(who), ByEmail
+	}
+	return user, how, err
 }
 
 // byTrait finds the one user whose trait holds the id of the person.

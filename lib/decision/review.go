@@ -48,10 +48,7 @@ func (d *desk) standing(p Press, req types.AccessRequest, author string) error {
 	if !ok {
 		return nil
 	}
-	verb := "approved"
-	if before.ProposedState == types.RequestState_DENIED {
-		verb = "denied"
-	}
+	verb := lower(teleport.StatusOf(before.ProposedState))
 	who := "You have"
 	if d.Policy.SubmitAs == AsPlugin {
 		who = "Somebody has"

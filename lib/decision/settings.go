@@ -116,12 +116,20 @@ func (s *Settings) validateIdentity(f *config.Faults, traitKey, trait string) {
 		f.Add(traitKey, "there is no trait to look for", "name the trait that holds the service's id of a person")
 	case source == ByUsers && len(s.Users) == 0:
 		f.Add("users", "it names nobody", "map each person's id to a Teleport user")
-	case (source == ByEmail || source == ByTraitThenEmail) && !s.EmailMatch:
-		f.Add("allow_email_username_match", "it is off, and identity asks for it", "set it to true")
 	case source == ByTrait && s.EmailMatch:
 		f.Warn("allow_email_username_match", "it is not used: "+traitKey+" alone says who a person is", "remove it, or set identity = \"trait-then-email\"")
 	}
-	if (source == ByEmail || source == ByTraitThenEmail) && len(s.domains()) == 0 {
+	if source == ByEmail || source == ByTraitThenEmail {
+		s.validateEmail(f)
+	}
+}
+
+// validateEmail checks what a match by e-mail address needs.
+func (s *Settings) validateEmail(f *config.Faults) {
+	if !s.EmailMatch {
+		f.Add("allow_email_username_match", "it is off, and identity asks for it", "set it to true")
+	}
+	if len(s.domains()) == 0 {
 		f.Warn("email_domains", "it is empty, so that no address is taken for a Teleport user", "list the domains whose addresses only your own people have")
 	}
 }

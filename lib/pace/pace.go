@@ -2,6 +2,7 @@
 package pace
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -17,6 +18,18 @@ func (p Pace) Backoff(n int) time.Duration {
 		d = p.Max
 	}
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// Sleep waits, and reports whether the context lasted.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Probe is the pause after the n-th refusal in a row. Nothing is refused for ever,

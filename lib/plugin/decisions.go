@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/request"
 )
 
@@ -25,12 +26,11 @@ func (s *session) decidable(v request.View) bool {
 // listen hears what people press, where the config wants it. What was pressed before
 // the first context ends is finished.
 func (s *session) listen(ctx context.Context) {
+	s.conditions.Withdraw(conditionAnswering) // of the session before
 	listener, ok := s.parts.Service.(decision.Listener)
 	if !ok || s.parts.Decisions == nil || !s.parts.Decisions.Enabled {
-		s.conditions.Withdraw(conditionAnswering)
 		return
 	}
-	s.conditions.Withdraw(conditionAnswering) // of the session before
 	s.health.Fail(conditionAnswering, "starting")
 	desk := decision.New(decision.Options{
 		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
@@ -49,10 +49,7 @@ func (s *session) listen(ctx context.Context) {
 		}
 		s.answering(err.Error())
 		s.log.Error("Buttons are not answered until this is corrected", zap.Error(err), zap.Duration("tried_again_in", pause))
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		pace.Sleep(ctx, pause)
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Sandbox) WriteConfig(dir, service string) (tomlPath string, err error) 
 	enc.Indent = ""
 	fmt.Fprintf(&out, "# Config of teleport-%s for the sandbox that runs now.\n", service)
 	parts := []any{s.sharedConfig(identity), v.Config(), v.Routes(v.demoRoutes())}
-	if able, ok := v.FarEnd.(farend.Reviewing); ok {
+	if able, ok := v.FarEnd.(farend.Presser); ok {
 		parts = append(parts, map[string]any{"review": able.Review()})
 	}
 	for _, part := range parts {

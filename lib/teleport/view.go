@@ -4,9 +4,9 @@ import (
 	"slices"
 	"time"
 
-	"teleport-plugins/lib/request"
-
 	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/lib/request"
 )
 
 // StatusOf is the state of a request as it is told to people.

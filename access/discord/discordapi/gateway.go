@@ -241,6 +241,12 @@ func (s *Server) identify(l *link, data json.RawMessage) (code int) {
 	}
 	x := &session{id: "session-" + formatID(s.state.newID(s.Now())), link: l}
 	g.sessions, l.session = append(g.sessions, x), x
+	s.greet(x)
+	return 0
+}
+
+// greet tells a session that it has begun.
+func (s *Server) greet(x *session) {
 	guilds := []any{}
 	for _, id := range s.state.guildOrder {
 		if !s.state.guilds[id].WithoutBot {
@@ -252,7 +258,6 @@ func (s *Server) identify(l *link, data json.RawMessage) (code int) {
 		"resume_gateway_url": "ws://" + s.host() + resumePath,
 		"application":        map[string]any{"id": s.opts.ApplicationID, "flags": 0},
 	})
-	return 0
 }
 
 // resume goes on with a session, and replays what it missed.

@@ -51,16 +51,21 @@ func (w *world) pressable(user string, ch *channel, m *message, customID string)
 	case ch.IsThread() && ch.Locked:
 		return errors.New("pressing a button: the thread is locked, and its buttons are grey")
 	}
+	if !m.hasButton(customID) {
+		return fmt.Errorf("pressing a button: the message has none with the id %q", customID)
+	}
+	return nil
+}
+
+// hasButton reports whether a message has a button that can be pressed.
+func (m *message) hasButton(customID string) bool {
 	var rows []component
 	_ = json.Unmarshal(m.Components, &rows)
-	for _, row := range rows {
-		for _, b := range row.Components {
-			if b.CustomID == customID && b.Style != 5 && !b.Disabled {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("pressing a button: the message has none with the id %q", customID)
+	return slices.ContainsFunc(rows, func(row component) bool {
+		return slices.ContainsFunc(row.Components, func(b component) bool {
+			return b.CustomID == customID && b.Style != 5 && !b.Disabled
+		})
+	})
 }
 
 // Submit has a user fill in the dialog that an interaction opened, and returns the id
@@ -73,15 +78,7 @@ func (s *Server) Submit(user, opened, text string, change ...Change) (id string,
 			return
 		}
 		in := before.Modal.input()
-		n := units(text)
-		switch {
-		case in == nil:
-			err = errors.New("filling in a dialog: it has no input")
-		case text == "" && (in.Required == nil || *in.Required), text != "" && in.MinLength != nil && n < *in.MinLength:
-			err = errors.New("filling in a dialog: the text is too short")
-		case n > maxInput || in.MaxLength != nil && n > *in.MaxLength:
-			err = errors.New("filling in a dialog: the text is too long")
-		}
+		err = in.takes(text)
 		ch := s.state.channels[before.Channel]
 		if err != nil || ch == nil {
 			err = cmp.Or(err, errors.New("filling in a dialog: its channel is gone"))
@@ -97,6 +94,20 @@ func (s *Server) Submit(user, opened, text string, change ...Change) (id string,
 		id = s.deliver(i, event, change)
 	})
 	return id, err
+}
+
+// takes says why a text cannot be written into an input.
+func (in *modalInput) takes(text string) error {
+	if in == nil {
+		return errors.New("filling in a dialog: it has no input")
+	}
+	switch n := units(text); {
+	case text == "" && (in.Required == nil || *in.Required), text != "" && in.MinLength != nil && n < *in.MinLength:
+		return errors.New("filling in a dialog: the text is too short")
+	case n > maxInput || in.MaxLength != nil && n > *in.MaxLength:
+		return errors.New("filling in a dialog: the text is too long")
+	}
+	return nil
 }
 
 // event is the event of an interaction without its data. The lock is held.

@@ -13,7 +13,7 @@ import (
 	"teleport-plugins/lib/sandbox/panel"
 )
 
-var _ farend.Reviewing = (*Guild)(nil)
+var _ farend.Presser = (*Guild)(nil)
 
 // Review is the section [review].
 func (g *Guild) Review() map[string]any {

@@ -99,7 +99,7 @@ func (w *Workspace) Panel(limit int) panel.Panel {
 		ch := panel.Channel{ID: c.ID, Name: c.Name, Kind: string(c.Kind), User: out.People[c.User], Messages: []panel.Message{}}
 		for _, m := range c.Messages {
 			if m.EphemeralTo != "" {
-				continue // One person alone sees it: Saw tells of it.
+				continue // One person alone sees it: Saw shows it.
 			}
 			shown := panel.Message{
 				ID: m.TS, Thread: m.ThreadTS, Author: out.People[m.Author], Created: m.Created,

@@ -8,7 +8,7 @@ import (
 	"teleport-plugins/lib/sandbox/farend"
 )
 
-var _ farend.Reviewing = (*Workspace)(nil)
+var _ farend.Presser = (*Workspace)(nil)
 
 // buttons are the action_ids of the buttons, by verdict.
 var buttons = map[string]string{"approve": "approve_button", "deny": "deny_button"}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"teleport-plugins/lib/pace"
 )
 
 // Times of a Child where its fields are zero.
@@ -99,7 +101,7 @@ func (c *Child) Run(ctx context.Context) {
 			pause = first
 		}
 		c.Event(fmt.Sprintf("ended (%s); starting it again in %s", ending(err), pause))
-		if !sleep(ctx, pause) {
+		if !pace.Sleep(ctx, pause) {
 			return
 		}
 		pause = min(2*pause, 16*first)
@@ -166,16 +168,5 @@ func (c *Child) read(r io.Reader) {
 			return
 		}
 		c.Output(string(line))
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -123,21 +123,15 @@ type Switcher interface {
 
 // Presser is a FarEnd whose announcements have buttons while the plugin offers them.
 type Presser interface {
+	// Review is the section [review] of the plugin's config under which the people
+	// that the service knows are recognised as Teleport users.
+	Review() map[string]any
 	// Press has a person press a button of the announcement of a request, and give
 	// the reason if a dialog asks for one. The person is named as the Teleport user,
 	// the verdict is "approve" or "deny". It returns what that person alone then saw,
 	// once the plugin has answered or the service would have shown a failure of its
 	// own, and an error if the person does not see such a button.
 	Press(ctx context.Context, person, request, verdict, reason string) (saw []string, err error)
-}
-
-// Reviewing is a FarEnd whose plugin can be told to offer decisions.
-type Reviewing interface {
-	FarEnd
-	Presser
-	// Review is the section [review] of the plugin's config under which the people
-	// that the service knows are recognised as Teleport users.
-	Review() map[string]any
 }
 
 // Nowhere is a recipient that exists at no service.
