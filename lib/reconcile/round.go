@@ -105,6 +105,9 @@ func (x *round) run(ctx context.Context) (again time.Duration, err error) {
 	if err := x.catchUp(ctx); err != nil {
 		return 0, err
 	}
+	if wait := x.blocked(); wait > 0 {
+		return wait, nil // the record as it is now may have another's claim
+	}
 	if x.reused() {
 		if again, done, err := x.conclude(ctx); !done {
 			return again, err

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/ledger"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/request"
 )
@@ -328,4 +329,54 @@ func TestWhenACallThatFailedIsTriedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Results that are recorded late meet a claim that somebody else has made meanwhile:
+// they are put into the record, and the claim is respected.
+func TestAClaimThatLateResultsMeetIsRespected(t *testing.T) {
+	inTime(t, func(r *rig) {
+		// Told, and not recorded until the cluster is back.
+		away, met := false, false
+		r.desk.lost = func(step, _ string) error {
+			away = step == "post"
+			return nil
+		}
+		r.memory.beforeWrite = func(string) error {
+			if away {
+				return errors.New("the cluster is away")
+			}
+			return nil
+		}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(100 * time.Millisecond)
+		r.wantPosts(map[string]int{"ops": 1})
+		// A review comes, and the very write of the late results finds another's claim.
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+		r.memory.with(func() {
+			r.memory.foreign = func(string) map[string]string {
+				if met {
+					return nil
+				}
+				met = true
+				return map[string]string{ledger.Key: "another.7"}
+			}
+			away = false
+		})
+		r.settle(2 * time.Second)
+		if !met {
+			t.Fatal("there was no claim to meet")
+		}
+		if n := r.desk.count("reply ops"); n > 0 {
+			t.Errorf("%d calls were made while another had the claim", n)
+		}
+		if rec := r.record("1"); rec.Claim.String() != "another.7" || len(rec.Messages) != 1 {
+			t.Errorf("the claim is %v, and the messages are %v", rec.Claim, rec.Messages)
+		}
+		r.settle(time.Minute) // it was dead
+		if n := r.desk.count("reply ops"); n != 1 {
+			t.Errorf("%d replies in the end", n)
+		}
+	})
 }
