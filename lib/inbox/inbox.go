@@ -40,7 +40,7 @@ type Item[M any] struct {
 	Memory M
 
 	since  time.Time // since when there is something to do about it
-	parked bool      // all that is missing waits for somebody to change something at the service
+	parked bool      // all that is missing waits in a line, or for somebody to change something
 	heard  int       // how often something was heard of it
 }
 
@@ -131,14 +131,11 @@ func (b *Inbox[M]) Finish(t Turn[M], shown request.Version, over bool) {
 	b.done[t.ID] = shown
 }
 
-// Park notes whether all that is missing of a request waits for somebody to change
-// something at the service.
+// Park notes whether all that is missing of a request waits in a line, or for
+// somebody to change something at the service.
 func (b *Inbox[M]) Park(t Turn[M], parked bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t.parked && !parked {
-		t.since = time.Now() // there is something to do again since now
-	}
 	t.parked = parked
 }
 
@@ -162,12 +159,17 @@ func (b *Inbox[M]) Items() map[string]*Item[M] {
 }
 
 // Undelivered returns since when the oldest request is waiting that this plugin
-// could do something about; the zero time means that there is none.
-func (b *Inbox[M]) Undelivered() (oldest time.Time) {
+// could do something about; the zero time means that there is none. shut says of a
+// parked request that every line in which it waits is closed. While it is, there is
+// nothing to do about the request, as seen by whoever asks now and then.
+func (b *Inbox[M]) Undelivered(shut func(id string) bool) (oldest time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, item := range b.open {
-		if !item.parked && (oldest.IsZero() || item.since.Before(oldest)) {
+	for id, item := range b.open {
+		switch {
+		case item.parked && shut(id):
+			item.since = time.Now()
+		case oldest.IsZero() || item.since.Before(oldest):
 			oldest = item.since
 		}
 	}

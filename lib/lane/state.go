@@ -11,6 +11,19 @@ func (l *Lanes) Open(key string) bool {
 	return a == nil || a.refused == 0
 }
 
+// Shut reports whether all lanes in which a request waits are closed by a refusal.
+// That is so as well where it waits in none.
+func (l *Lanes) Shut(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for a := range l.lines[id] {
+		if a.refused == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Refuse closes a lane until the next probe. It reports whether that is news.
 func (l *Lanes) Refuse(key string) bool {
 	l.mu.Lock()

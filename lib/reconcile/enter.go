@@ -109,21 +109,26 @@ func (x *round) due(d *plugindata.Delivery) (due bool, wait time.Duration, refus
 func (x *round) dueNow() bool {
 	return slices.ContainsFunc(x.rec.Progress.Deliveries, func(d plugindata.Delivery) bool {
 		due, _, _ := x.due(&d)
-		return due && !x.lanes.Waits(lane.Name(d.Recipient), x.ID) &&
-			(d.Address == "" || !x.lanes.Waits(lane.Address(d.Address), x.ID))
+		return due && !x.inLine(&d)
 	})
 }
 
+// inLine reports whether the request waits for its turn to call a recipient.
+func (x *round) inLine(d *plugindata.Delivery) bool {
+	return x.lanes.Waits(lane.Name(d.Recipient), x.ID) || d.Address != "" && x.lanes.Waits(lane.Address(d.Address), x.ID)
+}
+
 // await notes when the pauses end that keep back what is due, and whether all of
-// it waits for somebody to change something at the service. Who waits in line is
-// woken by the lane.
+// it waits in a line, whose lane wakes the request, or for somebody to change
+// something at the service.
 func (x *round) await() {
 	x.ripen()
 	parked := !x.more && len(x.urgent()) == 0
 	for i := range x.rec.Progress.Deliveries {
-		due, wait, refused := x.due(&x.rec.Progress.Deliveries[i])
+		d := &x.rec.Progress.Deliveries[i]
+		due, wait, refused := x.due(d)
 		x.sooner(wait)
-		parked = parked && (refused || !due && wait == 0)
+		parked = parked && (refused || !due && wait == 0 || x.inLine(d))
 	}
 	x.Park(x.Turn, parked)
 }

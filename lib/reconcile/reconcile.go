@@ -237,6 +237,11 @@ func (r *Reconciler) Run(ctx, rounds context.Context) {
 // that wait since it refused the token go on as soon as it accepts it again.
 func (r *Reconciler) Checked(err error) { r.calls.Checked(err) }
 
+// Undelivered returns since when the oldest request is waiting that this plugin
+// could do something about; the zero time means that there is none. It is to be
+// asked now and then.
+func (r *Reconciler) Undelivered() time.Time { return r.Inbox.Undelivered(r.lanes.Shut) }
+
 // Unwell reports whether the service refuses our token or answers nothing, as far
 // as is known: then requests wait, and Checked lets them go on.
 func (r *Reconciler) Unwell() bool {
