@@ -67,7 +67,7 @@ func (l *listening) hear(ctx context.Context, raw []byte) {
 // workOn chooses what is to be done about an interaction, or nothing.
 func (l *listening) workOn(i interaction) func(context.Context) {
 	p := decision.Press{
-		ID: i.ID, Message: i.at(), PersonID: i.who().ID,
+		ID: i.ID, Message: i.at(), Team: i.GuildID, PersonID: i.who().ID,
 		Person: func(context.Context) (decision.Person, error) { return i.who().described(), nil },
 	}
 	switch i.Type {

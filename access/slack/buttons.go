@@ -49,6 +49,7 @@ type pointer struct {
 	Message string         `json:"message"`
 	Verdict request.Status `json:"verdict"`
 	Person  string         `json:"person"`
+	Team    string         `json:"team,omitempty"`
 	Answer  string         `json:"answer,omitempty"` // response_url
 }
 

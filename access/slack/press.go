@@ -37,6 +37,9 @@ type payload struct {
 		Value string `json:"value"`
 		TS    string `json:"action_ts"`
 	} `json:"actions"`
+	Team struct {
+		ID string `json:"id"`
+	} `json:"team"`
 	View struct {
 		ID       string `json:"id"`
 		Callback string `json:"callback_id"`
@@ -124,7 +127,7 @@ func (l *listener) pressed(ctx context.Context, p payload) {
 	a := p.Actions[0]
 	at := pointer{
 		Request: a.Value, Channel: p.Container.Channel, Message: p.Container.TS,
-		Verdict: verdictOf[a.ID], Person: p.User.ID, Answer: p.Answer,
+		Verdict: verdictOf[a.ID], Person: p.User.ID, Team: p.Team.ID, Answer: p.Answer,
 	}
 	if l.review.AsksReason(at.Verdict) {
 		l.ask(ctx, p.TriggerID, at)
@@ -172,7 +175,7 @@ func (l *listener) submitted(ctx context.Context, p payload) {
 // decide has the desk decide, and tells the person what came of it.
 func (l *listener) decide(ctx context.Context, at pointer, id, reason string) {
 	got := l.desk.Press(ctx, decision.Press{
-		ID: id, Request: at.Request, Message: at.message(), Verdict: at.Verdict, Reason: reason, PersonID: at.Person,
+		ID: id, Request: at.Request, Message: at.message(), Team: at.Team, Verdict: at.Verdict, Reason: reason, PersonID: at.Person,
 		Person: func(ctx context.Context) (decision.Person, error) { return l.whois(ctx, at.Person) },
 	})
 	l.answer(ctx, at, got.Text)

@@ -223,26 +223,34 @@ func TestIdentitiesHoldThePluginRole(t *testing.T) {
 }
 
 // The command check, which tries every call that is needed, is content with the
-// role as it is, and with no less.
-func TestPluginWorksWithItsRole(t *testing.T) {
+// roles as they are, and with no less.
+func TestPluginWorksWithItsRoles(t *testing.T) {
 	for _, s := range services.All() {
-		integration := s.Integration
-		role := pluginRole(t, integration.Name, false)
-		t.Run(integration.Name, func(t *testing.T) {
-			if out, code := check(t, integration, role); code != 0 {
+		i := s.Integration
+		t.Run(i.Name, func(t *testing.T) {
+			roles := documents(t, filepath.Join(folder(i.Name), "access-plugin.yaml"), false)[:1]
+			if _, err := os.Stat(filepath.Join(folder(i.Name), "review.yaml")); err == nil {
+				roles = append(roles, documents(t, filepath.Join(folder(i.Name), "review.yaml"), false)...)
+			}
+			if out, code := check(t, i, "", roles...); code != 0 {
 				t.Errorf("check gave %d:\n%s", code, out)
 			}
-			short := *role
-			short.Spec.Allow.Rules = []types.Rule{types.NewRule(types.KindAccessRequest, []string{types.VerbList, types.VerbRead})}
-			if out, code := check(t, integration, &short); code == 0 {
-				t.Errorf("check is content without the right to plugin data:\n%s", out)
+			missing := []string{"access_request", "access_plugin_data"}
+			if len(roles) > 1 {
+				missing = append(missing, "user", "submit_for_users")
+			}
+			for _, right := range missing {
+				if out, code := check(t, i, right, roles...); code == 0 || !strings.Contains(out, right) {
+					t.Errorf("check is content without the right to %s:\n%s", right, out)
+				}
 			}
 		})
 	}
 }
 
-// check runs the command check of a plugin whose user holds just the role.
-func check(t *testing.T, i plugin.Integration, role types.Role) (output string, code int) {
+// check runs the command check of a plugin whose user holds just the roles, without
+// one of their rights.
+func check(t *testing.T, i plugin.Integration, without string, roles ...document) (output string, code int) {
 	t.Helper()
 	sb, err := sandbox.Start(sandbox.Options{Services: services.All()})
 	if err != nil {
@@ -254,13 +262,41 @@ func check(t *testing.T, i plugin.Integration, role types.Role) (output string, 
 		t.Fatal(err)
 	}
 	c := sb.Cluster()
-	for _, rule := range role.GetRules(types.Allow) {
-		for _, kind := range rule.Resources {
-			c.Allow(role.GetName(), kind, rule.Verbs...)
+	var names []string
+	for _, d := range roles {
+		role := d.role(t)
+		names = append(names, role.GetName())
+		for _, rule := range role.GetRules(types.Allow) {
+			for _, kind := range rule.Resources {
+				if kind != without {
+					c.Allow(role.GetName(), kind, rule.Verbs...)
+				}
+			}
+		}
+		if without != "submit_for_users" {
+			c.AllowSubmitFor(role.GetName(), d.submitsFor(t)...)
 		}
 	}
-	c.AddUser("access-plugin-"+i.Name, []string{role.GetName()}, nil)
+	c.AddUser("access-plugin-"+i.Name, names, nil)
 	var out bytes.Buffer
 	code = plugin.Run(i, []string{"check", "-c", config}, &out, &out)
 	return out.String(), code
+}
+
+// submitsFor are those in whose name the holder of a role may submit reviews.
+func (d document) submitsFor(t *testing.T) []string {
+	t.Helper()
+	var role struct {
+		Spec struct {
+			Allow struct {
+				Review struct {
+					For []string `json:"submit_for_users"`
+				} `json:"review_requests"`
+			}
+		}
+	}
+	if err := json.Unmarshal(d.json, &role); err != nil {
+		t.Fatal(err)
+	}
+	return role.Spec.Allow.Review.For
 }

@@ -25,6 +25,9 @@ type Press struct {
 	// Message is the message that the button hangs on, by the service's word and
 	// not by the button's.
 	Message plugindata.Message
+	// Team is the workspace or server in which that is, by the service's word; for the
+	// log, and empty where there is none.
+	Team string
 	// Verdict is request.Approved or request.Denied.
 	Verdict request.Status
 	// Reason may be empty.

@@ -24,10 +24,12 @@ type Cluster interface {
 	GetRequest(ctx context.Context, id string) (types.AccessRequest, error)
 	GetPluginData(ctx context.Context, kind, resource, plugin string) (map[string]string, error)
 	SubmitReview(ctx context.Context, id string, r types.AccessReview) (types.AccessRequest, error)
-	// UsersByTrait names the users one of whose values of the trait is the value.
-	UsersByTrait(ctx context.Context, trait, value string) ([]string, error)
-	// UserTraits reads the traits of a user; that one does not exist is an error.
-	UserTraits(ctx context.Context, user string) (map[string][]string, error)
+	// Users names the users whom match accepts.
+	Users(ctx context.Context, match func(name string, traits map[string][]string) bool) ([]string, error)
+	// UserRoles names the roles of a user; that one does not exist is an error.
+	UserRoles(ctx context.Context, user string) ([]string, error)
+	// Locked reports whether a lock is in force for a user or one of the roles.
+	Locked(ctx context.Context, user string, roles []string) (bool, error)
 }
 
 // Observer counts presses; metrics implement it.
@@ -55,8 +57,9 @@ type Options struct {
 
 // The bounds of a desk.
 const (
-	// pressTime bounds the work on one press.
-	pressTime = 8 * time.Second
+	// pressTime bounds the work on one press, and settleTime that of finding out what
+	// became of a review whose answer was lost.
+	pressTime, settleTime = 6 * time.Second, 2 * time.Second
 	// maxWork is how many presses may be in work.
 	maxWork = 32
 	// perPerson is how many presses of one person are looked at within personTime.
@@ -251,7 +254,8 @@ func evidence(p Press, user, how string) []zap.Field {
 	return []zap.Field{
 		zap.String("request_id", cut(p.Request)), zap.String("verdict", string(p.Verdict)),
 		zap.String("person", cut(p.PersonID)), zap.String("teleport_user", user), zap.String("identified_by", how),
-		zap.String("channel", cut(p.Message.Channel)), zap.String("message", cut(p.Message.ID)), zap.String("press", cut(p.ID)),
+		zap.String("channel", cut(p.Message.Channel)), zap.String("message", cut(p.Message.ID)),
+		zap.String("team", cut(p.Team)), zap.String("press", cut(p.ID)),
 	}
 }
 

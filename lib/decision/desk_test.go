@@ -41,8 +41,10 @@ type teleportCluster struct {
 	traits  map[string]map[string][]string // by user
 	may     []string                       // who may review
 	behalf  bool                           // reviews in the name of others are taken
+	locked  []string                       // users and roles for which a lock is in force
 	fail    map[string]error               // by call
 	lose    bool                           // the answer to the next review is lost
+	hangs   bool                           // a review is taken and its answer never comes
 	reviews int                            // submissions that were taken
 	calls   int
 	slow    time.Duration
@@ -68,9 +70,12 @@ func (c *teleportCluster) enter(call string) error {
 	return c.fail[call]
 }
 
-func (c *teleportCluster) GetRequest(_ context.Context, id string) (types.AccessRequest, error) {
+func (c *teleportCluster) GetRequest(ctx context.Context, id string) (types.AccessRequest, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err := c.enter("GetRequest"); err != nil || c.req == nil || id != "req" {
 		return nil, err
 	}
@@ -85,32 +90,37 @@ func (c *teleportCluster) GetPluginData(context.Context, string, string, string)
 	return c.data, c.enter("GetPluginData")
 }
 
-func (c *teleportCluster) UsersByTrait(_ context.Context, trait, value string) (names []string, err error) {
+func (c *teleportCluster) Users(_ context.Context, match func(name string, traits map[string][]string) bool) (names []string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for user, traits := range c.traits {
-		if slices.Contains(traits[trait], value) {
+		if match(user, traits) {
 			names = append(names, user)
 		}
 	}
 	slices.Sort(names)
-	return names, c.enter("UsersByTrait")
+	return names, c.enter("Users")
 }
 
-func (c *teleportCluster) UserTraits(_ context.Context, user string) (map[string][]string, error) {
+func (c *teleportCluster) UserRoles(_ context.Context, user string) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.enter("UserTraits"); err != nil {
+	if err := c.enter("UserRoles"); err != nil {
 		return nil, err
 	}
-	traits, ok := c.traits[user]
-	if !ok && user != "" { // without a name it may answer about the caller
+	if _, ok := c.traits[user]; !ok && user != "" { // without a name it may answer about the caller
 		return nil, trace.NotFound("user %q not found", user)
 	}
-	return traits, nil
+	return []string{"reviewer"}, nil
 }
 
-func (c *teleportCluster) SubmitReview(_ context.Context, _ string, r types.AccessReview) (types.AccessRequest, error) {
+func (c *teleportCluster) Locked(_ context.Context, user string, roles []string) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.locked, func(name string) bool { return name == user || slices.Contains(roles, name) }), c.enter("Locked")
+}
+
+func (c *teleportCluster) SubmitReview(ctx context.Context, id string, r types.AccessReview) (types.AccessRequest, error) {
 	time.Sleep(c.slow)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,10 +129,10 @@ func (c *teleportCluster) SubmitReview(_ context.Context, _ string, r types.Acce
 	}
 	marked := len(r.XXX_unrecognized) > 0
 	switch {
-	case c.req == nil:
-		return nil, trace.NotFound("no such request")
 	case r.Author != pluginUser && !(marked && c.behalf):
 		return nil, trace.AccessDenied("not for others")
+	case c.req == nil || id != "req":
+		return nil, trace.NotFound("no such request")
 	case !c.req.GetState().IsPending():
 		return nil, trace.AccessDenied("already decided")
 	case !slices.Contains(c.may, r.Author), r.Author == alice:
@@ -132,6 +142,12 @@ func (c *teleportCluster) SubmitReview(_ context.Context, _ string, r types.Acce
 	}
 	c.reviews++
 	c.req.SetReviews(append(c.req.GetReviews(), r))
+	if c.hangs {
+		c.mu.Unlock()
+		<-ctx.Done()
+		c.mu.Lock()
+		return nil, ctx.Err()
+	}
 	if c.lose {
 		c.lose = false
 		return nil, errDown
@@ -155,7 +171,9 @@ func (c *counting) Pressed(kind decision.Kind, _ time.Duration) {
 type rig struct {
 	*teleportCluster
 	decision.Desk
+	options decision.Options
 	policy  decision.Policy
+	version string // of the cluster
 	counted *counting
 	log     *observer.ObservedLogs
 	n       int
@@ -165,16 +183,18 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	t.Helper()
 	core, log := observer.New(zap.DebugLevel)
 	r := &rig{teleportCluster: newCluster(t), counted: &counting{by: map[decision.Kind]int{}}, log: log}
+	r.version = "18.11.0"
 	r.policy.Settings = decision.DefaultSettings()
 	r.policy.Enabled, r.policy.Trait = true, "chat_id"
 	for _, f := range change {
 		f(r)
 	}
-	r.Desk = decision.New(decision.Options{
+	r.options = decision.Options{
 		Plugin: "board", Title: "Chat", Policy: r.policy, Cluster: r.teleportCluster, Codec: plugindata.Messages{},
-		Author: func() string { return pluginUser }, Version: func() string { return "17.2.0" },
+		Author: func() string { return pluginUser }, Version: func() string { return r.version },
 		State: func(string) {}, Observer: r.counted, Log: zap.New(core),
-	})
+	}
+	r.Desk = decision.New(r.options)
 	return r
 }
 
@@ -182,7 +202,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 func (r *rig) by(id string, verdict request.Status, change ...func(*decision.Press)) decision.Answer {
 	r.n++
 	p := decision.Press{
-		ID: fmt.Sprint(r.n), Request: "req", Message: posted, Verdict: verdict, PersonID: id,
+		ID: fmt.Sprint(r.n), Request: "req", Message: posted, Team: "T1", Verdict: verdict, PersonID: id,
 		Person: func(context.Context) (decision.Person, error) { return decision.Person{Name: id}, nil },
 	}
 	for _, f := range change {
@@ -215,7 +235,7 @@ func TestAPressBecomesAReviewInThePersonsName(t *testing.T) {
 	if len(line) != 1 {
 		t.Fatal(r.log.All())
 	}
-	for key, want := range map[string]string{"person": "UB", "teleport_user": bob, "identified_by": "trait", "request_id": "req", "channel": "C1", "message": "1.1", "verdict": "APPROVED"} {
+	for key, want := range map[string]string{"person": "UB", "teleport_user": bob, "identified_by": "trait", "request_id": "req", "channel": "C1", "message": "1.1", "team": "T1", "verdict": "APPROVED"} {
 		if got := line[0].ContextMap()[key]; got != want {
 			t.Errorf("evidence: %s is %v", key, got)
 		}
@@ -225,21 +245,25 @@ func TestAPressBecomesAReviewInThePersonsName(t *testing.T) {
 	}
 }
 
+func email(domains ...string) func(*rig) {
+	return func(r *rig) { r.policy.Trait, r.policy.EmailMatch, r.policy.EmailDomains = "", true, domains }
+}
+
+func users(m map[string]string) func(*rig) {
+	return func(r *rig) { r.policy.Trait, r.policy.Identity, r.policy.Users = "", decision.ByUsers, m }
+}
+
+func asPlugin(table recipient.Table) func(*rig) {
+	return func(r *rig) {
+		r.policy.SubmitAs, r.policy.Reviewers = decision.AsPlugin, table
+		r.may = append(r.may, pluginUser)
+	}
+}
+
+func failing(call string) func(*rig) { return func(r *rig) { r.fail[call] = errDown } }
+
 // Each of these presses must become no review, whatever else is right.
 func TestWhatIsRefused(t *testing.T) {
-	email := func(domains ...string) func(*rig) {
-		return func(r *rig) { r.policy.Trait, r.policy.EmailMatch, r.policy.EmailDomains = "", true, domains }
-	}
-	users := func(m map[string]string) func(*rig) {
-		return func(r *rig) { r.policy.Trait, r.policy.Identity, r.policy.Users = "", decision.ByUsers, m }
-	}
-	asPlugin := func(table recipient.Table) func(*rig) {
-		return func(r *rig) {
-			r.policy.SubmitAs, r.policy.Reviewers = decision.AsPlugin, table
-			r.may = append(r.may, pluginUser)
-		}
-	}
-	failing := func(call string) func(*rig) { return func(r *rig) { r.fail[call] = errDown } }
 	for name, c := range map[string]struct {
 		rig   func(*rig)
 		who   string
@@ -272,12 +296,12 @@ func TestWhatIsRefused(t *testing.T) {
 		"of several roles, one of them closed": {rig: func(r *rig) { r.policy.Roles = []string{"edit*"}; r.req.SetRoles([]string{"editor", "admin"}) }, who: "UB", want: decision.Refused},
 		"with no source":                       {rig: func(r *rig) { r.policy.Trait = "" }, who: "UB", want: decision.Refused},
 		"with a blank trait":                   {rig: func(r *rig) { r.policy.Trait, r.policy.Identity = "  ", decision.ByTrait }, who: "UB", want: decision.Refused},
-		"when the trait cannot be looked up":   {rig: failing("UsersByTrait"), who: "UB", want: decision.TryAgain},
+		"when the trait cannot be looked up":   {rig: failing("Users"), who: "UB", want: decision.TryAgain},
 		"when a miss would be e-mail's turn":   {rig: func(r *rig) { email("example.com")(r); r.policy.Trait = "chat_id" }, who: "UZ", press: withEmail(bob), want: decision.Refused},
 		"when a failure would be e-mail's turn": {rig: func(r *rig) {
 			email("example.com")(r)
 			r.policy.Trait, r.policy.Identity = "chat_id", decision.ByTraitThenEmail
-			r.fail["UsersByTrait"] = errDown
+			r.fail["Users"] = errDown
 		}, who: "UB", press: withEmail(bob), want: decision.TryAgain},
 		"by e-mail without domains":       {rig: email(), who: "UB", press: withEmail(bob), want: decision.Refused},
 		"by e-mail with blank domains":    {rig: email("", " ", "@"), who: "UB", press: withEmail(bob), want: decision.Refused},
@@ -293,14 +317,21 @@ func TestWhatIsRefused(t *testing.T) {
 		"by a table with a blank user":      {rig: users(map[string]string{"UB": " "}), who: "UB", want: decision.Refused},
 		"by an empty table":                 {rig: users(nil), who: "UB", want: decision.Refused},
 		"by a table with an unknown user":   {rig: users(map[string]string{"UB": "zoe"}), who: "UB", want: decision.Refused},
-		"when the user cannot be looked up": {rig: failing("UserTraits"), who: "UB", want: decision.TryAgain},
-		"when the request cannot be read":   {rig: failing("GetRequest"), who: "UB", want: decision.TryAgain},
-		"when the record cannot be read":    {rig: failing("GetPluginData"), who: "UB", want: decision.TryAgain},
-		"when the review cannot be sent":    {rig: failing("SubmitReview"), who: "UB", want: decision.TryAgain},
-		"by an old cluster":                 {rig: func(r *rig) { r.behalf = false }, who: "UB", want: decision.Refused},
-		"as the plugin, by one not listed":  {rig: asPlugin(recipient.Table{"*": {carol}}), who: "UB", want: decision.Refused},
-		"as the plugin, for another role":   {rig: asPlugin(recipient.Table{"viewer": {bob}}), who: "UB", want: decision.Refused},
-		"as the plugin, by an empty list":   {rig: asPlugin(recipient.Table{"editor": {}}), who: "UB", want: decision.Refused},
+		"when the user cannot be looked up": {rig: failing("UserRoles"), who: "UB", want: decision.TryAgain},
+		"by somebody who is locked":         {rig: func(r *rig) { r.locked = []string{bob} }, who: "UB", want: decision.Refused},
+		"by somebody whose role is locked":  {rig: func(r *rig) { r.locked = []string{"reviewer"} }, who: "UB", want: decision.Refused},
+		"when locks cannot be looked up":    {rig: failing("Locked"), who: "UB", want: decision.TryAgain},
+		"as the plugin, where it may not look for locks": {rig: func(r *rig) {
+			asPlugin(recipient.Table{"*": {bob}})(r)
+			r.fail["Locked"] = trace.AccessDenied("no")
+		}, who: "UB", want: decision.TryAgain},
+		"when the request cannot be read":  {rig: failing("GetRequest"), who: "UB", want: decision.TryAgain},
+		"when the record cannot be read":   {rig: failing("GetPluginData"), who: "UB", want: decision.TryAgain},
+		"when the review cannot be sent":   {rig: failing("SubmitReview"), who: "UB", want: decision.TryAgain},
+		"by an old cluster":                {rig: func(r *rig) { r.behalf, r.version = false, "17.2.0" }, who: "UB", want: decision.Refused},
+		"as the plugin, by one not listed": {rig: asPlugin(recipient.Table{"*": {carol}}), who: "UB", want: decision.Refused},
+		"as the plugin, for another role":  {rig: asPlugin(recipient.Table{"viewer": {bob}}), who: "UB", want: decision.Refused},
+		"as the plugin, by an empty list":  {rig: asPlugin(recipient.Table{"editor": {}}), who: "UB", want: decision.Refused},
 		"as the plugin, by no Teleport user": {
 			rig: func(r *rig) {
 				asPlugin(recipient.Table{"*": {"zoe"}})(r)
@@ -383,6 +414,22 @@ func TestAReviewAsThePluginSaysWhoPressed(t *testing.T) {
 	if r.reviews != 1 {
 		t.Errorf("%d reviews", r.reviews)
 	}
+}
+
+// The time of a press is over when the answer is given up; what became of it is looked
+// up all the same.
+func TestALostAnswerIsLookedUpThoughTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.hangs = true
+		began := time.Now()
+		if got := r.by("UB", request.Approved); got.Kind != decision.Done {
+			t.Errorf("%+v", got)
+		}
+		if took := time.Since(began); took > 8*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 func TestALostAnswerIsLookedUp(t *testing.T) {

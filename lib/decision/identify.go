@@ -17,7 +17,7 @@ import (
 func (d *desk) identify(ctx context.Context, p Press, req types.AccessRequest) (user, how string, err error) {
 	who, err := p.Person(ctx)
 	if err != nil {
-		return "", "", fmt.Errorf("asking %s who pressed: %w", d.Title, err)
+		return "", "", refuse(TryAgain, d.Title+" did not say who you are. Please press again in a minute, or decide in Teleport.", fmt.Sprintf("asking %s who pressed: %v", d.Title, err))
 	}
 	if who.Outsider != "" {
 		return "", "", refuse(Refused, "Only full members of this organisation decide here.", "the person is "+who.Outsider)
@@ -29,7 +29,7 @@ func (d *desk) identify(ctx context.Context, p Press, req types.AccessRequest) (
 	case user == "":
 		return "", how, refuse(Refused, fmt.Sprintf("The plugin does not know which Teleport user you are. Ask an administrator to map your %s id %s.", d.Title, p.PersonID), "no Teleport user for the person")
 	}
-	if err := d.exists(ctx, user); err != nil {
+	if err := d.admissible(ctx, user); err != nil {
 		return user, how, err
 	}
 	if strings.EqualFold(user, req.GetUser()) || who.Email != "" && strings.EqualFold(who.Email, req.GetUser()) {
@@ -62,7 +62,9 @@ func (d *desk) byTrait(ctx context.Context, id string) (string, error) {
 	if trait == "" || id == "" {
 		return "", nil
 	}
-	users, err := d.Cluster.UsersByTrait(ctx, trait, id)
+	users, err := d.Cluster.Users(ctx, func(_ string, traits map[string][]string) bool {
+		return slices.Contains(traits[trait], id)
+	})
 	switch {
 	case teleport.IsDenied(err):
 		return "", refuse(TryAgain, "The plugin may not look up who you are in Teleport. Ask an administrator to look at its log.", "the plugin's role may not list users; add the rule user: list, read to it: "+err.Error())
@@ -86,18 +88,33 @@ func (d *desk) byEmail(who Person) string {
 	return who.Email
 }
 
-// exists makes sure that the cluster knows the user.
-func (d *desk) exists(ctx context.Context, user string) error {
-	_, err := d.Cluster.UserTraits(ctx, user)
+// admissible makes sure that the cluster knows the user, and has not locked them.
+func (d *desk) admissible(ctx context.Context, user string) error {
+	roles, err := d.Cluster.UserRoles(ctx, user)
 	switch {
 	case err == nil:
-		return nil
+		return d.unlocked(ctx, user, roles)
 	case teleport.IsNotFound(err):
 		return refuse(Refused, "There is no Teleport user "+user+". One who signs in through an identity provider exists while signed in.", "no such Teleport user")
 	case teleport.IsDenied(err):
 		return refuse(TryAgain, "The plugin may not look up who you are in Teleport. Ask an administrator to look at its log.", "the plugin's role may not read users; add the rule user: list, read to it: "+err.Error())
 	}
 	return fmt.Errorf("looking for the Teleport user: %w", err)
+}
+
+// unlocked makes sure that no lock is in force for a user. Where the cluster judges the
+// person, it does so by itself if the plugin may not read locks.
+func (d *desk) unlocked(ctx context.Context, user string, roles []string) error {
+	locked, err := d.Cluster.Locked(ctx, user, roles)
+	switch {
+	case locked:
+		return refuse(Refused, "The Teleport user "+user+" is locked.", "a lock is in force for the user")
+	case err == nil, teleport.IsDenied(err) && d.Policy.SubmitAs != AsPlugin:
+		return nil
+	case teleport.IsDenied(err):
+		return refuse(TryAgain, "The plugin may not look up who you are in Teleport. Ask an administrator to look at its log.", "the plugin's role may not read locks; add the rule lock: list, read to it: "+err.Error())
+	}
+	return fmt.Errorf("looking for locks: %w", err)
 }
 
 // entitled makes sure that the config lets a user decide, where the cluster cannot

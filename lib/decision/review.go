@@ -2,6 +2,7 @@ package decision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -62,6 +63,8 @@ func (d *desk) standing(p Press, req types.AccessRequest, author string) error {
 // settle finds out what a failed submission has left: the review that it was to make,
 // a request that others have decided, or nothing.
 func (d *desk) settle(ctx context.Context, p Press, ours types.AccessReview, failure error) (types.AccessRequest, error) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), settleTime, errors.New("the look-up took too long"))
+	defer cancel()
 	now, err := d.Cluster.GetRequest(ctx, p.Request)
 	switch {
 	case err != nil:

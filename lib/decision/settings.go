@@ -85,6 +85,9 @@ func (s *Settings) Validate(f *config.Faults, traitKey, trait string) {
 	if !s.Enabled {
 		return
 	}
+	if len(s.Roles) == 0 {
+		f.Warn("roles", "it is empty, so that no request has buttons", "remove it, or name the roles that may be decided here")
+	}
 	if s.SubmitAs == AsPlugin {
 		s.validateReviewers(f)
 	}
@@ -121,6 +124,25 @@ func (s *Settings) validateIdentity(f *config.Faults, traitKey, trait string) {
 	}
 	if source == ByEmail || source == ByTraitThenEmail {
 		s.validateEmail(f)
+	}
+	s.warnUnused(f, source)
+}
+
+// warnUnused names the tables that have no effect.
+func (s *Settings) warnUnused(f *config.Faults, source string) {
+	for _, t := range []struct {
+		key    string
+		length int
+		used   bool
+		why    string
+	}{
+		{"users", len(s.Users), source == ByUsers, fmt.Sprintf("%s says who a person is", source)},
+		{"email_domains", len(s.EmailDomains), source == ByEmail || source == ByTraitThenEmail, fmt.Sprintf("%s says who a person is", source)},
+		{"reviewers", len(s.Reviewers), s.SubmitAs == AsPlugin, fmt.Sprintf("submit_as is %q, with which the cluster judges who may decide", s.SubmitAs)},
+	} {
+		if t.length > 0 && !t.used && source != "" {
+			f.Warn(t.key, "it is not used: "+t.why, "remove it")
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/teleport"
 	"teleport-plugins/lib/watch"
@@ -98,4 +99,14 @@ func (c *checker) cluster(ctx context.Context, s *session) {
 		err = nil // the request does not exist, but we were let in
 	}
 	c.result("write plugin data (access_plugin_data: update)", err)
+	if listener, ok := s.listener(); ok {
+		decision.Check(ctx, s.desk(nil), listener, reported{c})
+	}
 }
+
+// reported takes what the check of decisions finds.
+type reported struct{ c *checker }
+
+func (r reported) Result(what string, err error) bool { return r.c.result(what, err) }
+
+func (r reported) Note(text string) { r.c.say("note", text) }

@@ -23,21 +23,32 @@ func (s *session) decidable(v request.View) bool {
 	return s.parts.Decisions != nil && s.parts.Decisions.Offered(v)
 }
 
+// listener is the service, if people may decide there.
+func (s *session) listener() (decision.Listener, bool) {
+	listener, ok := s.parts.Service.(decision.Listener)
+	return listener, ok && s.parts.Decisions != nil && s.parts.Decisions.Enabled
+}
+
+// desk is what a desk works with; state is told whether presses reach us.
+func (s *session) desk(state func(fault string)) decision.Options {
+	return decision.Options{
+		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
+		Cluster: cluster{s}, Author: func() string { return s.identity.Load().User },
+		Version: func() string { return s.info.Load().ServerVersion },
+		State:   state, Observer: observer{s.metrics}, Log: s.log.Logger,
+	}
+}
+
 // listen hears what people press, where the config wants it. What was pressed before
 // the first context ends is finished.
 func (s *session) listen(ctx context.Context) {
 	s.conditions.Withdraw(conditionAnswering) // of the session before
-	listener, ok := s.parts.Service.(decision.Listener)
-	if !ok || s.parts.Decisions == nil || !s.parts.Decisions.Enabled {
+	listener, ok := s.listener()
+	if !ok {
 		return
 	}
 	s.health.Fail(conditionAnswering, "starting")
-	desk := decision.New(decision.Options{
-		Plugin: s.integration.Name, Title: s.integration.Title, Policy: *s.parts.Decisions, Codec: s.parts.Codec,
-		Cluster: cluster{s}, Author: func() string { return s.identity.Load().User },
-		Version: func() string { return s.info.Load().ServerVersion },
-		State:   s.answering, Observer: observer{s.metrics}, Log: s.log.Logger,
-	})
+	desk := decision.New(s.desk(s.answering))
 	for pause := listenAgain; ctx.Err() == nil; pause = min(2*pause, checkPeriod) {
 		began := time.Now()
 		err := listener.Listen(ctx, desk)
@@ -56,13 +67,31 @@ func (s *session) listen(ctx context.Context) {
 // answering states whether what people press reaches us.
 func (s *session) answering(fault string) { s.conditions.Set(conditionAnswering, fault == "", fault) }
 
-// UsersByTrait names the users who have a value of a trait.
-func (c cluster) UsersByTrait(ctx context.Context, trait, value string) ([]string, error) {
+// Users names the users whom match accepts.
+func (c cluster) Users(ctx context.Context, match func(name string, traits map[string][]string) bool) ([]string, error) {
 	conn, err := c.s.current()
 	if err != nil {
 		return nil, err
 	}
-	return conn.UsersByTrait(ctx, trait, value)
+	return conn.Users(ctx, match)
+}
+
+// UserRoles names the roles of a user.
+func (c cluster) UserRoles(ctx context.Context, user string) ([]string, error) {
+	conn, err := c.s.current()
+	if err != nil {
+		return nil, err
+	}
+	return conn.UserRoles(ctx, user)
+}
+
+// Locked reports whether a lock is in force for a user or one of the roles.
+func (c cluster) Locked(ctx context.Context, user string, roles []string) (bool, error) {
+	conn, err := c.s.current()
+	if err != nil {
+		return false, err
+	}
+	return conn.Locked(ctx, user, roles)
 }
 
 // Pressed counts what came of a press.

@@ -54,6 +54,7 @@ type calls struct {
 	GetRole             func(context.Context, string) (types.Role, error)
 	GetUser             func(context.Context, string, bool) (types.User, error)
 	ListUsers           func(context.Context, *userspb.ListUsersRequest) (*userspb.ListUsersResponse, error)
+	GetLocks            func(context.Context, bool, ...types.LockTarget) ([]types.Lock, error)
 	GetCurrentUserRoles func(context.Context) ([]types.Role, error)
 	GetPluginData       func(context.Context, types.PluginDataFilter) ([]types.PluginData, error)
 	UpdatePluginData    func(context.Context, types.PluginDataUpdateParams) error
@@ -69,7 +70,7 @@ func NewConn(clt *client.Client) *Conn {
 	return &Conn{grpc: conn, roles: certRoles(clt.Config()), auth: proto.NewAuthServiceClient(conn), lists: accesslistv1.NewAccessListServiceClient(conn), clt: calls{
 		Close: clt.Close, Ping: clt.Ping, NewWatcher: clt.NewWatcher,
 		ListAccessRequests: clt.ListAccessRequests, SubmitAccessReview: clt.SubmitAccessReview,
-		GetRole: clt.GetRole, GetUser: clt.GetUser, ListUsers: clt.ListUsers, GetCurrentUserRoles: clt.GetCurrentUserRoles,
+		GetRole: clt.GetRole, GetUser: clt.GetUser, ListUsers: clt.ListUsers, GetLocks: clt.GetLocks, GetCurrentUserRoles: clt.GetCurrentUserRoles,
 		GetPluginData: clt.GetPluginData, UpdatePluginData: clt.UpdatePluginData,
 		ListResources:       clt.ListResources,
 		ListRulesWithFilter: rules.ListAccessMonitoringRulesWithFilter, ListRules: rules.ListAccessMonitoringRules,

@@ -2,7 +2,6 @@ package teleport
 
 import (
 	"context"
-	"slices"
 
 	"github.com/coreos/go-semver/semver"
 	userspb "github.com/gravitational/teleport/api/gen/proto/go/teleport/users/v1"
@@ -36,16 +35,16 @@ func TakesReviewsOnBehalf(version string) bool {
 // maxUserPages bounds how many pages of users are looked through.
 const maxUserPages = 1000
 
-// UsersByTrait names the users one of whose values of a trait is the value.
-func (c *Conn) UsersByTrait(ctx context.Context, trait, value string) (names []string, err error) {
+// Users names the users whom match accepts.
+func (c *Conn) Users(ctx context.Context, match func(name string, traits map[string][]string) bool) (names []string, err error) {
 	req := userspb.ListUsersRequest{}
 	for range maxUserPages {
 		page, err := c.clt.ListUsers(ctx, &req)
 		if err != nil {
-			return nil, failed(err, "looking for the user with the trait %q", trait)
+			return nil, failed(err, "listing users")
 		}
 		for _, u := range page.Users {
-			if slices.Contains(u.GetTraits()[trait], value) {
+			if match(u.GetName(), u.GetTraits()) {
 				names = append(names, u.GetName())
 			}
 		}
@@ -57,5 +56,27 @@ func (c *Conn) UsersByTrait(ctx context.Context, trait, value string) (names []s
 		}
 		req.PageToken = page.NextPageToken
 	}
-	return nil, failed(errLoop, "looking for the user with the trait %q", trait)
+	return nil, failed(errLoop, "listing users")
+}
+
+// UserRoles names the roles of a user.
+func (c *Conn) UserRoles(ctx context.Context, user string) ([]string, error) {
+	u, err := c.clt.GetUser(ctx, user, false)
+	if err != nil {
+		return nil, failed(err, "reading user %q", user)
+	}
+	return u.GetRoles(), nil
+}
+
+// Locked reports whether a lock is in force for a user or one of the roles.
+func (c *Conn) Locked(ctx context.Context, user string, roles []string) (bool, error) {
+	targets := []types.LockTarget{{User: user}}
+	for _, role := range roles {
+		targets = append(targets, types.LockTarget{Role: role})
+	}
+	locks, err := c.clt.GetLocks(ctx, true, targets...)
+	if err != nil {
+		return false, failed(err, "reading the locks of user %q", user)
+	}
+	return len(locks) > 0, nil
 }

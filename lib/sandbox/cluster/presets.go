@@ -38,6 +38,7 @@ func (c *Cluster) addPluginRole() {
 	c.Allow(PluginRole, types.KindAccessMonitoringRule, types.VerbList, types.VerbRead)
 	c.Allow(PluginRole, types.KindAccessList, types.VerbList, types.VerbRead)
 	c.Allow(PluginRole, types.KindUser, types.VerbList, types.VerbRead)
+	c.Allow(PluginRole, types.KindLock, types.VerbList, types.VerbRead)
 	c.Allow(PluginRole, types.KindRole, types.VerbRead)
 	for _, kind := range resourceKinds() {
 		c.Allow(PluginRole, kind, types.VerbList, types.VerbRead)

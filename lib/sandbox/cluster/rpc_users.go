@@ -81,3 +81,24 @@ func (u *user) resource() (*types.UserV2, error) {
 	made.SetTraits(u.traits)
 	return made.(*types.UserV2), nil
 }
+
+// GetLocks returns the locks on the targets: those that Revoke makes, all of users.
+func (s *authService) GetLocks(ctx context.Context, req *proto.GetLocksRequest) (*proto.GetLocksResponse, error) {
+	if err := s.c.require(ctx, types.KindLock, types.VerbList, types.VerbRead); err != nil {
+		return nil, err
+	}
+	s.c.mu.RLock()
+	defer s.c.mu.RUnlock()
+	var answer proto.GetLocksResponse
+	for _, target := range req.Targets {
+		if !s.c.locked[target.User] {
+			continue
+		}
+		made, err := types.NewLock(target.User, types.LockSpecV2{Target: types.LockTarget{User: target.User}})
+		if err != nil {
+			return nil, trace.Wrap(err)
+		}
+		answer.Locks = append(answer.Locks, made.(*types.LockV2)) //nolint:forcetypeassert // NewLock makes no other
+	}
+	return &answer, nil
+}

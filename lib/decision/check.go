@@ -1,0 +1,193 @@
+package decision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+
+	"teleport-plugins/lib/teleport"
+)
+
+// Report takes what Check finds.
+type Report interface {
+	// Result is told what was tried, and what is wrong with it.
+	Result(what string, err error) (ok bool)
+	// Note is told what a person should know and is no fault.
+	Note(text string)
+}
+
+const (
+	// connectTime is how long Check waits until presses reach the plugin.
+	connectTime = 15 * time.Second
+	// maxTried is how many people Check looks at, of those whom a table names.
+	maxTried = 50
+	// maxProbes is how many people Check tries to submit a review for.
+	maxProbes = 5
+	// nobodysRequest is the id of a request that does not exist.
+	nobodysRequest = "00000000-0000-0000-0000-000000000000"
+)
+
+// Check tries the way back without a press: that presses reach the plugin, that the
+// config names people whom the cluster knows, and that the cluster takes their reviews
+// from the plugin. What somebody presses meanwhile is decided as always. It leaves
+// nothing behind.
+func Check(ctx context.Context, o Options, l Listener, report Report) {
+	c := &check{Options: o, report: report}
+	c.connects(ctx, l)
+	if o.Policy.SubmitAs == AsReviewer && !teleport.TakesReviewsOnBehalf(o.Version()) {
+		report.Result("reviews in the name of others", fmt.Errorf("the cluster runs %s and takes them from %s on; set submit_as = %q, or upgrade the cluster", o.Version(), teleport.OnBehalfVersion, AsPlugin))
+		return
+	}
+	people := c.people(ctx)
+	c.reviewers(ctx)
+	c.submits(ctx, people)
+}
+
+type check struct {
+	Options
+	report Report
+}
+
+// connects has the service listen until it says that presses reach it.
+func (c *check) connects(ctx context.Context, l Listener) {
+	ctx, stop := context.WithTimeoutCause(ctx, connectTime, errors.New("presses do not reach the plugin"))
+	defer stop()
+	var mu sync.Mutex
+	heard, fault := false, ""
+	options := c.Options
+	options.State = func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if fault = text; text == "" {
+			heard = true
+			stop()
+		}
+	}
+	err := l.Listen(ctx, New(options))
+	mu.Lock()
+	defer mu.Unlock()
+	switch {
+	case heard:
+		err = nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		c.report.Note(fmt.Sprintf("%v; that is as it should be while the plugin itself runs here", err))
+		return
+	case err == nil && fault != "":
+		err = errors.New(fault)
+	case err == nil:
+		err = context.Cause(ctx)
+	}
+	c.report.Result("presses in "+c.Title+" reach the plugin", err)
+}
+
+// people are some Teleport users who are known at the service.
+func (c *check) people(ctx context.Context) (people []string) {
+	var match func(name string, traits map[string][]string) bool
+	var means string
+	trait := strings.TrimSpace(c.Policy.Trait)
+	switch c.Policy.Source(trait) {
+	case ByUsers:
+		return c.known(ctx, "users", slices.Sorted(maps.Values(c.Policy.Users)))
+	case ByEmail:
+		means = "a name in one of the email_domains"
+		match = func(name string, _ map[string][]string) bool {
+			_, domain, _ := strings.Cut(name, "@")
+			return slices.Contains(c.Policy.domains(), strings.ToLower(domain))
+		}
+	default:
+		means = fmt.Sprintf("the trait %q", trait)
+		match = func(_ string, traits map[string][]string) bool { return len(traits[trait]) > 0 }
+	}
+	people, err := c.Cluster.Users(ctx, match)
+	if c.report.Result("look up who people are (user: list, read)", err) && len(people) == 0 {
+		c.report.Note("no Teleport user has " + means + " now, so nobody can decide; users of an identity provider exist only while they are signed in")
+	}
+	return people
+}
+
+// known are those of the users in a table whom the cluster knows.
+func (c *check) known(ctx context.Context, table string, users []string) (known []string) {
+	var unknown []string
+	users = slices.Compact(users)
+	for _, user := range users[:min(len(users), maxTried)] {
+		_, err := c.Cluster.UserRoles(ctx, user)
+		switch {
+		case err == nil:
+			known = append(known, user)
+		case teleport.IsNotFound(err):
+			unknown = append(unknown, user)
+		default:
+			c.report.Result("look up who people are (user: list, read)", err)
+			return nil
+		}
+	}
+	if len(unknown) > 0 {
+		c.report.Note(fmt.Sprintf("the cluster does not know %s of [review.%s] now, who cannot decide; users of an identity provider exist only while they are signed in", strings.Join(unknown, ", "), table))
+	}
+	return known
+}
+
+// reviewers looks at what only reviews in the plugin's own name need.
+func (c *check) reviewers(ctx context.Context) {
+	if c.Policy.SubmitAs != AsPlugin {
+		return
+	}
+	c.report.Note("with submit_as = \"plugin\" all that is pressed counts as one review, the plugin's: of several approvals only the first, and none after a denial")
+	var named []string
+	for _, users := range c.Policy.Reviewers {
+		named = append(named, users...)
+	}
+	slices.Sort(named)
+	known := c.known(ctx, "reviewers", named)
+	if len(known) > 0 {
+		_, err := c.Cluster.Locked(ctx, known[0], nil)
+		c.report.Result("look for locks (lock: list, read)", err)
+	}
+}
+
+// submits submits a review of a request that does not exist: who may not submit it is
+// refused before the request is looked for.
+func (c *check) submits(ctx context.Context, people []string) {
+	what := "submit reviews in the plugin's name (review_requests: roles)"
+	r := types.AccessReview{ProposedState: types.RequestState_DENIED, Reason: "teleport-plugins check", Created: time.Now().UTC()}
+	if c.Policy.SubmitAs == AsPlugin {
+		people = []string{c.Author()}
+	} else {
+		what = "submit reviews in the name of others (review_requests: submit_for_users)"
+		teleport.OnBehalfOfAuthor(&r)
+	}
+	if len(people) == 0 {
+		c.report.Note("it was not tried to " + what + ", for want of a person")
+		return
+	}
+	tried := people[:min(len(people), maxProbes)]
+	var refused error
+	for _, person := range tried {
+		r.Author = person
+		_, err := c.Cluster.SubmitReview(ctx, nobodysRequest, r)
+		switch {
+		case teleport.IsNotFound(err):
+			c.report.Result(what, nil)
+			return
+		case err == nil:
+			err = errors.New("the cluster took a review of a request that does not exist")
+			fallthrough
+		case !teleport.IsDenied(err):
+			c.report.Result(what, err)
+			return
+		}
+		refused = err
+	}
+	if c.Policy.SubmitAs == AsReviewer {
+		refused = fmt.Errorf("either the plugin's role may not submit for %s, or none of them may review anything: %w", strings.Join(tried, ", "), refused)
+	}
+	c.report.Result(what, refused)
+}
