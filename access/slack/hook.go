@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -26,11 +27,11 @@ func (l *listener) serve(ctx context.Context) error {
 	}
 	serve := server.Serve
 	if l.review.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(l.review.CertFile, l.review.KeyFile)
-		if err != nil {
-			return fmt.Errorf("reading review.listen_cert and review.listen_key: %w", err)
+		held := &certificate{listener: l}
+		if _, err := held.read(nil); err != nil {
+			return err
 		}
-		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		server.TLSConfig = &tls.Config{GetCertificate: held.read, MinVersion: tls.VersionTLS12}
 		serve = func(socket net.Listener) error { return server.ServeTLS(socket, "", "") }
 	}
 	socket, err := net.Listen("tcp", l.review.Listen)
@@ -55,6 +56,31 @@ func (l *listener) serve(ctx context.Context) error {
 		return fmt.Errorf("serving at review.listen: %w", err)
 	}
 	return nil
+}
+
+// certificate is the one at review.listen, which is read again for every connection:
+// it may have been renewed.
+type certificate struct {
+	*listener
+	mu   sync.Mutex
+	last *tls.Certificate // the last one that could be read
+}
+
+// read returns the certificate as it is in the files, or else the last one: the two
+// files may be replaced one after the other.
+func (c *certificate) read(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pair, err := tls.LoadX509KeyPair(c.review.CertFile, c.review.KeyFile)
+	switch {
+	case err == nil:
+		c.last = &pair
+	case c.last == nil:
+		return nil, fmt.Errorf("reading review.listen_cert and review.listen_key: %w", err)
+	default:
+		c.log.Debug("The certificate at review.listen cannot be read; the last one is used", zap.Error(err))
+	}
+	return c.last, nil
 }
 
 // hook is the only thing that answers there: every call must be signed by Slack, over

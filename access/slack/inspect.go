@@ -13,10 +13,14 @@ import (
 // Inspect looks whether the token may do its work and whether the configured
 // recipients can be reached.
 func (s *service) Inspect(ctx context.Context) (faults []string) {
-	for scope, why := range map[string]string{
+	needed := map[string]string{
 		"chat:write":       "nothing can be posted",
 		"users:read.email": "recipients cannot be found by e-mail address",
-	} {
+	}
+	if s.review.Enabled {
+		needed["users:read"] = "nobody who presses a button is recognised"
+	}
+	for scope, why := range needed {
 		if s.me().user != "" && len(s.missing(scope)) > 0 {
 			faults = append(faults, fmt.Sprintf("the Slack app lacks the scope %s, without which %s; add it under OAuth & Permissions and install the app again", scope, why))
 		}

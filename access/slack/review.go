@@ -30,6 +30,9 @@ func (r *Review) Validate(f *config.Faults) {
 		r.validateHook(f)
 		return
 	}
+	if r.SigningSecret.IsSet() || r.CertFile != "" || r.KeyFile != "" {
+		f.Warn("signing_secret", "it and listen_cert are not used without listen", "remove them, or set listen")
+	}
 	const app = "set the app-level token that Slack shows under Basic Information; it begins with xapp-"
 	token, err := r.AppToken.Read()
 	switch {
