@@ -167,6 +167,55 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// The switched-on section of reviews is read as well, with the app-level token where
+// the chart mounts it.
+func TestPluginReadsTheRenderedReviewSection(t *testing.T) {
+	for _, c := range charts() {
+		t.Run(c.Name, func(t *testing.T) {
+			token := c.annotation(t, "appTokenFile")
+			values := []string{
+				"review.enabled=true", "review." + c.Name + "UserIdTrait=uid", "review.submitAs=plugin", "review.reason=deny",
+				"review.roles={editor,staging-*}", "review.reviewers.editor={alice@example.com}",
+			}
+			if _, err := helm(t, c, false, append(values, required...), "template", "rel"); token != "" && (err == nil || !strings.Contains(err.Error(), "review.appTokenFromSecret")) {
+				t.Errorf("without an app-level token: %v", err)
+			} else if err != nil && strings.Contains(err.Error(), "review") && token == "" {
+				t.Skip("the plugin hears no presses")
+			}
+			if token != "" {
+				values = append(values, "review.appTokenFromSecret=app")
+			}
+			objects := render(t, c, values...)
+			text, _ := objects["ConfigMap"].at("data", "teleport-"+c.Name+".toml").(string)
+			dir := t.TempDir()
+			text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+c.Name, dir)
+			write(t, filepath.Join(dir, "teleport-identity", "auth_id"), "identity")
+			write(t, filepath.Join(dir, c.annotation(t, "credentialFile")), "xoxb-secret")
+			if token != "" {
+				write(t, filepath.Join(dir, token), "xapp-secret")
+				sources := object{"s": objects["Deployment"].at("spec", "template", "spec", "volumes", 1, "projected", "sources")}
+				if got := sources.at("s", 2, "secret", "name"); got != "app" {
+					t.Errorf("the app-level token is from %v", got)
+				}
+			}
+			path := filepath.Join(dir, "config.toml")
+			write(t, path, text)
+			report, err := config.Load(path, c.New())
+			if err == nil {
+				err = report.Strict()
+			}
+			if err != nil || len(report.Warnings) > 0 {
+				t.Errorf("the config gives %v, warnings %v:\n%s", err, report.Warnings, text)
+			}
+			for _, want := range []string{"[review]", `roles = ["editor","staging-*"]`, "[review.reviewers]", `"editor" = ["alice@example.com"]`} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is not in:\n%s", want, text)
+				}
+			}
+		})
+	}
+}
+
 // The credentials are mounted where the config looks for them, as one directory
 // that follows the secrets.
 func TestMountedCredentials(t *testing.T) {

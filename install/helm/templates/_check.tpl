@@ -16,6 +16,9 @@
 {{- if not (or $service.secret $service.secretName) -}}
 {{- fail (printf "there is no credential for %s; set a secret's name in %sFromSecret, or the value itself." (include "plugin.kind" .) (printf "%s.%s" (include "plugin.kind" .) .Chart.Annotations.credentialValue)) -}}
 {{- end -}}
+{{- if eq (include "plugin.appToken" .) "none" -}}
+{{- fail "review.enabled: there is no app-level token; set a secret's name in review.appTokenFromSecret, or the value itself in review.appToken." -}}
+{{- end -}}
 {{- if and (hasKey .Values "roleToRecipients") (not (get .Values.roleToRecipients "*")) -}}
 {{- fail "roleToRecipients has no \"*\"; it says whom to tell where no other role does." -}}
 {{- end -}}

@@ -21,6 +21,30 @@ refresh_identity = true
 {{ $role | toJson }} = {{ $recipients | toJson }}
 {{- end }}
 {{- end }}
+{{- with .Values.review }}
+{{- if .enabled }}
+
+[review]
+enabled = true
+{{- with $.Chart.Annotations.appTokenFile }}
+app_token = {{ printf "%s/%s" $dir . | toJson }}
+{{- end }}
+{{- range $key, $value := omit . "enabled" "appToken" "appTokenFromSecret" "users" "reviewers" }}
+{{- if or $value (kindIs "slice" $value) }}
+{{ $key | snakecase }} = {{ $value | toJson }}
+{{- end }}
+{{- end }}
+{{- range $table := list "users" "reviewers" }}
+{{- with get $.Values.review $table }}
+
+[review.{{ $table }}]
+{{- range $key, $value := . }}
+{{ $key | toJson }} = {{ $value | toJson }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 
 [log]
 output = {{ .Values.log.output | toJson }}

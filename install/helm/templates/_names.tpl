@@ -35,6 +35,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Chart.Annotations.credentialFile -}}
 {{- end -}}
 
+{{/* The secret that holds the app-level token; "none" where one is missing, and empty
+     where none is needed. */}}
+{{- define "plugin.appToken" -}}
+{{- with .Values.review -}}
+{{- if and .enabled $.Chart.Annotations.appTokenFile -}}
+{{- if .appTokenFromSecret -}}{{ .appTokenFromSecret }}
+{{- else if .appToken -}}{{ include "plugin.fullname" $ }}-app-token-secret
+{{- else -}}none
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The values of the service's section under one set of names: secret, secretName
      and secretKey. */}}
 {{- define "plugin.service" -}}
