@@ -8,11 +8,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/BurntSushi/toml"
+	"github.com/slack-go/slack"
+
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // binary is the path of the plugin, without which there is nothing to test.
@@ -60,6 +65,83 @@ func TestOldestRecordOfTeleportsOwnPlugin(t *testing.T) {
 			t.Error("the old message was not edited")
 		}
 	}
+}
+
+// theirButtons is what Teleport's own plugin posts below a request, and what it hears.
+func theirButtons(id string) *slack.ActionBlock {
+	button := func(action, text string, style slack.Style) *slack.ButtonBlockElement {
+		return slack.NewButtonBlockElement(action, id, slack.NewTextBlockObject(slack.PlainTextType, text, false, false)).WithStyle(style)
+	}
+	return slack.NewActionBlock("review_block",
+		button("approve_button", "Approve", slack.StylePrimary), button("deny_button", "Deny", slack.StyleDanger))
+}
+
+// Messages of Teleport's own plugin that have buttons stay usable after the change to
+// this one, and those of this one have what it looks for after the change back.
+func TestButtonsOutliveTheChangeOfPlugins(t *testing.T) {
+	binary(t)
+	w, err := harness.Start(harness.Options{Service: "slack", Halted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	far := w.Service().(farend.Presser)
+	var section bytes.Buffer
+	must(toml.NewEncoder(&section).Encode(map[string]any{"review": far.Review()}))
+	must(w.Configure(map[string][]string{"*": {"access-requests"}}, harness.ShortTimes+section.String()))
+	w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
+	request := func() string {
+		id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{"editor"}})
+		must(err)
+		return id
+	}
+	theirs := request()
+	api := slack.New(w.Service().Token(), slack.OptionAPIURL(w.Service().URL()))
+	heading := slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, "You have a new Role Request: <https://example.com|"+theirs+">", false, false), nil, nil)
+	channel, ts, err := api.PostMessageContext(t.Context(), "access-requests", slack.MsgOptionBlocks(heading, theirButtons(theirs)))
+	must(err)
+	must(w.Cluster.SetPluginData(theirs, "slack", map[string]string{"user": cluster.Alice, "roles": "editor", "messages": channel + "/" + ts}))
+	must(w.StartReplicas())
+	ours := request()
+	must(w.Settled(t.Context(), ours))
+
+	history, err := api.GetConversationHistoryContext(t.Context(), &slack.GetConversationHistoryParameters{ChannelID: channel})
+	must(err)
+	found := false
+	for _, m := range history.Messages {
+		for _, b := range m.Blocks.BlockSet {
+			if a, ok := b.(*slack.ActionBlock); ok && a.BlockID == "review_block" && named(a, ours) {
+				found = m.Timestamp != ts
+			}
+		}
+	}
+	if record := w.Cluster.PluginData(ours, "slack"); !found || !strings.HasPrefix(record["messages"], channel+"/") {
+		t.Errorf("no message of this plugin has the buttons of the other; the record is %v", record)
+	}
+	for _, id := range []string{theirs, ours} {
+		saw, err := far.Press(t.Context(), cluster.Bob, id, "approve", "")
+		req, ok := w.Cluster.Request(id)
+		if err != nil || !ok || len(req.GetReviews()) != 1 || req.GetReviews()[0].Author != cluster.Bob {
+			t.Errorf("a press on %s shows %q, %v, and the request has the reviews %v", id, saw, err, req.GetReviews())
+		}
+	}
+}
+
+// named reports whether the two buttons of a block are there and name a request.
+func named(a *slack.ActionBlock, request string) bool {
+	var ids []string
+	for _, e := range a.Elements.ElementSet {
+		if b, ok := e.(*slack.ButtonBlockElement); ok && b.Value == request {
+			ids = append(ids, b.ActionID)
+		}
+	}
+	return slices.Equal(ids, []string{"approve_button", "deny_button"})
 }
 
 // A config is told all of its faults at once, by file and line, and never what
