@@ -140,14 +140,27 @@ func switchedButtons(w *world) {
 	id := w.request(cluster.CreateParams{})
 	w.untilShown(id, w.both(), Role)
 	w.settled(id)
+	other := w.request(cluster.CreateParams{}) // whose messages are changed
+	w.review(other, cluster.Bob, types.RequestState_APPROVED, "fine")
+	w.settled(other)
 	if _, any := w.hasButtons(id); any {
 		w.Error("there are buttons though they are off")
 	}
+	off := w.far.Counts()
 	replica.halt(w.T)
 	w.reviewing()
 	replica = w.start()
 	w.until("the buttons come", func() bool { all, _ := w.hasButtons(id); return all })
 	w.settled(id)
+	// What hears presses begins with a call that is made for nothing else.
+	w.until("a call comes that was not made while they were off", func() bool {
+		for method := range w.far.Counts() {
+			if off[method] == 0 {
+				return true
+			}
+		}
+		return false
+	})
 	replica.halt(w.T)
 	w.configure(nil)
 	w.start()
