@@ -83,7 +83,7 @@ func (w *world) userBody(id string) map[string]any {
 		"id": u.ID, "username": u.Name, "global_name": u.GlobalName, "discriminator": "0", "avatar": nil,
 		"public_flags": 0, "flags": 0,
 	}
-	if id == w.botID {
+	if id == w.botID || u.Bot {
 		out["bot"] = true
 	}
 	return out

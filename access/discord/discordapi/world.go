@@ -53,6 +53,8 @@ type User struct {
 	// Stranger says that the user shares no guild with the bot, so that direct
 	// messages are refused with 50278.
 	Stranger bool `json:"stranger,omitempty"`
+	// Bot marks the account of an application.
+	Bot bool `json:"bot,omitempty"`
 }
 
 // Guild is a server of Discord's.

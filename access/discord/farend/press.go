@@ -2,10 +2,8 @@ package farend
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"teleport-plugins/access/discord/discordapi"
@@ -13,7 +11,7 @@ import (
 	"teleport-plugins/lib/sandbox/panel"
 )
 
-var _ farend.Presser = (*Guild)(nil)
+var _ farend.PressFaults = (*Guild)(nil)
 
 // Review is the section [review].
 func (g *Guild) Review() map[string]any {
@@ -27,28 +25,56 @@ func (g *Guild) Review() map[string]any {
 // Press has a person press a button of the newest announcement of a request that they
 // can see.
 func (g *Guild) Press(ctx context.Context, person, request, verdict, reason string) (saw []string, err error) {
-	user := users()[person]
-	if user == "" {
-		return nil, fmt.Errorf("pressing a button: nobody on Discord is known for %q", person)
+	heard, err := g.Try(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason})
+	if err == nil && !heard.Acked {
+		return []string{discordapi.Failed}, fmt.Errorf("the press was not answered: %s", discordapi.Failed)
 	}
-	custom := verdict + ":" + request
+	return heard.Saw, err
+}
+
+// Try has a person press a button of the newest announcement that they can see.
+func (g *Guild) Try(ctx context.Context, p farend.Press) (heard farend.Heard, err error) {
+	press, err := g.pressed(p)
+	if err != nil {
+		return heard, err
+	}
+	heard.Again = func(context.Context) error { g.DeliverAgain(press); return nil }
+	i, err := g.settled(ctx, press)
+	if err == nil && i.Modal != nil {
+		var sent string
+		if sent, err = g.Submit(i.User, press, p.Reason); err != nil {
+			return heard, err
+		}
+		i, err = g.settled(ctx, sent)
+	}
+	if heard.Acked = i.Answer != 0; heard.Acked {
+		heard.Saw = g.SawOf(i.ID)
+	}
+	return heard, err
+}
+
+// pressed sends the press of a button, and returns the id of the interaction. On the
+// announcement of another request the button is changed to name the one that is meant.
+func (g *Guild) pressed(p farend.Press, change ...discordapi.Change) (id string, err error) {
+	user := users()[p.Person]
+	if user == "" {
+		return "", fmt.Errorf("pressing a button: nobody on Discord is known for %q", p.Person)
+	}
+	on := p.Request
+	if p.On != "" {
+		on = p.On
+		change = append(change, func(e map[string]any) { data(e)["custom_id"] = p.Verdict + ":" + p.Request })
+	}
+	custom := p.Verdict + ":" + on
 	place, message := g.withButton(user, custom)
 	if message == "" {
-		return nil, fmt.Errorf("pressing a button: %s sees no button to %s the request %s", person, verdict, request)
+		return "", fmt.Errorf("pressing a button: %w: %s does not see one to %s the request %s", farend.ErrNoButton, p.Person, p.Verdict, on)
 	}
-	press, err := g.Server.Press(user, place, message, custom)
+	id, err = g.Server.Press(user, place, message, custom, change...)
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("%w: %w", farend.ErrNoButton, err)
 	}
-	i, err := g.settled(ctx, press)
-	if err != nil || i.Modal == nil {
-		return g.SawOf(press), err
-	}
-	if press, err = g.Submit(user, press, reason); err != nil {
-		return nil, err
-	}
-	_, err = g.settled(ctx, press)
-	return g.SawOf(press), err
+	return id, nil
 }
 
 // withButton finds the newest message that has a button with the id and that a user can
@@ -85,5 +111,5 @@ func (g *Guild) settled(ctx context.Context, id string) (i discordapi.Interactio
 	if done() {
 		return i, nil
 	}
-	return i, errors.Join(errors.New("the press was not answered: "+strings.Join(g.SawOf(id), ", ")), err)
+	return i, fmt.Errorf("waiting for the answer to a press: %w", err)
 }

@@ -20,8 +20,8 @@ func Service() farend.Service {
 		Simulate:    func(o farend.Options) farend.FarEnd { return New(o) },
 		Methods:     farend.Methods{Post: "chat.postMessage", Edit: "chat.update", Find: "conversations.history"},
 		Refusals:    []string{"is_archived", "not_in_channel", "channel_not_found", "restricted_action"},
-		CanBlind:    true,
-		Accent:      "#8d3a90", Side: "#43143f",
+		CanBlind:    true, CanHook: true,
+		Accent: "#8d3a90", Side: "#43143f",
 	}
 }
 
@@ -30,12 +30,17 @@ type Workspace struct {
 	*slackapi.Server
 	farend.Tokens
 	places []string
+	// hook is where presses are delivered by HTTP, if they are.
+	hook  string
+	hooks bool
+	// outsiders are accounts whose clients do not know that they may not press.
+	outsiders map[string]bool
 }
 
 // New makes a workspace that does not serve yet.
 func New(o farend.Options) *Workspace {
 	api := slackapi.Options{Options: apiserver.Options{KeepRequests: o.KeepCalls}, Channels: slackapi.DefaultChannels(), Scopes: slackapi.DefaultScopes()}
-	w := &Workspace{places: []string{"access-requests", "security", "db-team"}}
+	w := &Workspace{hooks: o.Hook, outsiders: make(map[string]bool), places: []string{"access-requests", "security", "db-team"}}
 	for i := range o.Places {
 		name := fmt.Sprintf("team-%03d", i)
 		api.Channels = append(api.Channels, slackapi.Channel{Name: name})
@@ -51,6 +56,16 @@ func New(o farend.Options) *Workspace {
 		Deny:  func(token string) { w.Server.RefuseToken(token, "token_revoked") },
 	}
 	return w
+}
+
+// Start listens and serves until Close.
+func (w *Workspace) Start() error {
+	if w.hooks && w.hook == "" {
+		if err := w.hooked(); err != nil {
+			return err
+		}
+	}
+	return w.Server.Start()
 }
 
 // Config is the section [slack].

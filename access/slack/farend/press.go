@@ -2,13 +2,14 @@ package farend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/sandbox/farend"
 )
 
-var _ farend.Presser = (*Workspace)(nil)
+var _ farend.PressFaults = (*Workspace)(nil)
 
 // buttons are the action_ids of the buttons, by verdict.
 var buttons = map[string]string{"approve": "approve_button", "deny": "deny_button"}
@@ -22,6 +23,9 @@ func (w *Workspace) Review() map[string]any {
 			users[u.ID] = u.Email
 		}
 	}
+	if w.hook != "" {
+		return map[string]any{"enabled": true, "listen": w.hook, "signing_secret": signingSecret, "users": users}
+	}
 	return map[string]any{"enabled": true, "app_token": w.AppToken(), "users": users}
 }
 
@@ -32,27 +36,64 @@ func (w *Workspace) Press(ctx context.Context, person, request, verdict, reason 
 	if user == "" {
 		return nil, fmt.Errorf("%q is nobody here", person)
 	}
-	press, err := w.button(user, request, verdict)
-	if err != nil {
+	before := w.mark(user)
+	_, err := w.Try(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason})
+	if errors.Is(err, farend.ErrNoButton) {
 		return nil, err
 	}
-	before := w.mark(user)
+	return w.since(user, before), err
+}
+
+// Try has a person press a button.
+func (w *Workspace) Try(ctx context.Context, p farend.Press) (farend.Heard, error) {
+	press, err := w.aim(p)
+	if err != nil {
+		return farend.Heard{}, err
+	}
+	before := w.mark(press.User)
 	out, err := w.Server.Press(ctx, press)
+	if errors.Is(err, slackapi.ErrNoButton) {
+		err = fmt.Errorf("%w: %w", farend.ErrNoButton, err)
+	}
+	heard := farend.Heard{Acked: out.Acked, Again: func(ctx context.Context) error {
+		_, err := w.Again(ctx, out, 1, "timeout")
+		return err
+	}}
 	if err != nil {
-		return nil, fmt.Errorf("pressing for %s: %w", person, err)
+		return heard, fmt.Errorf("pressing for %s: %w", p.Person, err)
 	}
-	if out.Acked {
-		err = w.answered(ctx, user, before, reason)
+	if !out.Acked {
+		return heard, nil
 	}
+	heard.Acked, err = w.answered(ctx, press.User, before, p.Reason, out)
+	heard.Saw = w.said(press.User, before, out)
 	if err != nil {
-		return w.since(user, before), fmt.Errorf("waiting for the answer to %s: %w", person, err)
+		return heard, fmt.Errorf("waiting for the answer to %s: %w", p.Person, err)
 	}
-	return w.since(user, before), nil
+	return heard, nil
+}
+
+// aim finds the button of a request that a person sees. On the announcement of another
+// request the button is changed to name the one that is meant.
+func (w *Workspace) aim(p farend.Press) (slackapi.Press, error) {
+	user := w.Person(p.Person)
+	if user == "" {
+		return slackapi.Press{}, fmt.Errorf("%q is nobody here", p.Person)
+	}
+	on := p.On
+	if on == "" {
+		on = p.Request
+	}
+	press, err := w.button(user, on, p.Verdict)
+	if on != p.Request {
+		press.Change = func(event map[string]any) { action(event)["value"] = p.Request }
+	}
+	return press, err
 }
 
 // button finds the button of a request that a person sees.
 func (w *Workspace) button(user, request, verdict string) (slackapi.Press, error) {
-	p := slackapi.Press{User: user, Action: buttons[verdict], Value: request}
+	p := slackapi.Press{User: user, Action: buttons[verdict], Value: request, Anyway: w.outsiders[user]}
 	if p.Action == "" {
 		return p, fmt.Errorf("%q is no verdict", verdict)
 	}
@@ -64,43 +105,46 @@ func (w *Workspace) button(user, request, verdict string) (slackapi.Press, error
 			}
 		}
 	}
-	return p, fmt.Errorf("%w: %s of request %s", slackapi.ErrNoButton, verdict, request)
+	return p, fmt.Errorf("%w: %w: %s of request %s", farend.ErrNoButton, slackapi.ErrNoButton, verdict, request)
 }
 
 // answered waits until a person has seen an answer, and fills in the dialog that
-// opens before it.
-func (w *Workspace) answered(ctx context.Context, user string, before mark, reason string) error {
+// opens before it, which is to be acknowledged as well.
+func (w *Workspace) answered(ctx context.Context, user string, before mark, reason string, out slackapi.Outcome) (acked bool, err error) {
 	var opened slackapi.View
-	heard := func() bool { return len(w.since(user, before)) > 0 }
-	err := w.Wait(ctx, func() bool {
+	heard := func() bool { return len(w.said(user, before, out)) > 0 }
+	err = w.Wait(ctx, func() bool {
 		if view, open := w.Modal(user); open && view.ID != before.view {
 			opened = view
 		}
 		return opened.ID != "" || heard()
 	})
 	if err != nil || opened.ID == "" {
-		return err
+		return true, err
 	}
 	values := make(map[string]string, len(opened.Inputs))
 	for _, in := range opened.Inputs {
 		values[in.Block] = reason
 	}
-	if _, err := w.Submit(ctx, slackapi.Submission{User: user, View: opened.ID, Values: values}); err != nil {
-		return err
+	sent, err := w.Submit(ctx, slackapi.Submission{User: user, View: opened.ID, Values: values})
+	if err != nil || !sent.Acked {
+		w.Dismiss(user)
+		return sent.Acked, err
 	}
-	return w.Wait(ctx, heard)
+	return true, w.Wait(ctx, func() bool { return heard() || len(w.since(user, before)) > 0 })
 }
 
-// mark is a moment: how much a person alone had seen, the newest message in their
-// conversation with the bot, and the dialog that was open.
+// mark is a moment: how much a person alone had seen, how much of it by addresses for
+// answers, the newest message in their conversation with the bot, and the dialog that
+// was open.
 type mark struct {
-	saw  int
-	ts   string
-	view string
+	saw, replied int
+	ts           string
+	view         string
 }
 
 func (w *Workspace) mark(user string) mark {
-	m := mark{saw: len(w.Saw(user))}
+	m := mark{saw: len(w.Saw(user)), replied: w.Replied(user)}
 	if list := w.Messages(user); len(list) > 0 {
 		m.ts = list[len(list)-1].TS
 	}
@@ -108,6 +152,18 @@ func (w *Workspace) mark(user string) mark {
 		m.view = view.ID
 	}
 	return m
+}
+
+// said is what a person alone was told about one press. What came by no address for
+// answers is taken for an answer to it, wherever it came from.
+func (w *Workspace) said(user string, from mark, out slackapi.Outcome) []string {
+	if texts := w.Replies(out.ResponseURL); len(texts) > 0 {
+		return texts
+	}
+	if texts := w.since(user, from); len(texts) > w.Replied(user)-from.replied {
+		return texts
+	}
+	return nil
 }
 
 // since is what a person alone has seen from a moment on, what the bot wrote to them

@@ -1,6 +1,7 @@
 package slackapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,7 +22,7 @@ type retry struct {
 }
 
 // Again sends what was sent before once more, in the same envelope, as the named
-// attempt.
+// attempt. By HTTP it is the same call with the same signature.
 func (s *Server) Again(ctx context.Context, before Outcome, attempt int, reason string) (Outcome, error) {
 	return s.deliver(ctx, before, 0, retry{attempt, reason})
 }
@@ -48,7 +49,8 @@ func (s *Server) deliver(ctx context.Context, out Outcome, late time.Duration, r
 	s.Look(func() { address, secret = s.state.live.requestURL, s.state.live.signingSecret })
 	var err error
 	if address != "" {
-		out.Answer, out.Acked, err = s.post(ctx, address, secret, out.Payload)
+		out.stamp = cmp.Or(out.stamp, stampOf(s.Now()))
+		out.Answer, out.Acked, err = s.post(ctx, address, secret, out)
 	} else {
 		err = s.deal(ctx, &out, r)
 	}

@@ -2,6 +2,7 @@ package slackapi
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -32,6 +33,7 @@ type live struct {
 	replies  map[string]*replyURL // by path
 	views    []*View
 	saw      map[string][]string // by user
+	replied  map[string]int      // how much of that came by addresses for answers
 
 	requestURL, signingSecret string
 	serial                    int
@@ -40,7 +42,7 @@ type live struct {
 func newLive() live {
 	return live{
 		tickets: make(map[string]time.Time), connected: make(map[*socket]struct{}), waiting: make(map[string]*delivery),
-		triggers: make(map[string]*trigger), replies: make(map[string]*replyURL), saw: make(map[string][]string),
+		triggers: make(map[string]*trigger), replies: make(map[string]*replyURL), saw: make(map[string][]string), replied: make(map[string]int),
 	}
 }
 
@@ -59,6 +61,27 @@ func (l *live) show(user, text string) { l.saw[user] = append(l.saw[user], text)
 func (s *Server) Saw(user string) (texts []string) {
 	s.Look(func() { texts = slices.Clone(s.state.live.saw[user]) })
 	return texts
+}
+
+// Replies is what a person alone was shown through the address for answers to one
+// press.
+func (s *Server) Replies(responseURL string) (texts []string) {
+	u, err := url.Parse(responseURL)
+	if err != nil {
+		return nil
+	}
+	s.Look(func() {
+		if r := s.state.live.replies[u.Path]; r != nil {
+			texts = slices.Clone(r.said)
+		}
+	})
+	return texts
+}
+
+// Replied is how much of what Saw returns came through addresses for answers.
+func (s *Server) Replied(user string) (n int) {
+	s.Look(func() { n = s.state.live.replied[user] })
+	return n
 }
 
 // What Slack itself shows to a person whose press or dialog went nowhere.

@@ -30,6 +30,9 @@ type Press struct {
 	// Retry and RetryReason are told in the envelope.
 	Retry       int
 	RetryReason string
+	// Change, if not nil, changes the event before it is sent, for what Slack itself
+	// would not make.
+	Change func(event map[string]any)
 }
 
 // Outcome is what came of an event that was sent to the app.
@@ -47,6 +50,7 @@ type Outcome struct {
 	Trigger, ResponseURL string
 
 	user, failed string
+	stamp        string // of the call that delivered it
 }
 
 // ErrNoButton says that a person does not see such a button.
@@ -63,6 +67,12 @@ func (s *Server) Press(ctx context.Context, p Press) (Outcome, error) {
 		return out, fmt.Errorf("pressing %s: %w", p.Action, err)
 	}
 	return s.deliver(ctx, out, p.Late, retry{p.Retry, p.RetryReason})
+}
+
+// Prepare makes the event of a press, and sends nothing.
+func (s *Server) Prepare(p Press) (out Outcome, err error) {
+	s.Change(func() { out, err = s.pressed(p) })
+	return out, err
 }
 
 // Sees reports whether a person could press a button.
@@ -125,6 +135,9 @@ func (s *Server) pressed(p Press) (Outcome, error) {
 	payload["container"], payload["channel"] = container, object{"id": a.ch.ID, "name": a.ch.shownName()}
 	payload["message"], payload["actions"] = ws.wire(a.ch, a.m, true), []any{a.action}
 	payload["state"], payload["response_url"] = object{"values": object{}}, out.ResponseURL
+	if p.Change != nil {
+		p.Change(payload)
+	}
 	out.Payload, err = json.Marshal(payload)
 	return out, err
 }

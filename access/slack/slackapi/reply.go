@@ -29,6 +29,7 @@ type replyURL struct {
 	ts            int64
 	made          time.Time
 	uses          int
+	said          []string // to the person alone
 }
 
 // newReply makes an address for answers, where the server is or, if it does not
@@ -122,6 +123,8 @@ func (s *Server) say(r *replyURL, args Args) error {
 	ch.add(written)
 	if written.EphemeralTo != "" {
 		s.state.live.show(r.user, written.Rendered.Text)
+		s.state.live.replied[r.user]++
+		r.said = append(r.said, written.Rendered.Text)
 	}
 	s.Changed()
 	return nil

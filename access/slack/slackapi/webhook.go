@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // SendTo has events sent by HTTP to an address, signed with the app's signing
@@ -28,30 +29,52 @@ func Sign(secret, timestamp string, body []byte) string {
 	return "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
+// stampOf is a time as calls of the request URL name it.
+func stampOf(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+
 // post sends an event by HTTP. Any status but 200 in time is a failure.
-func (s *Server) post(ctx context.Context, address, secret string, payload json.RawMessage) (answer json.RawMessage, acked bool, err error) {
-	body := url.Values{"payload": {string(payload)}}.Encode()
+func (s *Server) post(ctx context.Context, address, secret string, out Outcome) (answer json.RawMessage, acked bool, err error) {
 	inTime, cancel := context.WithTimeout(ctx, s.opts.AckLimit)
 	defer cancel()
-	r, err := http.NewRequestWithContext(inTime, http.MethodPost, address, strings.NewReader(body))
-	if err != nil {
-		return nil, false, fmt.Errorf("making the call of the request URL: %w", err)
+	body := url.Values{"payload": {string(out.Payload)}}.Encode()
+	status, text, err := callURL(inTime, address, body, out.stamp, Sign(secret, out.stamp, []byte(body)))
+	if err != nil || status != http.StatusOK {
+		return nil, false, ctx.Err() // What ended in time was the app's fault.
 	}
-	stamp := strconv.FormatInt(s.Now().Unix(), 10)
+	return bytes.TrimSpace(text), true, nil
+}
+
+// Call calls the request URL with a payload, as a stranger does: at a time that the
+// stranger names, and with a signature that the stranger makes of the time and the body.
+// It returns the status of the answer.
+func (s *Server) Call(ctx context.Context, payload json.RawMessage, at time.Time, sign func(stamp string, body []byte) string) (status int, err error) {
+	var address string
+	s.Look(func() { address = s.state.live.requestURL })
+	body := url.Values{"payload": {string(payload)}}.Encode()
+	stamp := stampOf(at)
+	status, _, err = callURL(ctx, address, body, stamp, sign(stamp, []byte(body)))
+	return status, err
+}
+
+// callURL calls an address as Slack does.
+func callURL(ctx context.Context, address, body, stamp, signature string) (status int, answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, fmt.Errorf("making the call of the request URL: %w", err)
+	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
 	r.Header.Set("X-Slack-Request-Timestamp", stamp)
-	r.Header.Set("X-Slack-Signature", Sign(secret, stamp, []byte(body)))
+	r.Header.Set("X-Slack-Signature", signature)
 	transport := &http.Transport{DisableKeepAlives: true}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, false, ctx.Err() // What ended in time was the app's fault.
+		return 0, nil, fmt.Errorf("calling the request URL: %w", err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return nil, false, ctx.Err()
+	if answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20)); err != nil {
+		return 0, nil, fmt.Errorf("reading the answer of the request URL: %w", err)
 	}
-	return bytes.TrimSpace(text), true, nil
+	return resp.StatusCode, answer, nil
 }

@@ -30,6 +30,8 @@ type Service struct {
 	OneLimit bool
 	// CanBlind says that the right to look up what was posted can be missing.
 	CanBlind bool
+	// CanHook says that the service can deliver presses by calls over HTTP.
+	CanHook bool
 	// Furnish adds to a cluster what the demonstration of the service needs
 	// beyond the presets; may be nil.
 	Furnish func(*cluster.Cluster)
@@ -51,6 +53,8 @@ type Options struct {
 	// Blind takes from the plugin the right to look up what it has posted, where
 	// it can be missing.
 	Blind bool
+	// Hook has presses delivered by calls over HTTP, where the service can do so.
+	Hook bool
 	// Places is how many further places there are for everybody.
 	Places int
 	// KeepCalls is how many calls are kept in the log; as for apiserver.NewCallLog.
@@ -119,19 +123,6 @@ type FarEnd interface {
 type Switcher interface {
 	// Switch sets a switch of the panel.
 	Switch(id string, on bool) error
-}
-
-// Presser is a FarEnd whose announcements have buttons while the plugin offers them.
-type Presser interface {
-	// Review is the section [review] of the plugin's config under which the people
-	// that the service knows are recognised as Teleport users.
-	Review() map[string]any
-	// Press has a person press a button of the announcement of a request, and give
-	// the reason if a dialog asks for one. The person is named as the Teleport user,
-	// the verdict is "approve" or "deny". It returns what that person alone then saw,
-	// once the plugin has answered or the service would have shown a failure of its
-	// own, and an error if the person does not see such a button.
-	Press(ctx context.Context, person, request, verdict, reason string) (saw []string, err error)
 }
 
 // Nowhere is a recipient that exists at no service.
