@@ -33,43 +33,6 @@ func withButtons(t *testing.T, service string, replicas int) (*world, farend.Pre
 	return w, far
 }
 
-// kills kills replicas, one after the other, and starts them again.
-type kills struct {
-	mu    sync.Mutex
-	spans [][2]time.Time
-}
-
-func (k *kills) note(from, to time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.spans = append(k.spans, [2]time.Time{from, to})
-}
-
-// watch notes the times at which the machine was too slow for what has three seconds.
-func (k *kills) watch(ctx context.Context) {
-	const pause, late = 50 * time.Millisecond, 300 * time.Millisecond
-	for ctx.Err() == nil {
-		began := time.Now()
-		time.Sleep(pause)
-		if now := time.Now(); now.Sub(began) > pause+late {
-			k.note(began, now)
-		}
-	}
-}
-
-// hit reports whether a replica was down, or the machine too slow, at some time of a
-// span.
-func (k *kills) hit(from, to time.Time) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, s := range k.spans {
-		if s[0].Before(to) && from.Before(s[1]) {
-			return true
-		}
-	}
-	return false
-}
-
 // One hundred presses over three replicas that are killed now and then: at most one
 // review for each person and request, and whoever presses while all replicas live hears
 // what came of it.
@@ -84,7 +47,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 				requests = append(requests, id)
 			}
 			ctx, stop := context.WithCancel(t.Context())
-			var killed kills
+			var killed harness.Spans
 			var killing, people sync.WaitGroup
 			killing.Go(func() {
 				for i := 0; ctx.Err() == nil; i++ {
@@ -92,14 +55,14 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 					w.must(r.Kill())
 					w.must(r.Start())
 					_ = r.Ready(ctx)
-					killed.note(from, time.Now())
+					killed.Note(from, time.Now())
 					select {
 					case <-ctx.Done():
 					case <-time.After(time.Second):
 					}
 				}
 			})
-			killing.Go(func() { killed.watch(ctx) })
+			killing.Go(func() { killed.NoteSlow(ctx, 300*time.Millisecond) })
 			names := []string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, "mallory@example.com"}
 			for i, person := range names {
 				rng := rand.New(rand.NewPCG(uint64(i), 7))
@@ -112,7 +75,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 						done()
 						said := strings.Join(saw, " ")
 						unheard := said == "" || strings.Contains(said, "did not respond") || strings.Contains(said, "interaction failed")
-						if i < 4 && unheard && !killed.hit(from, time.Now()) {
+						if i < 4 && unheard && !killed.Hit(from, time.Now()) {
 							t.Errorf("%s pressed and saw %q, %v", person, said, err)
 						}
 					}
@@ -135,7 +98,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 			if reviews == 0 {
 				t.Error("no press became a review")
 			}
-			t.Logf("%d reviews, %d kills", reviews, len(killed.spans))
+			t.Logf("%d reviews, %d kills", reviews, killed.Len())
 		})
 	}
 }

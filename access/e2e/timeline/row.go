@@ -20,6 +20,9 @@ type Row struct {
 	Promise string
 	// Only says which services the row makes sense for; all when nil.
 	Only func(farend.Service) bool
+	// Presses says that people press buttons in it, which makes sense only for services
+	// that have some.
+	Presses bool
 	// Heavy rows are left out of a quick run.
 	Heavy bool
 	// Places is how many recipients a request has beside the requester; 2 when
@@ -37,7 +40,7 @@ type Row struct {
 // Runs reports whether the row makes sense for a service.
 func (r Row) Runs(service string) bool {
 	s, err := harness.Find(service)
-	return err == nil && (r.Only == nil || r.Only(s))
+	return err == nil && (!r.Presses || presser(s) != nil) && (r.Only == nil || r.Only(s))
 }
 
 // Settings say how rows are run.
@@ -70,6 +73,8 @@ type Result struct {
 	// Seconds is the longest time from the end of the last fault until all was
 	// as expected.
 	Seconds float64 `json:"seconds"`
+	// Presses is what came of presses, where people press.
+	Presses *Presses `json:"presses,omitempty"`
 	// Broken says what was promised beyond the numbers and did not hold, or what
 	// kept the row from running to its end.
 	Broken []string `json:"broken,omitempty"`
@@ -81,7 +86,7 @@ type Result struct {
 
 // Kept reports whether the row keeps its promise.
 func (r Result) Kept() bool {
-	return r.Lost == 0 && r.Wrong == 0 && r.Doubled <= r.MayDouble && len(r.Broken) == 0
+	return r.Lost == 0 && r.Wrong == 0 && r.Doubled <= r.MayDouble && len(r.Broken) == 0 && r.Presses.kept()
 }
 
 // Do runs the row with a service. It panics on a service that there is none of.
@@ -114,6 +119,7 @@ func (r *Result) add(one Result, seed uint64) {
 	r.Wrong += one.Wrong
 	r.MayDouble += one.MayDouble
 	r.Seconds = max(r.Seconds, one.Seconds)
+	r.Presses = r.Presses.add(one.Presses)
 	if one.Doubled > one.MayDouble {
 		one.Broken = append(one.Broken, fmt.Sprintf("%d doubled where %d may be", one.Doubled, one.MayDouble))
 	}
@@ -148,15 +154,29 @@ func (r Row) once(ctx context.Context, service string, full bool, seed uint64) (
 	w.World = inner
 	defer func() { w.must(w.close()) }()
 	w.route(w.places)
+	if r.Presses {
+		w.offer(o)
+	}
 	if !halted {
 		w.must(w.StartReplicas())
+	}
+	w.run(r)
+	w.converge()
+	return result
+}
+
+// run has happen what happens.
+func (w *World) run(r Row) {
+	if r.Presses && w.failed() == nil {
+		w.connected(0)
 	}
 	if w.failed() == nil {
 		w.healed = time.Now()
 		r.Run(w)
 	}
-	w.converge()
-	return result
+	if r.Presses {
+		w.followAll()
+	}
 }
 
 func (r Row) places() int {
@@ -189,8 +209,9 @@ func (w *World) result() Result {
 	}
 	one := Result{
 		Requests: w.requests, Expected: r.Expected, Lost: r.Lost, Doubled: r.Doubled, Wrong: r.Wrong,
-		MayDouble: w.mayDouble, Seconds: w.took.Seconds(), Broken: w.broken, Details: r.Details,
+		MayDouble: w.mayDouble, Seconds: w.took.Seconds(), Details: r.Details, Presses: w.judgePresses(),
 	}
+	one.Broken = w.broken
 	if !one.Kept() {
 		one.Log = w.logs
 	}

@@ -29,7 +29,9 @@ type World struct {
 	full    bool
 	halted  bool // the row starts the replicas by itself
 	role    string
-	places  []string // where requests are announced, as the config names them
+	asks    map[string]any // further keys of the section [review]
+	people  *people        // who press buttons, if anybody does
+	places  []string       // where requests are announced, as the config names them
 	rng     *rand.Rand
 
 	expected  []harness.Expected
