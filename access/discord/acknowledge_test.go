@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,22 +263,56 @@ func TestAnAnswerWithoutWordsIsNotEmpty(t *testing.T) {
 	}
 }
 
+// Presses beyond those that can be in work are turned away with a word, and those beyond
+// even that with none.
 func TestAFloodOfPressesHasAnEnd(t *testing.T) {
 	p, release := newPresses(), make(chan struct{})
-	for n := range maxPresses {
-		if !p.begin(func() { <-release }) {
+	var worked, turned atomic.Int64
+	begin := func() bool {
+		return p.begin(func() { <-release; worked.Add(1) }, func() { <-release; turned.Add(1) })
+	}
+	for n := range maxPresses + maxCrowd {
+		if !begin() {
 			t.Fatalf("press %d was not taken", n)
 		}
 	}
-	if p.begin(func() {}) {
+	if begin() {
 		t.Error("one more was taken")
 	}
 	close(release)
 	p.wait()
-	if !p.begin(func() {}) {
+	if worked.Load() != maxPresses || turned.Load() != maxCrowd {
+		t.Errorf("%d were worked on, %d turned away", worked.Load(), turned.Load())
+	}
+	if !begin() {
 		t.Error("none is taken after the flood")
 	}
 	p.wait()
+}
+
+func TestWhoPressesInACrowdHearsSo(t *testing.T) {
+	h := newHearing(t, discordapi.Options{})
+	release := make(chan struct{})
+	h.decide = func(context.Context, decision.Press) decision.Answer {
+		<-release
+		return decision.Answer{Kind: decision.Done, Text: "You approved it."}
+	}
+	m := h.offer(t, requests)
+	press := func() (id string) {
+		id, err := h.discord.Press(discordapi.BobID, m.Channel, m.ID, approve())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	for range maxPresses {
+		press()
+	}
+	h.untilHeard(t, "the desk is not full", func() bool { return len(h.all()) == maxPresses })
+	if saw := h.answered(t, press()); len(saw) != 1 || !strings.Contains(saw[0], "Too many decisions") {
+		t.Errorf("saw %q", saw)
+	}
+	close(release)
 }
 
 func TestAReasonIsAskedForAndPassedOn(t *testing.T) {

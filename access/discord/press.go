@@ -10,29 +10,42 @@ import (
 	"teleport-plugins/lib/decision"
 )
 
-// maxPresses bounds how many presses are in work.
-const maxPresses = 64
+// maxPresses bounds how many presses are in work, and maxCrowd how many more are told
+// at the same time that there are too many.
+const (
+	maxPresses = 64
+	maxCrowd   = 200
+)
 
 // presses are those in work.
 type presses struct {
-	room chan struct{}
-	all  sync.WaitGroup
+	room, crowd chan struct{}
+	all         sync.WaitGroup
 }
 
-func newPresses() *presses { return &presses{room: make(chan struct{}, maxPresses)} }
+func newPresses() *presses {
+	return &presses{room: make(chan struct{}, maxPresses), crowd: make(chan struct{}, maxCrowd)}
+}
 
 // wait waits for those in work to be answered.
 func (p *presses) wait() { p.all.Wait() }
 
-// begin does the work on a press, unless there is too much already.
-func (p *presses) begin(work func()) bool {
+// begin does the work on a press or, if there is too much already, turns it away;
+// it reports false if there are too many even for that.
+func (p *presses) begin(work, turnAway func()) bool {
+	place := p.room
 	select {
 	case p.room <- struct{}{}:
 	default:
-		return false
+		select {
+		case p.crowd <- struct{}{}:
+			place, work = p.crowd, turnAway
+		default:
+			return false
+		}
 	}
 	p.all.Go(func() {
-		defer func() { <-p.room }()
+		defer func() { <-place }()
 		work()
 	})
 	return true
@@ -59,7 +72,10 @@ func (l *listening) hear(ctx context.Context, raw []byte) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	if !l.work.begin(func() { work(ctx) }) {
+	crowded := func() {
+		l.acknowledge(ctx, i, atOnce("Too many decisions are in work. Please press again in a minute."))
+	}
+	if !l.work.begin(func() { work(ctx) }, crowded) {
 		l.log.Warn("Too many presses at once; the person sees that this one failed", i.fields()...)
 	}
 }
