@@ -235,7 +235,7 @@ func TestTheConnectionIsKept(t *testing.T) {
 		"cut":               {func(l *listening) { l.CutSockets() }, true},
 		"closed":            {func(l *listening) { l.CloseSockets(1001) }, true},
 		"refresh_requested": {func(l *listening) { l.Disconnect(slackapi.RefreshRequested) }, false},
-		"warning":           {func(l *listening) { l.Disconnect(slackapi.Warning) }, false},
+		"warning":           {func(l *listening) { l.Disconnect(slackapi.Warning) }, true},
 		"nonsense": {func(l *listening) {
 			l.SendFrame(`{"type":"interactive","payload":7}`)
 			l.SendFrame("no JSON")
@@ -255,6 +255,34 @@ func TestTheConnectionIsKept(t *testing.T) {
 			l.press(slackapi.Press{User: bob, Action: approveID})
 			l.saw(bob, "You have decided.")
 		})
+	}
+}
+
+// Slack goes on to use a connection that it has warned about: what comes there while the
+// next one takes its place is acknowledged, and it is not ours to end it.
+func TestAWarnedConnectionIsHeardToItsEnd(t *testing.T) {
+	l := listen(t)
+	time.Sleep(brief + 100*time.Millisecond) // a connection asked for sooner waits
+	l.Disconnect(slackapi.Warning)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() { l.press(slackapi.Press{User: bob, Action: approveID}) })
+		time.Sleep(2 * time.Millisecond)
+	}
+	all.Wait()
+	l.until(func() bool { return l.Sockets().Greeted == 2 })
+	for range 10 {
+		l.press(slackapi.Press{User: bob, Action: approveID}) // to either, in turn
+	}
+	if s := l.Sockets(); s.Open != 2 || s.CloseFrames != 0 || s.Missed != 0 {
+		t.Errorf("after the warning: %+v", s)
+	}
+	l.stop()
+	if err := <-l.ended; err != nil {
+		t.Error(err)
+	}
+	if s := l.Sockets(); s.Open != 0 || s.CloseFrames != 2 {
+		t.Errorf("after the end: %+v", s)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -32,6 +33,10 @@ const (
 	settled = time.Minute
 	// brief is how long a connection lives at least that is replaced without a pause.
 	brief = 5 * time.Second
+	// lingering is how long a connection goes on beside the one that takes its place, when
+	// Slack has warned that it will end it, which it does after about ten seconds. Presses
+	// come on it until then, and one that is on its way when we end it is lost.
+	lingering = 15 * time.Second
 	// patience is how long there may be no connection before that is a condition.
 	patience = 10 * time.Second
 	// maxFrame bounds a frame, in bytes.
@@ -91,11 +96,21 @@ func (k *link) drop() {
 	}
 }
 
+// retire closes the connection that another one is to take the place of, or lets it go
+// on until Slack ends it.
+func (k *link) retire(ctx context.Context) {
+	if old := k.current; old != nil && old.warned.Load() {
+		k.working.Go(func() { old.linger(ctx) })
+		k.current = nil
+	}
+	k.drop()
+}
+
 // renew opens a connection in the place of the last one, which goes on until then.
 func (k *link) renew(ctx context.Context) error {
 	next, err := k.open(ctx)
 	if err == nil {
-		k.drop()
+		k.retire(ctx)
 		k.current = next
 		k.desk.Heard("")
 		return nil
@@ -150,6 +165,7 @@ type socket struct {
 
 	ends    chan error    // once, when it ended
 	expires chan struct{} // once, when it is about to end
+	warned  atomic.Bool   // Slack ends it by itself, and uses it until then
 	reading sync.WaitGroup
 	closed  sync.Once
 	writing sync.Mutex
@@ -255,6 +271,7 @@ func (s *socket) read(ctx context.Context) error {
 		case f.Type == "disconnect" && f.Reason == "link_disabled":
 			return errLinkDisabled
 		case f.Type == "disconnect":
+			s.warned.Store(f.Reason == "warning")
 			select {
 			case s.expires <- struct{}{}:
 			default:
@@ -263,6 +280,18 @@ func (s *socket) read(ctx context.Context) error {
 			s.take(ctx, f.Payload)
 		}
 	}
+}
+
+// linger hears what still comes, until Slack ends the connection.
+func (s *socket) linger(ctx context.Context) {
+	limit := time.NewTimer(lingering)
+	defer limit.Stop()
+	select {
+	case <-s.ends:
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+	s.close()
 }
 
 // over reports whether the connection has ended.
