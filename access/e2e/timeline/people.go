@@ -134,8 +134,10 @@ func (w *World) pressing(ids []string, least int, happens func()) {
 				}
 				if w.press(p).Acked {
 					taken++
+				} else {
+					w.pass(300 * time.Millisecond)
 				}
-				time.Sleep(time.Duration(30+rng.IntN(170)) * time.Millisecond)
+				w.pass(time.Duration(30+rng.IntN(170)) * time.Millisecond)
 			}
 		})
 	}
@@ -182,7 +184,7 @@ func (w *World) pressable(n int) (ids []string) {
 	return ids
 }
 
-// follow takes over what became of all requests, for what messages are to show.
+// followAll takes over what became of all requests, for what messages are to show.
 func (w *World) followAll() {
 	for i := range w.expected {
 		e := &w.expected[i]

@@ -84,9 +84,10 @@ func outsider(w *World, standing string) {
 }
 
 func disturbed(w *World, name string) {
-	ids := w.pressable(6)
 	all := w.people.far.Disturbances()
 	d := all[slices.IndexFunc(all, func(d farend.Disturbance) bool { return d.Name == name })]
+	ids := w.pressable(6)
+	w.pass(d.After)
 	w.pressing(ids, 3, func() {
 		w.pass(300 * time.Millisecond)
 		w.disturb(d)
@@ -149,7 +150,7 @@ func (w *World) cannotAsk(leave func(), back func() error) {
 	for _, person := range reviewers {
 		all.Go(func() {
 			for range 2 {
-				w.press(farend.Press{Person: person, Request: ids[0], Verdict: "approve"})
+				w.refused(farend.Press{Person: person, Request: ids[0], Verdict: "approve"}, "again")
 			}
 		})
 	}
@@ -178,6 +179,7 @@ func clusterLeaves(w *World) {
 		w.says(true, "")
 	}
 	w.heal()
+	w.becomes(w.pressable(1)[0], reviewers...)
 }
 
 func killedAmid(w *World) {

@@ -44,7 +44,7 @@ type World struct {
 	broken    []string
 	logs      string
 
-	mu  sync.Mutex // guards err, which disturbances look at beside the work
+	mu  sync.Mutex // guards err and broken, which disturbances look at beside the work
 	err error
 }
 
@@ -66,7 +66,9 @@ func (w *World) failed() error {
 
 // promise notes what was promised and does not hold.
 func (w *World) promise(holds bool, format string, args ...any) {
-	if !holds && w.failed() == nil {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !holds && w.err == nil {
 		w.broken = append(w.broken, fmt.Sprintf(format, args...))
 	}
 }

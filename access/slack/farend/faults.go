@@ -48,10 +48,10 @@ func (w *Workspace) Connected() (now, ever int) {
 
 // accounts are what accounts can be that decide nothing.
 var accounts = map[string]func(*slackapi.User){
-	"a guest":              func(u *slackapi.User) { u.Restricted = true },
-	"a bot":                func(u *slackapi.User) { u.Bot = true },
-	"a deactivated user":   func(u *slackapi.User) { u.Deleted = true },
-	"of another workspace": func(u *slackapi.User) { u.Team = "T0ELSEWHERE" },
+	"a guest":                       func(u *slackapi.User) { u.Restricted = true },
+	"a bot":                         func(u *slackapi.User) { u.Bot = true },
+	"a deactivated user":            func(u *slackapi.User) { u.Deleted = true },
+	"somebody of another workspace": func(u *slackapi.User) { u.Team = "T0ELSEWHERE" },
 }
 
 // Standings are what accounts can be that decide nothing.
@@ -71,15 +71,25 @@ func (w *Workspace) Become(person, standing string) error {
 	return fmt.Errorf("%q is nobody here, or cannot be %s", person, standing)
 }
 
+// usualLife is more than what a connection lives that is asked for again at once; Slack's
+// own live for hours.
+const usualLife = 6 * time.Second
+
 // Disturbances are those of Socket Mode; by HTTP there is no connection.
 func (w *Workspace) Disturbances() []farend.Disturbance {
 	return []farend.Disturbance{
 		{Name: "the connection is cut", Begin: w.CutSockets, Loses: true, Within: 3 * time.Second},
 		{Name: "the connection is closed", Begin: func() { w.CloseSockets(1001) }, Loses: true, Within: 3 * time.Second},
-		{Name: "a new connection is asked for", Begin: func() { w.Disconnect(slackapi.RefreshRequested) }, Loses: true, Within: 3 * time.Second},
-		{Name: "Slack warns that it ends the connection", Begin: func() { w.Disconnect(slackapi.Warning) }, Within: 3 * time.Second},
 		{
-			Name: "link_disabled: Socket Mode is off for a second", Loses: true, Within: 30 * time.Second, Says: "switch it on",
+			Name: "a new connection is asked for", Begin: func() { w.Disconnect(slackapi.RefreshRequested) },
+			After: usualLife, Loses: true, Within: time.Second,
+		},
+		{
+			Name: "Slack warns that it ends the connection", Begin: func() { w.Disconnect(slackapi.Warning) },
+			After: usualLife, Within: time.Second,
+		},
+		{
+			Name: "Socket Mode is off for a second (link_disabled)", Loses: true, Within: 30 * time.Second, Says: "switch it on",
 			Begin: func() { w.SwitchSocketMode(false) }, End: func() { w.SwitchSocketMode(true) }, For: time.Second,
 		},
 		{Name: "the connection is half-open", Begin: w.Freeze, Loses: true, Within: 40 * time.Second, Slow: true},

@@ -144,7 +144,8 @@ type mark struct {
 }
 
 func (w *Workspace) mark(user string) mark {
-	m := mark{saw: len(w.Saw(user)), replied: w.Replied(user)}
+	m := mark{replied: w.Replied(user)} // before the rest: what comes between is then no other way's
+	m.saw = len(w.Saw(user))
 	if list := w.Messages(user); len(list) > 0 {
 		m.ts = list[len(list)-1].TS
 	}

@@ -70,6 +70,8 @@ type Disturbance struct {
 	// Begin does it, and End ends it after For; End is nil for what is over at once.
 	Begin, End func()
 	For        time.Duration
+	// After is how long the connection is to have lived before.
+	After time.Duration
 	// Loses says that the service keeps no press for a plugin that is away: whoever
 	// presses before the next connection sees a failure of the service.
 	Loses bool
