@@ -7,6 +7,7 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/access/e2e/timeline"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // allVariable asks for every row with every service, with small numbers (quick)
@@ -31,6 +32,27 @@ func TestFaultTimelines(t *testing.T) {
 					t.Errorf("the promise is missed: %s\n%+v\n%s", row.Promise, r, r.Log)
 				}
 			})
+		}
+	}
+}
+
+// A service at which people press is in the rows about that, or nobody would notice.
+func TestEveryPresserIsInTheRows(t *testing.T) {
+	for _, name := range harness.Services() {
+		s, err := harness.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		far := s.Simulate(farend.Options{})
+		_, presser := far.(farend.Presser)
+		_, faults := far.(farend.PressFaults)
+		if presser != faults {
+			t.Errorf("%s: a Presser %v, with PressFaults %v", name, presser, faults)
+		}
+		for _, row := range timeline.Rows() {
+			if row.Presses && row.Runs(name) && !presser {
+				t.Errorf("%s, where nobody presses, is in the row %q", name, row.Name)
+			}
 		}
 	}
 }

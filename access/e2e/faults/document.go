@@ -52,15 +52,29 @@ func document(path string, results []timeline.Result) error {
 	return nil
 }
 
-// table is the rows as Markdown, those of a service below its name.
+// The heads of the tables: of rows without and with presses.
+const (
+	plainHead = "\n| What happens | Runs | Requests | Expected | Lost | Doubled | Wrong | Seconds | What is promised beside |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n"
+	pressHead = "\n| What happens | Runs | Presses | Reviews | Too many | Unheard | Late | Expected | Lost | Doubled | Wrong | What is promised beside |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|\n"
+)
+
+// table is the rows as Markdown, those of a service below its name, and those in which
+// people press buttons in a table of their own.
 func table(results []timeline.Result) string {
 	var b strings.Builder
-	service := ""
+	service, presses := "", false
 	for _, r := range results {
 		if r.Service != service {
-			service = r.Service
-			fmt.Fprintf(&b, "\n### %s\n\n| What happens | Runs | Requests | Expected | Lost | Doubled | Wrong | Seconds | What is promised beside |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n",
-				strings.ToUpper(service[:1])+service[1:])
+			fmt.Fprintf(&b, "\n### %s\n", strings.ToUpper(r.Service[:1])+r.Service[1:])
+		}
+		if with := r.Presses != nil; r.Service != service || with != presses {
+			service, presses = r.Service, with
+			b.WriteString(map[bool]string{false: plainHead, true: pressHead}[with])
+		}
+		if p := r.Presses; p != nil {
+			fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %s | %d | %d | %d | %s | %d | %s |\n",
+				r.Row, r.Runs, p.Made, p.Reviews, p.TooMany, unheard(p), p.Late, r.Expected, r.Lost, doubled(r), r.Wrong, r.Promise)
+			continue
 		}
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %s | %d | %.1f | %s |\n",
 			r.Row, r.Runs, r.Requests, r.Expected, r.Lost, doubled(r), r.Wrong, r.Seconds, r.Promise)

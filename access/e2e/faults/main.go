@@ -127,7 +127,7 @@ func (o options) show(r timeline.Result) {
 		text, _ := json.Marshal(r) // nothing in it cannot be encoded
 		fmt.Println(string(text))
 	} else {
-		fmt.Printf(line, r.Service, r.Requests, r.Expected, r.Lost, doubled(r), r.Wrong, r.Seconds, r.Row)
+		fmt.Printf(line, r.Service, r.Requests, r.Expected, r.Lost, doubled(r), r.Wrong, r.Seconds, r.Row+pressed(r.Presses))
 	}
 	if r.Kept() {
 		return
@@ -147,10 +147,28 @@ func doubled(r timeline.Result) string {
 	return fmt.Sprintf("%d of %d", r.Doubled, r.MayDouble)
 }
 
+// unheard is the number, and beside it how many are excused, where that is not zero.
+func unheard(p *timeline.Presses) string {
+	if p.Excused == 0 {
+		return fmt.Sprint(p.Unheard)
+	}
+	return fmt.Sprintf("%d, %d excused", p.Unheard, p.Excused)
+}
+
+// pressed says what came of presses, behind the name of a row.
+func pressed(p *timeline.Presses) string {
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf(": %d presses, %d reviews, %d too many, unheard %s, %d late", p.Made, p.Reviews, p.TooMany, unheard(p), p.Late)
+}
+
 func summary(results []timeline.Result) string {
 	var lost, doubled, wrong int
+	var presses timeline.Presses
 	for _, r := range results {
 		lost, doubled, wrong = lost+r.Lost, doubled+r.Doubled, wrong+r.Wrong
+		presses.Add(r.Presses)
 	}
-	return fmt.Sprintf("faults: %d rows, %d lost, %d doubled, %d wrong", len(results), lost, doubled, wrong)
+	return fmt.Sprintf("faults: %d rows, %d lost, %d doubled, %d wrong%s", len(results), lost, doubled, wrong, pressed(&presses))
 }

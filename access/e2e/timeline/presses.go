@@ -34,14 +34,17 @@ type Presses struct {
 	Late int `json:"late"`
 }
 
-func (p *Presses) add(one *Presses) *Presses {
-	if p == nil || one == nil {
-		return one
+// Add adds what came of others; there may be none.
+func (p *Presses) Add(others *Presses) {
+	if others == nil {
+		return
 	}
-	return &Presses{
-		p.Made + one.Made, p.Reviews + one.Reviews, p.TooMany + one.TooMany,
-		p.Unheard + one.Unheard, p.Excused + one.Excused, p.Late + one.Late,
-	}
+	p.Made += others.Made
+	p.Reviews += others.Reviews
+	p.TooMany += others.TooMany
+	p.Unheard += others.Unheard
+	p.Excused += others.Excused
+	p.Late += others.Late
 }
 
 // kept reports whether nothing went wrong.

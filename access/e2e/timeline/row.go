@@ -119,7 +119,12 @@ func (r *Result) add(one Result, seed uint64) {
 	r.Wrong += one.Wrong
 	r.MayDouble += one.MayDouble
 	r.Seconds = max(r.Seconds, one.Seconds)
-	r.Presses = r.Presses.add(one.Presses)
+	if r.Presses == nil && one.Presses != nil {
+		r.Presses = new(Presses)
+	}
+	if r.Presses != nil {
+		r.Presses.Add(one.Presses)
+	}
 	if one.Doubled > one.MayDouble {
 		one.Broken = append(one.Broken, fmt.Sprintf("%d doubled where %d may be", one.Doubled, one.MayDouble))
 	}
