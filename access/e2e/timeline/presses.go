@@ -149,7 +149,7 @@ func othersMessage(w *World) {
 	}
 	w.askedFor(0)
 	w.becomes(ids[0], reviewers...)
-	w.becomes(ids[1], cluster.Bob)
+	w.becomes(ids[1], cluster.Carol, cluster.Dave)
 }
 
 func forged(w *World) {
@@ -163,7 +163,7 @@ func forged(w *World) {
 	}
 	w.pass(lingering)
 	w.askedFor(0)
-	w.becomes(id, reviewers...)
+	w.becomes(id, cluster.Carol, cluster.Dave)
 }
 
 func replayed(w *World) {
