@@ -88,6 +88,8 @@ func (c *check) connects(ctx context.Context, l Listener) {
 	c.report.Result("presses in "+c.Title+" reach the plugin", err)
 }
 
+const lookUp = "look up who people are (user: list, read)"
+
 // people are some Teleport users who are known at the service.
 func (c *check) people(ctx context.Context) (people []string) {
 	var match func(name string, traits map[string][]string) bool
@@ -95,7 +97,7 @@ func (c *check) people(ctx context.Context) (people []string) {
 	trait := strings.TrimSpace(c.Policy.Trait)
 	switch c.Policy.Source(trait) {
 	case ByUsers:
-		return c.known(ctx, "users", slices.Sorted(maps.Values(c.Policy.Users)))
+		return c.known(ctx, "users", lookUp, slices.Sorted(maps.Values(c.Policy.Users)))
 	case ByEmail:
 		means = "a name in one of the email_domains"
 		match = func(name string, _ map[string][]string) bool {
@@ -107,14 +109,15 @@ func (c *check) people(ctx context.Context) (people []string) {
 		match = func(_ string, traits map[string][]string) bool { return len(traits[trait]) > 0 }
 	}
 	people, err := c.Cluster.Users(ctx, match)
-	if c.report.Result("look up who people are (user: list, read)", err) && len(people) == 0 {
+	if c.report.Result(lookUp, err) && len(people) == 0 {
 		c.report.Note("no Teleport user has " + means + " now, so nobody can decide; users of an identity provider exist only while they are signed in")
 	}
 	return people
 }
 
-// known are those of the users in a table whom the cluster knows.
-func (c *check) known(ctx context.Context, table string, users []string) (known []string) {
+// known are those of the users in a table whom the cluster knows; what says what that
+// tries.
+func (c *check) known(ctx context.Context, table, what string, users []string) (known []string) {
 	var unknown []string
 	users = slices.Compact(users)
 	for _, user := range users[:min(len(users), maxTried)] {
@@ -125,10 +128,11 @@ func (c *check) known(ctx context.Context, table string, users []string) (known 
 		case teleport.IsNotFound(err):
 			unknown = append(unknown, user)
 		default:
-			c.report.Result("look up who people are (user: list, read)", err)
+			c.report.Result(what, err)
 			return nil
 		}
 	}
+	c.report.Result(what, nil)
 	if len(unknown) > 0 {
 		c.report.Note(fmt.Sprintf("the cluster does not know %s of [review.%s] now, who cannot decide; users of an identity provider exist only while they are signed in", strings.Join(unknown, ", "), table))
 	}
@@ -146,7 +150,7 @@ func (c *check) reviewers(ctx context.Context) {
 		named = append(named, users...)
 	}
 	slices.Sort(named)
-	known := c.known(ctx, "reviewers", named)
+	known := c.known(ctx, "reviewers", "look up the people in [review.reviewers] (user: list, read)", named)
 	if len(known) > 0 {
 		_, err := c.Cluster.Locked(ctx, known[0], nil)
 		c.report.Result("look for locks (lock: list, read)", err)

@@ -80,6 +80,9 @@ func check(t *testing.T, scopes []string) (output string, code int) {
 
 var place = regexp.MustCompile(`(config|connection to Teleport at|cluster) \S.*`)
 
+// indent is that of a block in a list.
+var indent = regexp.MustCompile(`(?m)^ +`)
+
 func TestGuideShowsWhatCheckPrints(t *testing.T) {
 	out, code := check(t, scopes(t))
 	if code != 0 {
@@ -88,7 +91,7 @@ func TestGuideShowsWhatCheckPrints(t *testing.T) {
 	var shown string
 	for _, text := range blocks(t, "console") {
 		if _, rest, ok := strings.Cut(text, "$ teleport-slack check\n"); ok {
-			shown = rest
+			shown += indent.ReplaceAllString(rest, "")
 		}
 	}
 	if want, got := place.ReplaceAllString(out, "$1"), place.ReplaceAllString(shown, "$1"); got != want {
