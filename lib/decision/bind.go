@@ -11,6 +11,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/plugindata"
@@ -89,17 +90,28 @@ func (d *desk) read(ctx context.Context, id string) (req types.AccessRequest, re
 }
 
 // bound makes sure that the record of the very request names the message. One that is
-// not recorded yet may be ours.
+// not recorded yet may be ours, also where the answer to its post was lost.
 func bound(p Press, req types.AccessRequest, rec *plugindata.Record) error {
 	switch {
 	case rec.Progress.Request != 0 && rec.Progress.Request != req.GetCreationTime().Unix():
 		return refuse(Refused, "This message is about an earlier request with the same id.", "the message is about an earlier request with the same id")
 	case slices.Contains(rec.Messages, p.Message):
 		return nil
-	case !rec.Claim.Free():
+	case !rec.Claim.Free(), slices.ContainsFunc(rec.Progress.Deliveries, announcedInDoubt):
 		return errNotRecorded
 	}
 	return refuse(Refused, "This message is not one that the plugin posted for this request.", "the record does not name the message")
+}
+
+// announcedInDoubt reports whether an announcement may have been posted that the record
+// does not name.
+func announcedInDoubt(d plugindata.Delivery) bool {
+	for effect := range d.Doubt {
+		if strings.HasPrefix(effect, string(integration.Announce)+".") {
+			return true
+		}
+	}
+	return false
 }
 
 func lower(s request.Status) string { return strings.ToLower(string(s)) }

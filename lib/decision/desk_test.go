@@ -262,6 +262,11 @@ func asPlugin(table recipient.Table) func(*rig) {
 
 func failing(call string) func(*rig) { return func(r *rig) { r.fail[call] = errDown } }
 
+// doubt is a record in which it is not known whether an effect has happened.
+func doubt(effect string) map[string]string {
+	return map[string]string{"deliveries": `{"deliveries":[{"recipient":"C1","doubt":{"` + effect + `":{"tries":1}}}]}`}
+}
+
 // Each of these presses must become no review, whatever else is right.
 func TestWhatIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -283,6 +288,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"on another channel's message":         {who: "UB", press: func(p *decision.Press) { p.Message.Channel = "C2" }, want: decision.Refused},
 		"on no message":                        {who: "UB", press: func(p *decision.Press) { p.Message = plugindata.Message{} }, want: decision.Refused},
 		"on a message that is being posted":    {rig: func(r *rig) { r.data = map[string]string{"claim": "me.1"} }, who: "UB", want: decision.TryAgain},
+		"on a message whose post is in doubt":  {rig: func(r *rig) { r.data = doubt("announce.0") }, who: "UB", want: decision.TryAgain},
+		"on a message, a reply being in doubt": {rig: func(r *rig) { r.data = doubt("review.0") }, who: "UB", want: decision.Refused},
 		"on a message that nobody recorded":    {rig: func(r *rig) { r.data = nil }, who: "UB", want: decision.Refused},
 		"on the record of an earlier request":  {rig: func(r *rig) { r.data["deliveries"] = `{"request":7,"deliveries":[]}` }, who: "UB", want: decision.Refused},
 		"on a garbled record":                  {rig: func(r *rig) { r.data["deliveries"] = "{" }, who: "UB", want: decision.Refused},
