@@ -3,6 +3,7 @@ package farend
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"teleport-plugins/access/discord"
@@ -29,6 +30,8 @@ type Guild struct {
 	*discordapi.Server
 	farend.Tokens
 	places []string
+	// outsiders are those who may not decide anything, by what Press calls them.
+	outsiders map[string]string
 }
 
 // New makes a guild that does not serve yet.
@@ -40,7 +43,12 @@ func New(o farend.Options) *Guild {
 		guild.Channels = append(guild.Channels, discordapi.Channel{ID: id, Name: fmt.Sprintf("team-%03d", i)})
 		g.places = append(g.places, id)
 	}
-	g.Server = discordapi.New(discordapi.Options{Options: apiserver.Options{KeepRequests: o.KeepCalls}, Guilds: []discordapi.Guild{guild}})
+	api := discordapi.Options{Options: apiserver.Options{KeepRequests: o.KeepCalls}, Guilds: []discordapi.Guild{guild}}
+	if o.Outsiders {
+		g.outsiders = map[string]string{farend.Unknown: unknownID, farend.Former: formerID}
+		api.Users = append(discordapi.DefaultUsers(), discordapi.User{ID: unknownID, Name: "unknown"}, discordapi.User{ID: formerID, Name: "former"})
+	}
+	g.Server = discordapi.New(api)
 	g.Tokens = farend.Tokens{
 		Valid: g.Server.Token(), Next: "renewed.discord.token",
 		Allow: g.SetToken,
@@ -55,6 +63,19 @@ func users() map[string]string {
 		cluster.Alice: discordapi.AliceID, cluster.Bob: discordapi.BobID,
 		cluster.Carol: discordapi.CarolID, cluster.Dave: discordapi.DaveID,
 	}
+}
+
+// The people who may not decide anything; Discord has no guests.
+const (
+	unknownID = "1200000000000000101"
+	formerID  = "1200000000000000102"
+)
+
+// pressers are all who may press, by what Press calls them.
+func (g *Guild) pressers() map[string]string {
+	all := users()
+	maps.Copy(all, g.outsiders)
+	return all
 }
 
 // Config is the section [discord].

@@ -11,13 +11,18 @@ import (
 	"teleport-plugins/lib/sandbox/panel"
 )
 
-var _ farend.PressFaults = (*Guild)(nil)
+var (
+	_ farend.PressFaults = (*Guild)(nil)
+	_ farend.Listened    = (*Guild)(nil)
+)
 
 // Review is the section [review].
 func (g *Guild) Review() map[string]any {
 	known := make(map[string]string)
-	for user, id := range users() {
-		known[id] = user
+	for user, id := range g.pressers() {
+		if user != farend.Unknown {
+			known[id] = user
+		}
 	}
 	return map[string]any{"enabled": true, "users": known}
 }
@@ -56,9 +61,9 @@ func (g *Guild) Try(ctx context.Context, p farend.Press) (heard farend.Heard, er
 // pressed sends the press of a button, and returns the id of the interaction. On the
 // announcement of another request the button is changed to name the one that is meant.
 func (g *Guild) pressed(p farend.Press, change ...discordapi.Change) (id string, err error) {
-	user := users()[p.Person]
+	user := g.pressers()[p.Person]
 	if user == "" {
-		return "", fmt.Errorf("pressing a button: nobody on Discord is known for %q", p.Person)
+		return "", fmt.Errorf("pressing a button: %w: nobody on Discord is known for %q", farend.ErrNoButton, p.Person)
 	}
 	on := p.Request
 	if p.On != "" {
@@ -75,6 +80,21 @@ func (g *Guild) pressed(p farend.Press, change ...discordapi.Change) (id string,
 		return "", fmt.Errorf("%w: %w", farend.ErrNoButton, err)
 	}
 	return id, nil
+}
+
+// Listeners is how many sessions of the gateway have a connection.
+func (g *Guild) Listeners() int { return g.Gateway().Connected }
+
+// CutListeners cuts all connections to the gateway.
+func (g *Guild) CutListeners() { g.CutGateway() }
+
+// RenewListeners asks for new connections.
+func (g *Guild) RenewListeners() { g.AskReconnect() }
+
+// RefuseListeners leaves new connections to the gateway without an answer.
+func (g *Guild) RefuseListeners() (accept func()) {
+	g.SilenceGateway("dial")
+	return func() { g.SilenceGateway("") }
 }
 
 // withButton finds the newest message that has a button with the id and that a user can

@@ -56,7 +56,7 @@ func TestPeoplePressButtons(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	listens := make(chan error, 1)
 	go func() { listens <- parts.Service.(decision.Listener).Listen(ctx, desk{}) }()
-	limit, end := context.WithTimeout(ctx, 10*time.Second)
+	limit, end := context.WithTimeout(ctx, 40*time.Second)
 	defer end()
 	if err := g.Wait(limit, func() bool { return g.Gateway().Connected == 1 }); err != nil {
 		t.Fatal(err)
@@ -79,6 +79,21 @@ func TestPeoplePressButtons(t *testing.T) {
 			t.Errorf("%+v: saw %q, %v", c, saw, err)
 		}
 	}
+	if n := g.Listeners(); n != 1 {
+		t.Errorf("%d listen", n)
+	}
+	for what, disturb := range map[string]func(){"cut": g.CutListeners, "asked for a new one": g.RenewListeners} {
+		accept, before := g.RefuseListeners(), g.Gateway().Resumes
+		disturb()
+		if err := g.Wait(limit, func() bool { return g.Listeners() == 0 }); err != nil || g.Gateway().Resumes != before {
+			t.Errorf("%s: %d listen, %v", what, g.Listeners(), err)
+		}
+		accept()
+		g.CutListeners()
+		if err := g.Wait(limit, func() bool { return g.Listeners() == 1 }); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	cancel()
 	if err := <-listens; err != nil {
 		t.Error(err)
@@ -91,6 +106,10 @@ func TestPeoplePressButtons(t *testing.T) {
 }
 
 func TestTheSectionRecognisesThePeople(t *testing.T) {
+	with, _ := farend.New(sandbox.Options{Outsiders: true}).Review()["users"].(map[string]string)
+	if len(with) != 5 {
+		t.Errorf("with outsiders it names %v", with)
+	}
 	r := farend.New(sandbox.Options{}).Review()
 	if users, _ := r["users"].(map[string]string); r["enabled"] != true || users[discordapi.BobID] != cluster.Bob || len(users) != 4 {
 		t.Errorf("got %v", r)

@@ -30,6 +30,7 @@ type Workspace struct {
 	*slackapi.Server
 	farend.Tokens
 	places []string
+	people []slackapi.User
 	// hook is where presses are delivered by HTTP, if they are.
 	hook  string
 	hooks bool
@@ -40,12 +41,22 @@ type Workspace struct {
 // New makes a workspace that does not serve yet.
 func New(o farend.Options) *Workspace {
 	api := slackapi.Options{Options: apiserver.Options{KeepRequests: o.KeepCalls}, Channels: slackapi.DefaultChannels(), Scopes: slackapi.DefaultScopes()}
-	w := &Workspace{hooks: o.Hook, outsiders: make(map[string]bool), places: []string{"access-requests", "security", "db-team"}}
+	w := &Workspace{
+		hooks: o.Hook, outsiders: make(map[string]bool),
+		places: []string{"access-requests", "security", "db-team"}, people: slackapi.DefaultUsers(),
+	}
 	for i := range o.Places {
 		name := fmt.Sprintf("team-%03d", i)
 		api.Channels = append(api.Channels, slackapi.Channel{Name: name})
 		w.places = append(w.places, name)
 	}
+	if o.Outsiders {
+		w.people = append(w.people, outsiders()...)
+		for _, u := range w.people {
+			api.Channels[0].Members = append(api.Channels[0].Members, u.ID)
+		}
+	}
+	api.Users = w.people
 	if o.Blind {
 		api.Scopes = slices.DeleteFunc(api.Scopes, func(scope string) bool { return strings.HasSuffix(scope, ":history") })
 	}
@@ -66,6 +77,16 @@ func (w *Workspace) Start() error {
 		}
 	}
 	return w.Server.Start()
+}
+
+// outsiders are those who may not decide anything. The guest sees the first channel
+// only.
+func outsiders() []slackapi.User {
+	return []slackapi.User{
+		{ID: "U0OUTSIDE01", Name: "guest", Email: farend.Guest, Restricted: true},
+		{ID: "U0OUTSIDE02", Name: "unknown", Email: farend.Unknown},
+		{ID: "U0OUTSIDE03", Name: "former", Email: farend.Former},
+	}
 }
 
 // Config is the section [slack].
@@ -92,7 +113,7 @@ func (w *Workspace) Place(name string) string {
 
 // Person is the member with the user's e-mail address.
 func (w *Workspace) Person(user string) string {
-	for _, u := range slackapi.DefaultUsers() {
+	for _, u := range w.people {
 		if strings.EqualFold(u.Email, user) {
 			return u.ID
 		}

@@ -137,7 +137,7 @@ func container(event map[string]any) map[string]any {
 func (w *Workspace) Forgeries() (all []farend.Forgery) {
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		all = append(all, farend.Forgery{Name: name, Send: func(ctx context.Context, p farend.Press) error {
-			press, err := w.aim(p)
+			press, err := w.aim(p, false)
 			if err != nil {
 				return err
 			}
@@ -186,7 +186,7 @@ var signatures = map[string]signature{
 // unsigned calls the plugin with the event of a press that is in order, and a signature
 // that is not.
 func (w *Workspace) unsigned(ctx context.Context, p farend.Press, s signature) error {
-	press, err := w.aim(p)
+	press, err := w.aim(p, false)
 	if err != nil {
 		return err
 	}

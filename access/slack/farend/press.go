@@ -4,12 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/sandbox/farend"
+	"teleport-plugins/lib/sandbox/fault"
 )
 
-var _ farend.PressFaults = (*Workspace)(nil)
+var (
+	_ farend.PressFaults  = (*Workspace)(nil)
+	_ farend.StalePresser = (*Workspace)(nil)
+	_ farend.Listened     = (*Workspace)(nil)
+)
 
 // buttons are the action_ids of the buttons, by verdict.
 var buttons = map[string]string{"approve": "approve_button", "deny": "deny_button"}
@@ -19,7 +26,7 @@ var buttons = map[string]string{"approve": "approve_button", "deny": "deny_butto
 func (w *Workspace) Review() map[string]any {
 	users := make(map[string]any)
 	for _, u := range w.Snapshot(1).Users {
-		if u.Email != "" {
+		if u.Email != "" && u.Email != farend.Unknown {
 			users[u.ID] = u.Email
 		}
 	}
@@ -32,12 +39,18 @@ func (w *Workspace) Review() map[string]any {
 // Press has a person press a button of the announcement of a request and, if a
 // dialog opens, give the reason there.
 func (w *Workspace) Press(ctx context.Context, person, request, verdict, reason string) ([]string, error) {
-	user := w.Person(person)
-	if user == "" {
-		return nil, fmt.Errorf("%q is nobody here", person)
-	}
+	return w.press(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason}, false)
+}
+
+// PressStale is Press on messages as they were while they had buttons.
+func (w *Workspace) PressStale(ctx context.Context, person, request, verdict, reason string) ([]string, error) {
+	return w.press(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason}, true)
+}
+
+func (w *Workspace) press(ctx context.Context, p farend.Press, old bool) ([]string, error) {
+	user := w.Person(p.Person)
 	before := w.mark(user)
-	_, err := w.Try(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason})
+	_, err := w.try(ctx, p, old)
 	if errors.Is(err, farend.ErrNoButton) {
 		return nil, err
 	}
@@ -46,7 +59,12 @@ func (w *Workspace) Press(ctx context.Context, person, request, verdict, reason 
 
 // Try has a person press a button.
 func (w *Workspace) Try(ctx context.Context, p farend.Press) (farend.Heard, error) {
-	press, err := w.aim(p)
+	return w.try(ctx, p, false)
+}
+
+// try is Try; old says that the person sees messages as they were.
+func (w *Workspace) try(ctx context.Context, p farend.Press, old bool) (farend.Heard, error) {
+	press, err := w.aim(p, old)
 	if err != nil {
 		return farend.Heard{}, err
 	}
@@ -75,16 +93,16 @@ func (w *Workspace) Try(ctx context.Context, p farend.Press) (farend.Heard, erro
 
 // aim finds the button of a request that a person sees. On the announcement of another
 // request the button is changed to name the one that is meant.
-func (w *Workspace) aim(p farend.Press) (slackapi.Press, error) {
+func (w *Workspace) aim(p farend.Press, old bool) (slackapi.Press, error) {
 	user := w.Person(p.Person)
 	if user == "" {
-		return slackapi.Press{}, fmt.Errorf("%q is nobody here", p.Person)
+		return slackapi.Press{}, fmt.Errorf("%w: %q is nobody here", farend.ErrNoButton, p.Person)
 	}
 	on := p.On
 	if on == "" {
 		on = p.Request
 	}
-	press, err := w.button(user, on, p.Verdict)
+	press, err := w.button(user, on, p.Verdict, old)
 	if on != p.Request {
 		press.Change = func(event map[string]any) { action(event)["value"] = p.Request }
 	}
@@ -92,20 +110,38 @@ func (w *Workspace) aim(p farend.Press) (slackapi.Press, error) {
 }
 
 // button finds the button of a request that a person sees.
-func (w *Workspace) button(user, request, verdict string) (slackapi.Press, error) {
-	p := slackapi.Press{User: user, Action: buttons[verdict], Value: request, Anyway: w.outsiders[user]}
+func (w *Workspace) button(user, request, verdict string, old bool) (slackapi.Press, error) {
+	p := slackapi.Press{User: user, Action: buttons[verdict], Value: request, Anyway: w.outsiders[user], Old: old}
 	if p.Action == "" {
-		return p, fmt.Errorf("%q is no verdict", verdict)
+		return p, errors.New("no such verdict")
 	}
 	for _, ch := range w.Snapshot(0).Channels {
 		for _, m := range ch.Messages {
 			p.Channel, p.TS = ch.ID, m.TS
-			if w.Sees(p) {
+			there := p.Old || strings.Contains(string(m.Blocks), p.Value)
+			if there && w.Sees(p) {
 				return p, nil
 			}
 		}
 	}
-	return p, fmt.Errorf("%w: %w: %s of request %s", farend.ErrNoButton, slackapi.ErrNoButton, verdict, request)
+	return p, fmt.Errorf("%w: %w: %s of request %s", farend.ErrNoButton, slackapi.ErrNoButton, p.Action, p.Value)
+}
+
+// Listeners is how many sockets of the app are alive.
+func (w *Workspace) Listeners() int {
+	n := w.Sockets()
+	return n.Open - n.Ghosts
+}
+
+// CutListeners cuts all sockets.
+func (w *Workspace) CutListeners() { w.CutSockets() }
+
+// RenewListeners asks for new sockets.
+func (w *Workspace) RenewListeners() { w.Disconnect(slackapi.RefreshRequested) }
+
+// RefuseListeners lets no more sockets be opened.
+func (w *Workspace) RefuseListeners() (accept func()) {
+	return w.Faults().Add(fault.Fault{Method: slackapi.Socket, Effect: fault.Status, HTTPStatus: http.StatusServiceUnavailable})
 }
 
 // answered waits until a person has seen an answer, and fills in the dialog that
@@ -168,11 +204,11 @@ func (w *Workspace) said(user string, from mark, out slackapi.Outcome) []string 
 }
 
 // since is what a person alone has seen from a moment on, what the bot wrote to them
-// included. New announcements and replies are none of that.
+// included. Announcements, notices and replies are none of that: an answer is text alone.
 func (w *Workspace) since(user string, from mark) []string {
 	texts := w.Saw(user)[from.saw:]
 	for _, m := range w.Messages(user) {
-		if m.TS > from.ts && m.ThreadTS == "" && m.EphemeralTo == "" && m.Author != user && len(m.Rendered.Buttons) == 0 {
+		if m.TS > from.ts && m.ThreadTS == "" && m.EphemeralTo == "" && m.Author != user && len(m.Blocks) == 0 {
 			texts = append(texts, m.Rendered.Text)
 		}
 	}

@@ -61,7 +61,18 @@ type Options struct {
 	KeepCalls int
 	// Demo is for demonstrations: nobody whom the presets let ask is on call.
 	Demo bool
+	// Outsiders says that there are people, too, who may not decide anything.
+	Outsiders bool
 }
+
+// People who may not decide anything, as Press knows them. Guest is no full member
+// of the service, where it has guests; Unknown is one whom the section [review] does
+// not name, and Former one whom it names as a user that the cluster does not know.
+const (
+	Guest   = "guest@example.com"
+	Unknown = "unknown@example.com"
+	Former  = "former@example.com"
+)
 
 // Server is what serves a simulated service.
 type Server interface {

@@ -15,7 +15,7 @@ type Presser interface {
 	// the reason if a dialog asks for one. The person is named as the Teleport user,
 	// the verdict is "approve" or "deny". It returns what that person alone then saw,
 	// once the plugin has answered or the service would have shown a failure of its
-	// own, and an error if the person does not see such a button.
+	// own. The error is ErrNoButton if the person does not see such a button.
 	Press(ctx context.Context, person, request, verdict, reason string) (saw []string, err error)
 }
 
@@ -39,6 +39,27 @@ type PressFaults interface {
 	// Connected is how many connections there are on which presses reach a plugin, and
 	// how many there ever were.
 	Connected() (now, ever int)
+}
+
+// StalePresser is a Presser where people may press what was taken away since they
+// last looked.
+type StalePresser interface {
+	// PressStale is Press for somebody who sees a message as it was when it had
+	// buttons.
+	PressStale(ctx context.Context, person, request, verdict, reason string) (saw []string, err error)
+}
+
+// Listened is a Presser to which the plugin keeps connections open, through which it
+// is told what people press.
+type Listened interface {
+	// Listeners is how many connections are open.
+	Listeners() int
+	// CutListeners cuts them, as a network does, and RenewListeners asks the plugin
+	// for new ones.
+	CutListeners()
+	RenewListeners()
+	// RefuseListeners has no more opened until accept is called.
+	RefuseListeners() (accept func())
 }
 
 // Press is one press of a button.
