@@ -86,7 +86,7 @@ func TestJudgement(t *testing.T) {
 		"all is well": {1, func(*world, *request, *side) error { return nil }, nil},
 		"nobody was told": {0, func(*world, *request, *side) error {
 			return nil
-		}, []kind{lost}},
+		}, []kind{lost, lost}},
 		"told twice": {1, func(_ *world, r *request, s *side) error {
 			_, err := s.Adopt(r.id, s.channels[0], 1)
 			return err
@@ -97,7 +97,6 @@ func TestJudgement(t *testing.T) {
 			return err
 		}, []kind{stray}},
 		"a review is not told": {1, func(w *world, r *request, _ *side) error {
-			r.role.approve = 2
 			return w.review(r, cluster.Bob, approved, r.review(cluster.Bob, approved))
 		}, []kind{missing}},
 		"decided and not shown": {1, func(w *world, r *request, _ *side) error {
@@ -123,12 +122,13 @@ func TestJudgement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPlan(2, time.Second, harness.Services())
 			r := &request{
-				id: id, user: robot, role: roles()[0], state: pending, adopted: tc.adopted,
+				id: id, user: robot, role: roles()[1], state: pending, adopted: tc.adopted,
 				removed: make(map[spot][]time.Time), garbled: make(map[string]int),
 			}
 			p.requests = []*request{r}
 			w := halted(t, p)
 			s := w.sides[0]
+			s.buttons = false // messages of Teleport's own plugin have none
 			if err := errors.Join(w.create(r), tc.happens(w, r, s)); err != nil {
 				t.Fatal(err)
 			}
@@ -155,17 +155,24 @@ func TestLinesAreExplainedByFaults(t *testing.T) {
 		line string
 		want bool
 	}{
-		"a request that was touched":            {call, "WARN  Not told request_id:" + one, true},
-		"another request":                       {call, "WARN  Not told request_id:" + other, false},
-		"a request, while the cluster failed":   {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
-		"its place":                             {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
-		"another place":                         {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
-		"a right that was denied":               {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
-		"another right":                         {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
-		"a right that nobody denied":            {call, "ERROR Not readable; add the rule access_request: list", false},
-		"a right at the service":                {call, "WARN  Not in channel:C1; give the bot the permission", true},
-		"a request, while the machine was slow": {mark{class: ofMachine, slow: true}, "WARN  Not told request_id:" + other, true},
-		"a panic":                               {mark{class: ofCluster}, "panic: index out of range", false},
+		"a request that was touched":                   {call, "WARN  Not told request_id:" + one, true},
+		"another request":                              {call, "WARN  Not told request_id:" + other, false},
+		"a request, while the cluster failed":          {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
+		"its place":                                    {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
+		"another place":                                {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
+		"a right that was denied":                      {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
+		"another right":                                {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
+		"a right that nobody denied":                   {call, "ERROR Not readable; add the rule access_request: list", false},
+		"a right at the service":                       {call, "WARN  Not in channel:C1; give the bot the permission", true},
+		"a request, while the machine was slow":        {mark{class: ofMachine, slow: true}, "WARN  Not told request_id:" + other, true},
+		"a press whose answer failed":                  {mark{class: ofCall, back: true}, "WARN  A person could not be told what came of their press request_id:" + other, true},
+		"a request, when the answer to a press failed": {mark{class: ofCall, back: true}, "WARN  Not told request_id:" + other, false},
+		"buttons, when the connection was cut":         {mark{class: ofListen}, "ERROR Buttons are not answered until this is corrected", true},
+		"a request, when the connection was cut":       {mark{class: ofListen}, "WARN  Not told request_id:" + other, false},
+		"a press that was made twice":                  {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + one, true},
+		"another press":                                {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + other, false},
+		"a request, while the machine stood still":     {mark{class: ofMachine, stalled: true}, "WARN  Not told request_id:" + other, false},
+		"a panic": {mark{class: ofCluster}, "panic: index out of range", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
@@ -209,6 +216,7 @@ func TestASlowMachineExcusesWhatTimeDecides(t *testing.T) {
 			p.requests = []*request{r}
 			w := halted(t, p)
 			s := w.sides[0]
+			s.buttons = false // messages of Teleport's own plugin have none
 			if err := w.create(r); err != nil {
 				t.Fatal(err)
 			}

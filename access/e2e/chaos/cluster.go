@@ -57,7 +57,7 @@ func (p *plan) restartCluster(at time.Duration) {
 }
 
 // clusterMethods are calls that fail.
-var clusterMethods = []string{"ListAccessRequests", "GetAccessRequestsV2", "GetPluginData", "UpdatePluginData", "WatchEvents", "Ping"}
+var clusterMethods = []string{"ListAccessRequests", "GetAccessRequestsV2", "GetPluginData", "UpdatePluginData", "WatchEvents", "Ping", "GetUser", "SubmitAccessReview"}
 
 func (p *plan) unavailable(at time.Duration) {
 	f := cluster.Failure{Method: one(p.rng, clusterMethods), Code: codes.Unavailable, Times: 1 + p.rng.IntN(6)}
@@ -107,11 +107,12 @@ func (p *plan) conflicts(at time.Duration) {
 }
 
 func (p *plan) loseWrites(at time.Duration) {
-	f := cluster.Failure{Method: "UpdatePluginData", Code: codes.Unavailable, Times: 1 + p.rng.IntN(3), AfterWork: true}
+	method := one(p.rng, []string{"UpdatePluginData", "SubmitAccessReview"})
+	f := cluster.Failure{Method: method, Code: codes.Unavailable, Times: 1 + p.rng.IntN(3), AfterWork: true}
 	p.add(at, func(w *world) error {
 		w.cluster.AddFailure(f)
 		return nil
-	}, "cluster: the answers of %d writes are lost", f.Times)
+	}, "cluster: the answers of %d calls of %s are lost", f.Times, method)
 }
 
 func (p *plan) slowCluster(at time.Duration) {

@@ -23,6 +23,8 @@ const (
 	ofRecord  class = "record"  // what stands in a record
 	ofProcess class = "process" // a replica
 	ofMachine class = "machine" // what all of it runs on
+	ofListen  class = "listen"  // the connections on which presses come, for a while
+	ofPress   class = "press"   // a press that collides with another one
 )
 
 // mark is a fault, and whom it touched.
@@ -36,8 +38,11 @@ type mark struct {
 	// a process ended at once, late that it stood still for longer than a lease.
 	// slow that the machine left it too little time.
 	unclear, crash, late, slow bool
-	text                       string
-	words                      []string // of a call that names no request; one may be the ID of a message
+	// back says that it hit a call with which presses are answered, down that a replica
+	// was not there, and stalled that the machine stood still for some tenths of a second.
+	back, down, stalled bool
+	text                string
+	words               []string // of a call that names no request; one may be the ID of a message
 }
 
 func (m mark) String() string {

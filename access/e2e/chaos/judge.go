@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"teleport-plugins/access/e2e/harness"
@@ -21,6 +21,8 @@ const (
 	missing  kind = "reply missing"   // a review is not told
 	twice    kind = "reply doubled"   // a review is told more than once
 	disorder kind = "reply misplaced" // a review is told before an earlier one
+	noButton kind = "buttons missing" // a request can be decided, and a message has no buttons
+	leftOver kind = "buttons left"    // a message has buttons, and nothing is left to decide
 )
 
 // offence is one thing that is not as it should be.
@@ -36,10 +38,10 @@ type offence struct {
 
 // court judges what people see at one service.
 type court struct {
-	side   *side
-	exists func(id string) bool
-	marks  history
-	until  time.Time
+	side  *side
+	asks  func(r *request) truth
+	marks history
+	until time.Time
 	// budget is how many offences at a place each reason excuses, given so far.
 	spent    map[string]int
 	offences []offence
@@ -56,7 +58,7 @@ func (w *world) judge() (r report) {
 		}
 		c := &court{
 			side: s, marks: w.journal.history(s), until: r.until, spent: make(map[string]int),
-			exists: func(id string) bool { _, ok := w.cluster.Request(id); return ok },
+			asks: w.askLocked,
 		}
 		for _, q := range w.plan.requests {
 			c.request(q, sights[q.id])
@@ -75,13 +77,13 @@ func (c *court) request(r *request, sights []harness.Sight) {
 	if r.began.IsZero() {
 		return // the run was interrupted before
 	}
-	at := make(map[string][]harness.Sight)
+	is, at := c.asks(r), make(map[string][]harness.Sight)
 	for _, s := range sights {
 		at[s.Place] = append(at[s.Place], s)
 	}
 	for _, recipient := range r.recipients(c.side.World, c.side.channels) {
 		place := c.side.Place(recipient)
-		c.place(r, recipient, place, at[place])
+		c.place(r, is, recipient, place, at[place])
 		delete(at, place)
 	}
 	for place, list := range at {
@@ -90,75 +92,102 @@ func (c *court) request(r *request, sights []harness.Sight) {
 }
 
 // place judges one request at one place.
-func (c *court) place(r *request, recipient, place string, sights []harness.Sight) {
+func (c *court) place(r *request, is truth, recipient, place string, sights []harness.Sight) {
 	live := slices.DeleteFunc(slices.Clone(sights), func(s harness.Sight) bool { return s.Removed })
 	removed := r.removed[spot{c.side.name, recipient}]
-	gone := !c.exists(r.id)
-	if len(live) == 0 && c.due(r, removed, gone) {
+	if len(live) == 0 && c.due(r, is, removed) {
 		c.offend(r, place, lost, "no message")
 	}
 	for range len(live) - max(1, r.adopted-len(removed)) {
 		c.offend(r, place, doubled, "%d messages", len(live))
 	}
-	truths := r.truths(gone)
+	truths := is.states()
 	for _, s := range live {
 		if !slices.Contains(truths, s.Status) {
 			c.offend(r, place, stale, "%s shows %s, not %s", s.ID, s.Status, truths)
 		} else {
 			c.seen++
+			c.buttons(r, is, s)
 		}
 	}
 	if len(live) > 0 && c.side.Threads(recipient) {
-		c.replies(r, place, live, len(removed) > 0 || gone)
+		c.replies(r, is, place, live, len(removed) > 0 || is.gone)
+	}
+}
+
+// buttons judges the buttons of a message that shows the truth.
+func (c *court) buttons(r *request, is truth, s harness.Sight) {
+	open := c.side.buttons && s.Status == pending && !is.gone
+	switch n := len(s.Buttons); {
+	case open && n < 2:
+		c.offend(r, s.Place, noButton, "%s has the buttons %q", s.ID, s.Buttons)
+	case !open && n > 0:
+		c.offend(r, s.Place, leftOver, "%s shows %s and has the buttons %q", s.ID, s.Status, s.Buttons)
 	}
 }
 
 // due reports whether there must be a message. One that was removed by hand is
 // made again, once, when the request changes after that; a request that was
 // deleted may have been so before anybody could tell of it.
-func (c *court) due(r *request, removed []time.Time, gone bool) bool {
+func (c *court) due(r *request, is truth, removed []time.Time) bool {
+	changed := r.changed
+	for _, review := range is.reviews {
+		if review.Created.After(changed) {
+			changed = review.Created
+		}
+	}
 	switch {
-	case gone:
+	case is.gone:
 		return false
 	case len(removed) == 0:
 		return true
 	}
-	return len(removed) <= max(1, r.adopted) && r.changed.After(removed[len(removed)-1])
+	return len(removed) <= max(1, r.adopted) && changed.After(removed[len(removed)-1])
 }
 
-// truths are what a message may show. One that was deleted after it was decided
+// states are what a message may show. One that was deleted after it was decided
 // may show either: whoever was away in between sees it gone.
-func (r *request) truths(gone bool) []string {
+func (t truth) states() []string {
 	switch {
-	case gone && r.state == pending:
+	case t.gone && t.state == pending && t.maybe:
+		return []string{expired, approved, denied}
+	case t.gone && t.state == pending:
 		return []string{expired}
-	case gone:
-		return []string{r.state, expired}
+	case t.gone:
+		return []string{t.state, expired}
 	}
-	return []string{r.state}
+	return []string{t.state}
 }
 
-// told finds which review a reply tells.
-var told = regexp.MustCompile(`rv-[0-9a-f]{8}-[0-9a-f]{4}-\d+`)
+// author finds whose review a reply tells; nobody reviews a request twice.
+func author(reply string) string {
+	first, who := len(reply), ""
+	for _, name := range slices.Concat(people(), outsiders()) {
+		if i := strings.Index(reply, name); i >= 0 && i < first {
+			first, who = i, name
+		}
+	}
+	return who
+}
 
 // replies judges what is told below the messages of one place; some of it may be
 // missing where a message was removed or the request is gone.
-func (c *court) replies(r *request, place string, live []harness.Sight, some bool) {
-	times := make(map[string]int)
+func (c *court) replies(r *request, is truth, place string, live []harness.Sight, some bool) {
+	times, authors := make(map[string]int), is.authors()
 	for _, s := range live {
 		last := -1
 		for _, text := range s.Reviews {
-			review := told.FindString(text)
-			i := slices.Index(r.reviews, review)
-			times[review]++
-			if i < last {
+			who := author(text)
+			i := slices.Index(authors, who)
+			times[who]++
+			if i < last && i >= 0 {
 				c.offend(r, place, disorder, "review %d after %d", i, last)
 			}
 			last = max(last, i)
 		}
 	}
-	for i, review := range r.reviews {
-		switch n := times[review]; {
+	for i, who := range authors {
+		switch n := times[who]; {
 		case n == 0 && !some:
 			c.offend(r, place, missing, "review %d", i)
 		case n > 1:
@@ -166,11 +195,24 @@ func (c *court) replies(r *request, place string, live []harness.Sight, some boo
 		default:
 			c.seen++
 		}
-		delete(times, review)
+		delete(times, who)
+	}
+	if is.gone { // somebody may have reviewed it when nobody looked
+		maps.DeleteFunc(times, func(who string, n int) bool { return n == 1 && r.pressesOf(who) > 0 })
 	}
 	for _, text := range slices.Sorted(maps.Keys(times)) {
-		c.offend(r, place, stray, "a reply that tells no review: %q", text)
+		c.offend(r, place, stray, "a reply that tells no review: of %q", text)
 	}
+}
+
+// pressesOf counts the presses of a person.
+func (r *request) pressesOf(person string) (n int) {
+	for _, p := range r.presses {
+		if p.person == person {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *court) offend(r *request, place string, k kind, format string, args ...any) {
@@ -181,7 +223,7 @@ func (c *court) offend(r *request, place string, k kind, format string, args ...
 
 // excuse finds what the promise allows an offence for.
 func (c *court) excuse(o offence) string {
-	if o.kind == stray {
+	if o.kind == stray || o.kind == noButton || o.kind == leftOver {
 		return ""
 	}
 	switch n := o.request.garbled[c.side.name]; {
@@ -196,7 +238,7 @@ func (c *court) excuse(o offence) string {
 	switch {
 	case !c.side.blind && repeated && late > 0:
 		return c.spend(o, "a replica stood still for longer than a lease", c.count(func(m mark) bool { return m.late }), "")
-	case repeated && slow > 0:
+	case !c.side.blind && repeated && slow > 0:
 		return c.spend(o, "the machine was too slow for leases and deadlines", c.count(func(m mark) bool { return m.slow }), "")
 	case !c.side.blind:
 		return ""

@@ -27,7 +27,9 @@ var (
 	serious = regexp.MustCompile(`^(WARN|ERROR|DPANIC|PANIC|FATAL|panic:|fatal error:)`)
 	// ofRights are lines about what the cluster does not permit.
 	ofRights = regexp.MustCompile(`(?i)not readable|add the rule|access denied to|role of the plugin|plugin.s role`)
-	varying  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d+`)
+	// ofPresses are lines about what people press, and how that reaches the plugin.
+	ofPresses = regexp.MustCompile(`(?i)\b(press|presses|dialog|buttons|gateway|socket mode)\b`)
+	varying   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|\d+`)
 )
 
 // unexplained are the warnings and errors of all replicas whose scope no fault has
@@ -109,9 +111,13 @@ type scope struct {
 	// that it names.
 	right bool
 	kinds []string
+	// press says that it is about presses, and text is all of it.
+	press bool
+	text  string
 }
 
 func (l *listener) named(text string) (n scope) {
+	n.text, n.press = text, ofPresses.MatchString(text)
 	n.requests = uuid.FindAllString(text, -1)
 	for name, ids := range l.places {
 		if strings.Contains(text, name) {
@@ -129,11 +135,13 @@ func (l *listener) named(text string) (n scope) {
 
 // by reports whether a fault touched what a line names.
 func (n scope) by(m mark) bool {
-	wide := slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class)
-	here := len(n.places) == 0 || m.place == "" || slices.Contains(n.places, m.place)
+	wide := slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class) && !m.stalled
+	here := m.place != "" && strings.Contains(n.text, m.place) || len(n.places) == 0 || m.place == "" || slices.Contains(n.places, m.place)
 	switch {
 	case n.right:
 		return m.class == ofRight && (len(n.kinds) == 0 || slices.Contains(n.kinds, m.text))
+	case m.class == ofListen, m.class == ofPress, m.back && n.press:
+		return n.press && (m.request == "" || len(n.requests) == 0 || slices.Contains(n.requests, m.request))
 	case wide, m.class == ofRight:
 		return true
 	case len(n.requests) > 0:
@@ -142,12 +150,15 @@ func (n scope) by(m mark) bool {
 	return here
 }
 
-// writeLogs writes the logs of all replicas where the settings say.
-func (w *world) writeLogs() error {
+// writeLogs writes the logs of all replicas, and the presses, where the settings say.
+func (w *world) writeLogs(presses []string) error {
 	if w.logs == "" {
 		return nil
 	}
 	if err := os.MkdirAll(w.logs, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(w.logs, "presses.log"), []byte(strings.Join(presses, "\n")+"\n"), 0o644); err != nil {
 		return err
 	}
 	for _, p := range w.processes() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
+	"github.com/gravitational/trace"
 
 	"teleport-plugins/lib/sandbox/cluster"
 )
@@ -34,24 +35,44 @@ func (w *world) create(r *request) error {
 
 func (w *world) review(r *request, author, state, text string) error {
 	r.note(true, "reviewed by %s: %s, %s", author, state, text)
-	return w.cluster.Review(r.id, author, states[state], text)
+	err := w.cluster.Review(r.id, author, states[state], text)
+	if trace.IsAccessDenied(err) && r.pressedBy() {
+		r.note(false, "which a press has come before: %v", err)
+		return nil
+	}
+	return err
 }
 
 // states are those that can be proposed.
 var states = map[string]types.RequestState{approved: types.RequestState_APPROVED, denied: types.RequestState_DENIED}
 
 func (w *world) decide(r *request, state string) error {
+	if w.preempted(r) {
+		return nil
+	}
 	r.note(true, "decided: %s", state)
 	return w.cluster.Decide(r.id, states[state], "so be it")
 }
 
 func (w *world) promote(r *request) error {
+	if w.preempted(r) {
+		return nil
+	}
 	r.note(true, "promoted")
-	return w.cluster.Promote(r.id, "Database admins")
+	err := w.cluster.Promote(r.id, "Database admins")
+	if trace.IsAccessDenied(err) && r.pressedBy() {
+		r.note(false, "which a press has come before: %v", err)
+		return nil
+	}
+	return err
 }
 
 func (w *world) delete(r *request) error {
 	r.note(true, "deleted")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.askLocked(r)
+	r.last.maybe = r.working > 0
 	return w.cluster.Delete(r.id)
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"teleport-plugins/access/e2e/harness"
 )
 
 // pace is how many operations there are in a second, and most how many there are in a
@@ -28,12 +30,22 @@ type plan struct {
 	requests []*request
 	steps    []step
 	services []string
-	blind    bool // where a service has a variant in which nothing can be looked up
+	// buttons are the services at which people press, and pressed is when each person
+	// did there.
+	buttons []string
+	pressed map[hand][]time.Duration
+	blind   bool // where a service has a variant in which nothing can be looked up
 }
 
 func newPlan(seed uint64, length time.Duration, services []string) *plan {
 	p := &plan{
 		rng: rand.New(rand.NewPCG(seed, 0xc4a05)), length: length, services: services, blind: seed%2 == 1,
+		pressed: make(map[hand][]time.Duration),
+	}
+	for _, service := range services {
+		if harness.Presses(service) {
+			p.buttons = append(p.buttons, service)
+		}
 	}
 	for at := time.Duration(0); at < length; at += p.between(0, 2*max(time.Second/pace, length/most)) {
 		p.operate(at)
@@ -41,6 +53,7 @@ func newPlan(seed uint64, length time.Duration, services []string) *plan {
 	p.disturbServices()
 	p.disturbCluster()
 	p.disturbProcesses()
+	p.disturbListeners()
 	slices.SortStableFunc(p.steps, func(a, b step) int { return int(a.at - b.at) })
 	return p
 }
@@ -69,6 +82,7 @@ func (p *plan) operate(at time.Duration) {
 		{5, p.remove},
 		{4, p.meddle},
 		{2, p.garble},
+		{14, p.press},
 	}
 	total := 0
 	for _, k := range kinds {
@@ -108,7 +122,7 @@ func (p *plan) id() string {
 
 func (p *plan) create(at time.Duration) {
 	r := &request{
-		id: p.id(), role: one(p.rng, roles()), user: one(p.rng, append(people(), robot)), state: pending,
+		id: p.id(), planned: at, role: one(p.rng, roles()), user: one(p.rng, append(people(), robot)), state: pending,
 		removed: make(map[spot][]time.Time), garbled: make(map[string]int),
 	}
 	other := r.id

@@ -97,7 +97,7 @@ func (p *plan) disturbProcess(at time.Duration, service string, number int) {
 }
 
 func (w *world) kill(p *process, pause time.Duration) error {
-	over := w.journal.add(mark{service: p.service, class: ofProcess, text: p.String() + " is killed", crash: true})
+	over := w.journal.add(mark{service: p.service, class: ofProcess, text: p.String() + " is killed", crash: true, down: true})
 	defer over()
 	p.ask(true)
 	defer p.ask(false)
@@ -109,7 +109,7 @@ func (w *world) kill(p *process, pause time.Duration) error {
 }
 
 func (w *world) end(p *process, pause time.Duration) error {
-	over := w.journal.add(mark{service: p.service, class: ofProcess, text: p.String() + " is ended"})
+	over := w.journal.add(mark{service: p.service, class: ofProcess, text: p.String() + " is ended", down: true})
 	defer over()
 	p.ask(true)
 	defer p.ask(false)

@@ -16,6 +16,7 @@ type report struct {
 	slow           time.Duration // for how long the machine was slow
 	blind          []bool
 	offences       []offence
+	presses        presses
 	unready        []string
 	lines          []complaint
 	memory, grown  []string
@@ -46,6 +47,7 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintf(out, "the machine was slow for %v: the more of that, the less this run proves\n", r.slow.Round(time.Second))
 	}
 	r.counts(out)
+	r.presses.print(out)
 	list(out, "not ready", r.unready)
 	list(out, "ended by itself", r.ends)
 	list(out, "grown", r.grown)

@@ -57,13 +57,13 @@ type request struct {
 	// the start, at the first channel; zero if ours makes them.
 	adopted int
 
-	// state is the last that people decided, gone says that the request does not
-	// exist any more.
+	planned time.Duration // when it is made
+	// state is the last that was planned for it, gone says that the request is not
+	// to exist any more. Who presses a button may come before that.
 	state   string
 	gone    bool
 	authors []string
-	// reviews are texts that only one review has, in the order of the reviews.
-	reviews []string
+	reviews []string // their texts
 
 	mu      sync.Mutex
 	events  []event // what was done to it
@@ -72,6 +72,13 @@ type request struct {
 	// removed says when, and garbled how often, by service and channel or service.
 	removed map[spot][]time.Time
 	garbled map[string]int
+	// last is what the cluster said of it when it was last asked, presses are those
+	// that hit a button, and working is how many of them are on their way.
+	last    truth
+	presses []*press
+	working int
+	touched bool      // somebody has pressed, or tried to
+	wrong   []offence // that were seen at presses
 }
 
 // spot is a channel of a service, as the config names it.

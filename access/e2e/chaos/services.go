@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"teleport-plugins/lib/sandbox/fault"
@@ -179,6 +180,9 @@ func (w *world) observe(s *side) {
 			service: s.name, place: c.Target, class: ofCall, unclear: f.Effect.Unclear(),
 			text: c.Method + ": " + describe(fault.Fault{Effect: f.Effect, HTTPStatus: f.HTTPStatus, Code: f.Code}, ""),
 		}
+		known := s.Methods()
+		// Faults on certain methods are about those that people do not wait for.
+		m.back = f.Method == "" && !slices.Contains([]string{known.Post, known.Edit, known.Find}, c.Method)
 		m.content(c.Content)
 		w.journal.add(m)
 	})

@@ -97,9 +97,10 @@ func sightText(s harness.Sight) string {
 	}
 	var reviews []string
 	for _, review := range s.Reviews {
-		reviews = append(reviews, strings.TrimPrefix(told.FindString(review), "rv-"+s.Request[:13]+"-"))
+		name, _, _ := strings.Cut(author(review), "@")
+		reviews = append(reviews, name)
 	}
-	return text + ", tells reviews " + shorten(fmt.Sprint(reviews), 60)
+	return text + fmt.Sprintf(", buttons %q", s.Buttons) + ", tells reviews " + shorten(fmt.Sprint(reviews), 60)
 }
 
 // moments are what was done to a request, the faults that touched it, and what the

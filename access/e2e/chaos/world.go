@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/BurntSushi/toml"
+
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // world is what runs: a cluster, and for each service its far end with the
@@ -20,6 +24,8 @@ type world struct {
 	cluster *cluster.Cluster
 	sides   []*side
 	journal journal
+	tally   tally // of presses that are not judged
+	hands   map[hand]*sync.Mutex
 
 	restarting sync.Mutex
 	over       chan struct{} // closed when replicas may end
@@ -37,6 +43,7 @@ type side struct {
 	name      string
 	channels  []string
 	blind     bool
+	buttons   bool
 	processes []*process
 }
 
@@ -62,6 +69,7 @@ func prepare(s settings, p *plan) (*world, error) {
 		return nil, err
 	}
 	w.cluster.AddUser(robot, nil, nil)
+	w.giveRights()
 	annotations := make(map[string]map[string][]string)
 	for _, name := range p.services {
 		if err := w.addSide(name, annotations); err != nil {
@@ -88,10 +96,14 @@ func (w *world) addSide(name string, annotations map[string]map[string][]string)
 	}
 	s.blind = w.plan.blind && o.Blind()
 	o.KeepNoCalls()
+	o.FarEnd.Outsiders = true
 	if s.World, err = harness.Start(o); err != nil {
 		return err
 	}
 	w.sides = append(w.sides, s)
+	if err := s.offerButtons(recipients); err != nil {
+		return err
+	}
 	for role, to := range recipients {
 		for key, values := range s.Annotations(to...) {
 			if annotations[role] == nil {
@@ -104,6 +116,22 @@ func (w *world) addSide(name string, annotations map[string]map[string][]string)
 		s.processes = append(s.processes, &process{Replica: s.Replica(i), service: name, number: i})
 	}
 	return nil
+}
+
+// offerButtons has the plugin offer buttons where people can press them, and ask for a
+// reason when somebody denies.
+func (s *side) offerButtons(recipients map[string][]string) error {
+	far, ok := s.Service().(farend.Presser)
+	if s.buttons = ok; !ok {
+		return nil
+	}
+	review := far.Review()
+	review["reason"] = "deny"
+	var section bytes.Buffer
+	if err := toml.NewEncoder(&section).Encode(map[string]any{"review": review}); err != nil {
+		return fmt.Errorf("writing the section about reviews: %w", err)
+	}
+	return s.Configure(recipients, config+section.String())
 }
 
 func (w *world) side(name string) *side {
@@ -140,6 +168,7 @@ func (w *world) everything(ctx context.Context) report {
 	w.observeCluster()
 	w.began = time.Now()
 	var keepers sync.WaitGroup
+	keepers.Go(w.watch)
 	for _, p := range w.processes() {
 		keepers.Go(func() { w.keep(p) })
 		keepers.Go(func() { w.feel(p) })
@@ -148,6 +177,7 @@ func (w *world) everything(ctx context.Context) report {
 	w.heal()
 	w.restUntilQuiet(ctx)
 	r := w.judge()
+	w.judgePresses(&r)
 	r.memory, r.grown = w.growth(ctx)
 	r.unready = w.unready(ctx)
 	r.lines = w.unexplained()
@@ -156,7 +186,7 @@ func (w *world) everything(ctx context.Context) report {
 	r.slow = w.slowness(w.began)
 	close(w.over)
 	keepers.Wait()
-	w.must(w.writeLogs())
+	w.must(w.writeLogs(r.presses.lines))
 	r.errors = w.errors
 	return r
 }

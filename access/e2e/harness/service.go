@@ -36,6 +36,16 @@ func Channels(service string) []string {
 	return s.Simulate(farend.Options{}).Places()[:3]
 }
 
+// Presses reports whether people can press buttons at a service.
+func Presses(service string) bool {
+	s, err := Find(service)
+	if err != nil {
+		return false
+	}
+	_, ok := s.Simulate(farend.Options{}).(farend.Presser)
+	return ok
+}
+
 // Blind takes from the plugin the right to look up what it has posted. It reports
 // false where a service gives that right to everyone.
 func (o *Options) Blind() bool {

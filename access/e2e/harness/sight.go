@@ -1,6 +1,9 @@
 package harness
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Sight is an announcement of an access request as people see it.
 type Sight struct {
@@ -11,6 +14,8 @@ type Sight struct {
 	Status string
 	// Removed says that a person has removed it.
 	Removed bool
+	// Buttons are those of Approve and Deny that it has.
+	Buttons []string
 	// Reviews are the texts below it that tell a review, oldest first.
 	Reviews []string
 }
@@ -19,6 +24,11 @@ type Sight struct {
 func (w *World) Sights() (sights []Sight) {
 	for _, seen := range w.far.Panel(0).Sights() {
 		s := Sight{Request: seen.Request, Place: seen.Place, ID: seen.ID, Status: seen.State, Removed: seen.Deleted}
+		for _, button := range []string{"Approve", "Deny"} {
+			if strings.Contains(seen.Text, "["+button+"]") {
+				s.Buttons = append(s.Buttons, button)
+			}
+		}
 		for _, reply := range seen.Replies {
 			if reply.Review {
 				s.Reviews = append(s.Reviews, reply.Text)
