@@ -23,7 +23,10 @@ const (
 const (
 	// seen is how old a request is at least that somebody presses about, and fresh how
 	// old most of those are at most.
-	seen, fresh = 3 * time.Second, 20 * time.Second
+	seen, fresh = 3 * time.Second, 40 * time.Second
+	// often is how many presses there are about one that waits: after some of them it
+	// will be decided.
+	often = 4
 	// manyPresses is how often somebody presses within personTime at most at a service:
 	// less often than the plugins allow, whose count begins anew with each start.
 	manyPresses, personTime = 15, 65 * time.Second
@@ -76,6 +79,7 @@ func (p *plan) press(at time.Duration) {
 	if !p.mayPress(at, person, where) {
 		return
 	}
+	r.tried++
 	p.add(at, func(w *world) error {
 		w.press(r, where, press{person: person, verdict: verdict, reason: reason}, stale)
 		return nil
@@ -89,7 +93,7 @@ func (p *plan) announced(at time.Duration) *request {
 	waits := p.rng.IntN(10) < 8
 	var from []*request
 	for _, r := range p.requests {
-		if r.planned < at-seen && (!waits || r.open() && r.planned > at-fresh) {
+		if r.planned < at-seen && (!waits || r.open() && r.planned > at-fresh && r.tried < often) {
 			from = append(from, r)
 		}
 	}

@@ -58,6 +58,7 @@ type request struct {
 	adopted int
 
 	planned time.Duration // when it is made
+	tried   int           // how often a press was planned for it
 	// state is the last that was planned for it, gone says that the request is not
 	// to exist any more. Who presses a button may come before that.
 	state   string
