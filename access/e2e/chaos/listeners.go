@@ -49,6 +49,8 @@ func (p *plan) closeListener(at time.Duration, service string, then func(farend.
 			over := w.journal.add(mark{service: service, class: ofListen, text: "no connection can be opened"})
 			accept := l.RefuseListeners()
 			end = func() { accept(); over() }
+			// This ends connections that are there; the rest of the fault does not.
+			w.journal.add(mark{service: service, class: ofListen, text: "the connections end"})
 			then(l)
 		}
 		return nil

@@ -49,6 +49,8 @@ func TestAnswersAreJudged(t *testing.T) {
 		"put off":                               {saw: put, listeners: 1, want: undecided},
 		"put off while the cluster is away":     {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofCluster}, -3, -3)}, want: undecided, allowed: true},
 		"put off long after that":               {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofCluster}, -30, -30)}, want: undecided},
+		"put off after the machine stood still": {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofMachine, stalled: true}, -3, -2)}, want: undecided, allowed: true},
+		"nothing after the machine stood still": {listeners: 1, marks: []mark{moment(mark{class: ofMachine, stalled: true}, -3, -2)}, want: unheard},
 		"put off when pressed twice":            {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofPress, request: pressedID}, 0, 0)}, want: undecided, allowed: true},
 		"put off when another is pressed twice": {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofPress, request: "another"}, 0, 0)}, want: undecided},
 		"disowned":                              {saw: ours, listeners: 1, want: disowned},

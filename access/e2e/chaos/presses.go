@@ -264,6 +264,10 @@ func (p *press) puttingOff(m mark) string {
 		if recent(reconnecting) {
 			return "the cluster failed"
 		}
+	case ofMachine: // on which the cluster may have seemed to be away
+		if recent(reconnecting) {
+			return m.silences(p.listeners)
+		}
 	default:
 		if p.meets(m) {
 			return m.silences(p.listeners)
