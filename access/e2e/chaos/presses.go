@@ -76,9 +76,7 @@ func (w *world) judgePresses(r *report) {
 	for _, q := range w.plan.requests {
 		q.mu.Lock()
 		r.offences = append(r.offences, q.wrong...)
-		for _, o := range w.unlawful(q) {
-			r.offences = append(r.offences, o)
-		}
+		r.offences = append(r.offences, w.unlawful(q)...)
 		for _, review := range q.last.reviews {
 			if cluster.SubmittedBy(review) != "" {
 				r.presses.reviews++
