@@ -28,6 +28,7 @@ func TestAnswersAreJudged(t *testing.T) {
 		saw       string
 		listeners int
 		marks     []mark
+		removed   map[spot][]time.Time
 		want      kind
 		allowed   bool
 	}{
@@ -54,11 +55,13 @@ func TestAnswersAreJudged(t *testing.T) {
 		"put off when pressed twice":            {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofPress, request: pressedID}, 0, 0)}, want: undecided, allowed: true},
 		"put off when another is pressed twice": {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofPress, request: "another"}, 0, 0)}, want: undecided},
 		"disowned":                              {saw: ours, listeners: 1, want: disowned},
+		"disowned after a removal":              {saw: ours, listeners: 1, removed: map[spot][]time.Time{{"slack", "C1"}: {at(-3)}}, want: disowned, allowed: true},
+		"disowned after a removal elsewhere":    {saw: ours, listeners: 1, removed: map[spot][]time.Time{{"discord", "C1"}: {at(-3)}}, want: disowned},
 		"disowned after a lost answer":          {saw: ours, listeners: 1, marks: []mark{moment(mark{class: ofCluster, unclear: true}, -3, -3)}, want: disowned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &press{
-				request: &request{id: pressedID, began: at(-5)}, side: &side{name: "slack"}, person: cluster.Bob, verdict: approve,
+				request: &request{id: pressedID, began: at(-5), removed: tc.removed}, side: &side{name: "slack"}, person: cluster.Bob, verdict: approve,
 				from: at(0), to: at(3), listeners: tc.listeners,
 			}
 			if tc.saw != "" {

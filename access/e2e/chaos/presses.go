@@ -290,6 +290,11 @@ func (p *press) disownedFor(h history) string {
 	if p.request.garbled[p.side.name] > 0 {
 		return "its record was garbled"
 	}
+	for at := range p.request.removed {
+		if at.service == p.side.name {
+			return "the message was removed by hand, and made again"
+		}
+	}
 	for _, m := range h.touching(p.request, p.to) {
 		switch {
 		case m.late || m.slow:
