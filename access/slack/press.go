@@ -14,6 +14,8 @@ import (
 
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/pace"
 )
 
 // payload is what is used of what Slack sends when somebody presses a button or
@@ -181,15 +183,40 @@ func (l *listener) decide(ctx context.Context, at pointer, id, reason string) {
 	l.answer(ctx, at, got.Text)
 }
 
-// answerTime bounds each way of an answer, so that one which hangs leaves time for the
-// next, and all of them fit into the time that the process has at its end.
-const answerTime = 3 * time.Second
+// The times of an answer. All of it fits into the time that the process has at its end.
+const (
+	// answerTime bounds each way of an answer, so that one which hangs leaves time for
+	// the next.
+	answerTime = 3 * time.Second
+	// answersTime is how long it is tried to answer.
+	answersTime = 9 * time.Second
+)
 
-// answer tells the person alone: by the address that came with the press, else by a
-// message that only they see, else by a direct message.
+// answerPauses are those between two tries to answer.
+var answerPauses = pace.Pace{Min: 300 * time.Millisecond, Max: 2 * time.Second}
+
+// answer tells the person alone, and tries again while that may help.
 func (l *listener) answer(ctx context.Context, at pointer, text string) {
 	text = message.Text(text, textLimit, escapeMarkup)
-	var err error
+	ctx, cancel := context.WithTimeoutCause(ctx, answersTime, errors.New("the answer was not taken in time"))
+	defer cancel()
+	for n := 1; ; n++ {
+		err := l.tell(ctx, at, text)
+		if err == nil {
+			return
+		}
+		wait := max(answerPauses.Backoff(n), outbound.AfterOf(err))
+		if end, _ := ctx.Deadline(); outbound.KindOf(err) == outbound.Refused || wait > time.Until(end) || !pace.Sleep(ctx, wait) {
+			l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
+			return
+		}
+	}
+}
+
+// tell tries to tell the person, by the address that came with the press, else by a
+// message that only they see, else by a direct message. The error is that of the last
+// way.
+func (l *listener) tell(ctx context.Context, at pointer, text string) (err error) {
 	for _, way := range []func(context.Context) error{
 		func(ctx context.Context) error { return l.respond(ctx, at.Answer, text) },
 		func(ctx context.Context) error {
@@ -207,10 +234,10 @@ func (l *listener) answer(ctx context.Context, at pointer, text string) {
 		err = way(limited)
 		cancel()
 		if err == nil {
-			return
+			return nil
 		}
 	}
-	l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
+	return err
 }
 
 // whois asks Slack who somebody is, now.

@@ -19,6 +19,7 @@ import (
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
+	"teleport-plugins/lib/sandbox/fault"
 )
 
 // desk answers every press alike, and keeps what it was asked.
@@ -341,6 +342,25 @@ func TestAnAnswerHasThreeWays(t *testing.T) {
 	l.until(func() bool { return len(l.Messages(dm)) == 1 })
 	if text := l.Messages(dm)[0].Text; strings.Contains(text, "<@") {
 		t.Errorf("a text pings: %q", text)
+	}
+}
+
+// Slack fails for a while, whichever way the answer takes: the person hears it later.
+func TestAnAnswerIsTriedAgain(t *testing.T) {
+	for name, f := range map[string]fault.Fault{
+		"it is down":             {Effect: fault.Status, HTTPStatus: 503},
+		"it says too many calls": {Effect: fault.RateLimit, RetryAfterMS: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t)
+			for _, method := range []string{"response_url", "chat.postEphemeral", "chat.postMessage"} {
+				g := f
+				g.Method, g.Times = method, 1
+				l.Faults().Add(g)
+			}
+			l.press(slackapi.Press{User: bob, Action: approveID})
+			l.saw(bob, "You have decided")
+		})
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 // conditionAnswering states whether what people press reaches the plugin.
 const conditionAnswering = "answering buttons"
 
-// listenAgain is the pause, which doubles up to checkPeriod, before it is tried again to
+// listenAgain is the pause, which doubles up to listenMost, before it is tried again to
 // listen after something that a person must correct.
-const listenAgain = 10 * time.Second
+const listenAgain, listenMost = 10 * time.Second, time.Minute
 
 // decidable reports whether the messages about a request have buttons.
 func (s *session) decidable(v request.View) bool {
@@ -49,13 +49,13 @@ func (s *session) listen(ctx context.Context) {
 	}
 	s.health.Fail(conditionAnswering, "starting")
 	desk := decision.New(s.desk(s.answering))
-	for pause := listenAgain; ctx.Err() == nil; pause = min(2*pause, checkPeriod) {
+	for pause := listenAgain; ctx.Err() == nil; pause = min(2*pause, listenMost) {
 		began := time.Now()
 		err := listener.Listen(ctx, desk)
 		if err == nil {
 			continue
 		}
-		if time.Since(began) > checkPeriod {
+		if time.Since(began) > listenMost {
 			pause = listenAgain
 		}
 		s.answering(err.Error())
