@@ -55,13 +55,13 @@ func TestAnswersAreJudged(t *testing.T) {
 		"put off when pressed twice":            {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofPress, request: pressedID}, 0, 0)}, want: undecided, allowed: true},
 		"put off when another is pressed twice": {saw: put, listeners: 1, marks: []mark{moment(mark{class: ofPress, request: "another"}, 0, 0)}, want: undecided},
 		"disowned":                              {saw: ours, listeners: 1, want: disowned},
-		"disowned after a removal":              {saw: ours, listeners: 1, removed: map[spot][]time.Time{{"slack", "C1"}: {at(-3)}}, want: disowned, allowed: true},
-		"disowned after a removal elsewhere":    {saw: ours, listeners: 1, removed: map[spot][]time.Time{{"discord", "C1"}: {at(-3)}}, want: disowned},
+		"disowned after a removal":              {saw: ours, listeners: 1, removed: map[spot][]time.Time{{"chat", "C1"}: {at(-3)}}, want: disowned, allowed: true},
+		"disowned after a removal elsewhere":    {saw: ours, listeners: 1, removed: map[spot][]time.Time{{"board", "C1"}: {at(-3)}}, want: disowned},
 		"disowned after a lost answer":          {saw: ours, listeners: 1, marks: []mark{moment(mark{class: ofCluster, unclear: true}, -3, -3)}, want: disowned},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &press{
-				request: &request{id: pressedID, began: at(-5), removed: tc.removed}, side: &side{name: "slack"}, person: cluster.Bob, verdict: approve,
+				request: &request{id: pressedID, began: at(-5), removed: tc.removed}, side: &side{name: "chat"}, person: cluster.Bob, verdict: approve,
 				from: at(0), to: at(3), listeners: tc.listeners,
 			}
 			if tc.saw != "" {
@@ -87,7 +87,7 @@ func TestReviewsAreJudged(t *testing.T) {
 		}
 		return v
 	}
-	slack := w.side("slack")
+	chat := w.side(slices.Max(harness.Services())) // any will do
 	for name, tc := range map[string]struct {
 		reviews []types.AccessReview
 		pressed []*press
@@ -97,19 +97,19 @@ func TestReviewsAreJudged(t *testing.T) {
 		"of the requester":       {reviews: []types.AccessReview{by(cluster.Alice, "")}, want: 1},
 		"two of one person":      {reviews: []types.AccessReview{by(cluster.Bob, ""), by(cluster.Bob, "")}, want: 1},
 		"of a guest":             {reviews: []types.AccessReview{by(farend.Guest, "")}, want: 1},
-		"of the plugin's user":   {reviews: []types.AccessReview{by(slack.User(), "")}, want: 1},
-		"for which nobody asked": {reviews: []types.AccessReview{by(cluster.Bob, slack.User())}, want: 1},
+		"of the plugin's user":   {reviews: []types.AccessReview{by(chat.User(), "")}, want: 1},
+		"for which nobody asked": {reviews: []types.AccessReview{by(cluster.Bob, chat.User())}, want: 1},
 		"for which somebody else asked": {
-			reviews: []types.AccessReview{by(cluster.Bob, slack.User())},
-			pressed: []*press{{side: slack, person: cluster.Carol, verdict: approve, from: now, to: now}}, want: 1,
+			reviews: []types.AccessReview{by(cluster.Bob, chat.User())},
+			pressed: []*press{{side: chat, person: cluster.Carol, verdict: approve, from: now, to: now}}, want: 1,
 		},
 		"against what was asked": {
-			reviews: []types.AccessReview{by(cluster.Bob, slack.User())},
-			pressed: []*press{{side: slack, person: cluster.Bob, verdict: deny, from: now, to: now}}, want: 1,
+			reviews: []types.AccessReview{by(cluster.Bob, chat.User())},
+			pressed: []*press{{side: chat, person: cluster.Bob, verdict: deny, from: now, to: now}}, want: 1,
 		},
 		"as it was asked": {
-			reviews: []types.AccessReview{by(cluster.Bob, slack.User())},
-			pressed: []*press{{side: slack, person: cluster.Bob, verdict: approve, from: now, to: now}},
+			reviews: []types.AccessReview{by(cluster.Bob, chat.User())},
+			pressed: []*press{{side: chat, person: cluster.Bob, verdict: approve, from: now, to: now}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestNobodyPressesTooOften(t *testing.T) {
 			t.Errorf("%v presses %d times within %v", h, len(times), personTime)
 		}
 	}
-	if !p.mayPress(0, "somebody", []string{"slack", "slack"}) || p.mayPress(time.Second, "somebody", slices.Repeat([]string{"slack"}, manyPresses-1)) {
+	if !p.mayPress(0, "somebody", []string{"chat", "chat"}) || p.mayPress(time.Second, "somebody", slices.Repeat([]string{"chat"}, manyPresses-1)) {
 		t.Error("presses are not counted")
 	}
 }
