@@ -106,6 +106,9 @@ func TestCheck(t *testing.T) {
 						t.Errorf("no line %q", want)
 					}
 				}
+				if name == "an old cluster" && strings.Contains(strings.Join(got, "\n"), "submit reviews") {
+					t.Error("more was tried than an old cluster can take")
+				}
 				if failed := strings.Contains(strings.Join(got, "\n"), "FAIL"); failed != fails {
 					t.Errorf("a line FAIL: %v, want %v", failed, fails)
 				}

@@ -423,6 +423,15 @@ func TestAReviewAsThePluginSaysWhoPressed(t *testing.T) {
 	}
 }
 
+// Where the cluster judges the person, a plugin that may not read locks goes on.
+func TestLocksAreLeftToTheCluster(t *testing.T) {
+	r := newRig(t)
+	r.fail["Locked"] = trace.AccessDenied("no")
+	if got := r.by("UB", request.Approved); got.Kind != decision.Done {
+		t.Errorf("%+v", got)
+	}
+}
+
 // The time of a press is over when the answer is given up; what became of it is looked
 // up all the same.
 func TestALostAnswerIsLookedUpThoughTimeIsOver(t *testing.T) {
