@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -261,33 +260,6 @@ func TestAnAnswerWithoutWordsIsNotEmpty(t *testing.T) {
 	if _, saw := h.press(t, discordapi.BobID, h.offer(t, requests), approve()); !slices.Equal(saw, []string{plainAnswer(decision.Already)}) {
 		t.Errorf("saw %q", saw)
 	}
-}
-
-// Presses beyond those that can be in work are turned away with a word, and those beyond
-// even that with none.
-func TestAFloodOfPressesHasAnEnd(t *testing.T) {
-	p, release := newPresses(), make(chan struct{})
-	var worked, turned atomic.Int64
-	begin := func() bool {
-		return p.begin(func() { <-release; worked.Add(1) }, func() { <-release; turned.Add(1) })
-	}
-	for n := range maxPresses + maxCrowd {
-		if !begin() {
-			t.Fatalf("press %d was not taken", n)
-		}
-	}
-	if begin() {
-		t.Error("one more was taken")
-	}
-	close(release)
-	p.wait()
-	if worked.Load() != maxPresses || turned.Load() != maxCrowd {
-		t.Errorf("%d were worked on, %d turned away", worked.Load(), turned.Load())
-	}
-	if !begin() {
-		t.Error("none is taken after the flood")
-	}
-	p.wait()
 }
 
 func TestWhoPressesInACrowdHearsSo(t *testing.T) {

@@ -102,7 +102,7 @@ func TestASilentGatewayIsLeftAtEachStep(t *testing.T) {
 // A session whose address is dead is given up, and a new one is begun.
 func TestASessionThatCannotBeResumedIsGivenUp(t *testing.T) {
 	h := silentHearing(t, discordapi.Options{})
-	l := &listening{service: h.service, desk: h.desk, signal: newSignal(h.desk, time.Hour), work: newPresses()}
+	l := &listening{service: h.service, desk: h.desk, signal: newSignal(h.desk, time.Hour), work: decision.NewRoom(maxPresses, maxCrowd)}
 	l.session = session{id: "an old one", address: "ws://127.0.0.1:1/"}
 	for range 2 {
 		if err := l.connection(t.Context()); err == nil {
@@ -253,7 +253,7 @@ func TestPausesSurviveReady(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := silentHearing(t, discordapi.Options{})
 			h.times.steady = c.steady
-			l := &listening{service: h.service, desk: h.desk, signal: newSignal(h.desk, time.Hour), work: newPresses(), pauses: 5}
+			l := &listening{service: h.service, desk: h.desk, signal: newSignal(h.desk, time.Hour), work: decision.NewRoom(maxPresses, maxCrowd), pauses: 5}
 			done := make(chan error, 1)
 			go func() { done <- l.connection(t.Context()) }()
 			h.untilHeard(t, "not ready", func() bool { return len(h.words()) == 1 })

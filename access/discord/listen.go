@@ -21,7 +21,7 @@ type listening struct {
 	*service
 	desk   decision.Desk
 	signal *signal
-	work   *presses
+	work   *decision.Room
 
 	application string
 	address     string // of the gateway, for sessions that name none
@@ -32,8 +32,8 @@ type listening struct {
 
 // Listen hears presses until ctx ends.
 func (s *service) Listen(ctx context.Context, desk decision.Desk) error {
-	l := &listening{service: s, desk: desk, signal: newSignal(desk, s.times.grace), work: newPresses()}
-	defer l.work.wait()
+	l := &listening{service: s, desk: desk, signal: newSignal(desk, s.times.grace), work: decision.NewRoom(maxPresses, maxCrowd)}
+	defer l.work.Wait()
 	defer l.signal.end()
 	l.signal.lost("there is no connection to Discord's gateway yet")
 	for {

@@ -3,7 +3,6 @@ package discord
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"go.uber.org/zap"
 
@@ -16,40 +15,6 @@ const (
 	maxPresses = 64
 	maxCrowd   = 200
 )
-
-// presses are those in work.
-type presses struct {
-	room, crowd chan struct{}
-	all         sync.WaitGroup
-}
-
-func newPresses() *presses {
-	return &presses{room: make(chan struct{}, maxPresses), crowd: make(chan struct{}, maxCrowd)}
-}
-
-// wait waits for those in work to be answered.
-func (p *presses) wait() { p.all.Wait() }
-
-// begin does the work on a press or, if there is too much already, turns it away;
-// it reports false if there are too many even for that.
-func (p *presses) begin(work, turnAway func()) bool {
-	place := p.room
-	select {
-	case p.room <- struct{}{}:
-	default:
-		select {
-		case p.crowd <- struct{}{}:
-			place, work = p.crowd, turnAway
-		default:
-			return false
-		}
-	}
-	p.all.Go(func() {
-		defer func() { <-place }()
-		work()
-	})
-	return true
-}
 
 // hear takes in an interaction. What is none of ours is left alone: somebody else may
 // answer it. The work outlasts the context, which says that no more is to be taken.
@@ -72,10 +37,8 @@ func (l *listening) hear(ctx context.Context, raw []byte) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	crowded := func() {
-		l.acknowledge(ctx, i, atOnce("Too many decisions are in work. Please press again in a minute."))
-	}
-	if !l.work.begin(func() { work(ctx) }, crowded) {
+	crowded := func() { l.acknowledge(ctx, i, atOnce(decision.Crowded)) }
+	if !l.work.Begin(func() { work(ctx) }, crowded) {
 		l.log.Warn("Too many presses at once; the person sees that this one failed", i.fields()...)
 	}
 }

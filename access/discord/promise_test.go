@@ -83,12 +83,12 @@ func TestListeningEndsWithinTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := h.service
 		s.http = &http.Client{Transport: mute{}}
-		l := &listening{service: s, work: newPresses(), desk: &slowDesk{}, application: "1000000000000000001"}
+		l := &listening{service: s, work: decision.NewRoom(maxPresses, maxCrowd), desk: &slowDesk{}, application: "1000000000000000001"}
 		raw := `{"id":"1000000000000000002","application_id":"1000000000000000001","token":"tok","type":3,"guild_id":"1","channel_id":"1000000000000000003",
 			"message":{"id":"1000000000000000004"},"member":{"user":{"id":"1000000000000000005"}},"data":{"custom_id":"approve:req"},"authorizing_integration_owners":{"0":"1"}}`
 		began := time.Now()
 		l.hear(context.Background(), []byte(raw))
-		l.work.wait()
+		l.work.Wait()
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("the end of listening took %v", took)
 		}

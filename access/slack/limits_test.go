@@ -38,7 +38,7 @@ func TestAHookThatEndsTakesNothingSilently(t *testing.T) {
 	req.Header.Set("X-Slack-Signature", slackapi.Sign(secret, now, []byte(body)))
 	rec := httptest.NewRecorder()
 	l.hook(ctx).ServeHTTP(rec, req)
-	l.working.Wait()
+	l.work.Wait()
 	if rec.Code == http.StatusOK && len(d.taken()) == 0 {
 		t.Error("the press was acknowledged with 200 and dropped")
 	}
@@ -90,7 +90,7 @@ func TestABlankReasonIsNoReason(t *testing.T) {
 	})
 	inner := l.listener(l.desk)
 	inner.take(t.Context(), raw)
-	inner.working.Wait()
+	inner.work.Wait()
 	if p := l.desk.taken(); len(p) == 1 && p[0].Reason == "" {
 		t.Errorf("reason = always, and the desk gets a review without one: %+v", p[0])
 	}
@@ -150,7 +150,7 @@ func TestListeningEndsWithinTheDrain(t *testing.T) {
 		})
 		began := time.Now()
 		l.take(t.Context(), raw)
-		l.working.Wait()
+		l.work.Wait()
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("the end of listening took %v", took)
 		}
@@ -212,7 +212,7 @@ func TestTooManyPressesAreAnswered(t *testing.T) {
 	l.desk.hold = hold
 	inner := l.listener(l.desk)
 	for range maxPresses {
-		inner.turns <- struct{}{}
+		inner.work.Begin(func() { <-hold }, nil)
 	}
 	raw := []byte(`{"type":"block_actions","user":{"id":"` + bob + `"},"container":{"message_ts":"` + l.m.ID + `","channel_id":"` + l.m.Channel + `"},"actions":[{"action_id":"approve_button","block_id":"review_block","value":"x"}]}`)
 	inner.take(t.Context(), raw)

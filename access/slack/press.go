@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,22 +60,20 @@ const maxPresses = 200
 // listener works on presses, however they come in.
 type listener struct {
 	*service
-	desk    decision.Desk
-	working sync.WaitGroup
-	turns   chan struct{}
+	desk decision.Desk
+	work *decision.Room
 	// complained is when an unsigned call was last logged, in Unix time.
 	complained atomic.Int64
-	crowd      chan struct{} // those for whom there is no turn
 }
 
 func (s *service) listener(desk decision.Desk) *listener {
-	return &listener{service: s, desk: desk, turns: make(chan struct{}, maxPresses), crowd: make(chan struct{}, maxPresses)}
+	return &listener{service: s, desk: desk, work: decision.NewRoom(maxPresses, maxPresses)}
 }
 
 // Listen implements decision.Listener.
 func (s *service) Listen(ctx context.Context, desk decision.Desk) error {
 	l := s.listener(desk)
-	defer l.working.Wait()
+	defer l.work.Wait()
 	if s.review.Listen != "" {
 		return l.serve(ctx)
 	}
@@ -92,33 +89,20 @@ func (l *listener) take(ctx context.Context, raw []byte) {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
-	l.working.Go(func() {
-		select {
-		case l.turns <- struct{}{}:
-			defer func() { <-l.turns }()
-		default:
-			l.crowded(ctx, p)
-			return
-		}
+	work := func() {
 		switch p.Type {
 		case "block_actions":
 			l.pressed(ctx, p)
 		case "view_submission":
 			l.submitted(ctx, p)
 		}
-	})
-}
-
-// crowded tells a person that there are too many presses, unless there are far too many.
-func (l *listener) crowded(ctx context.Context, p payload) {
-	select {
-	case l.crowd <- struct{}{}:
-		defer func() { <-l.crowd }()
-	default:
-		l.log.Warn("Too many people press buttons in Slack at once; a press is left", zap.String("person", p.User.ID))
-		return
 	}
-	l.answer(ctx, pointer{Channel: p.Container.Channel, Person: p.User.ID, Answer: p.Answer}, "Too many decisions are in work. Please press again in a minute.")
+	crowded := func() {
+		l.answer(ctx, pointer{Channel: p.Container.Channel, Person: p.User.ID, Answer: p.Answer}, decision.Crowded)
+	}
+	if !l.work.Begin(work, crowded) {
+		l.log.Warn("Too many people press buttons in Slack at once; a press is left", zap.String("person", p.User.ID))
+	}
 }
 
 // pressed works on a press of a button.

@@ -64,6 +64,7 @@ type frame struct {
 func (l *listener) follow(ctx context.Context) error {
 	defer l.noteConnections(0)
 	k := &link{listener: l, lost: time.Now()}
+	defer k.old.Wait()
 	defer k.drop()
 	for ctx.Err() == nil {
 		err := k.renew(ctx)
@@ -84,8 +85,9 @@ func (l *listener) follow(ctx context.Context) error {
 type link struct {
 	*listener
 	current *socket
-	lost    time.Time // when the last connection ended, or began to end
-	tries   int       // pauses since a connection last held
+	lost    time.Time      // when the last connection ended, or began to end
+	tries   int            // pauses since a connection last held
+	old     sync.WaitGroup // connections that go on until Slack ends them
 }
 
 // drop closes the connection, if there is one.
@@ -100,7 +102,7 @@ func (k *link) drop() {
 // on until Slack ends it.
 func (k *link) retire(ctx context.Context) {
 	if old := k.current; old != nil && old.warned.Load() {
-		k.working.Go(func() { old.linger(ctx) })
+		k.old.Go(func() { old.linger(ctx) })
 		k.current = nil
 	}
 	k.drop()

@@ -156,7 +156,7 @@ func (d *desk) bounded(ctx context.Context, p Press) Answer {
 	case d.work <- struct{}{}:
 		defer func() { <-d.work }()
 	default:
-		return d.told(p, "", "", refuse(TryAgain, "Too many decisions are in work. Please press again in a minute.", "too many presses"))
+		return d.told(p, "", "", refuse(TryAgain, Crowded, "too many presses"))
 	}
 	key := p.Request + "\n" + p.PersonID
 	if !d.begin(key) {
