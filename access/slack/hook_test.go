@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -11,7 +10,6 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,23 +20,11 @@ import (
 // cannot be read ends nothing.
 func TestACertificateThatIsRenewedIsUsed(t *testing.T) {
 	address, dir := freeAddress(t), t.TempDir()
-	w := inWorkspace(t, func(c *Config) {
+	first := issue(t, dir)
+	listen(t, func(c *Config) {
 		c.Review.Enabled, c.Review.Listen, c.Review.SigningSecret = true, address, config.NewSecret(secret)
 		c.Review.CertFile, c.Review.KeyFile = filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	})
-	first := issue(t, dir)
-	ctx, stop := context.WithCancel(t.Context())
-	var listening sync.WaitGroup
-	d := &desk{}
-	listening.Go(func() { _ = w.Listen(ctx, d) })
-	defer listening.Wait()
-	defer stop()
-	for {
-		if fault, known := d.heard(); known && fault == "" {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
 	serves := func(want string) {
 		t.Helper()
 		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is looked at

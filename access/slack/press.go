@@ -198,9 +198,9 @@ func (l *listener) answer(ctx context.Context, at pointer, text string) {
 }
 
 // tell tries to tell the person, by the address that came with the press, else by a
-// message that only they see, else by a direct message. The error is that of the last
-// way.
-func (l *listener) tell(ctx context.Context, at pointer, text string) (err error) {
+// message that only they see, else by a direct message. The error is that of the first
+// way which may be free later, or else of the last.
+func (l *listener) tell(ctx context.Context, at pointer, text string) (failure error) {
 	for _, way := range []func(context.Context) error{
 		func(ctx context.Context) error { return l.respond(ctx, at.Answer, text) },
 		func(ctx context.Context) error {
@@ -215,13 +215,16 @@ func (l *listener) tell(ctx context.Context, at pointer, text string) (err error
 		},
 	} {
 		limited, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("the answer was not taken in time"))
-		err = way(limited)
+		err := way(limited)
 		cancel()
 		if err == nil {
 			return nil
 		}
+		if failure == nil || outbound.KindOf(failure) == outbound.Refused {
+			failure = err
+		}
 	}
-	return err
+	return failure
 }
 
 // whois asks Slack who somebody is, now.

@@ -263,15 +263,13 @@ func TestTheConnectionIsKept(t *testing.T) {
 // next one takes its place is acknowledged, and it is not ours to end it.
 func TestAWarnedConnectionIsHeardToItsEnd(t *testing.T) {
 	l := listen(t)
-	time.Sleep(brief + 100*time.Millisecond) // a connection asked for sooner waits
 	l.Disconnect(slackapi.Warning)
 	var all sync.WaitGroup
-	for range 20 {
+	l.until(func() bool { // a press every few milliseconds until the next one is there
 		all.Go(func() { l.press(slackapi.Press{User: bob, Action: approveID}) })
-		time.Sleep(2 * time.Millisecond)
-	}
+		return l.Sockets().Greeted == 2
+	})
 	all.Wait()
-	l.until(func() bool { return l.Sockets().Greeted == 2 })
 	for range 10 {
 		l.press(slackapi.Press{User: bob, Action: approveID}) // to either, in turn
 	}
@@ -347,16 +345,20 @@ func TestAnAnswerHasThreeWays(t *testing.T) {
 
 // Slack fails for a while, whichever way the answer takes: the person hears it later.
 func TestAnAnswerIsTriedAgain(t *testing.T) {
-	for name, f := range map[string]fault.Fault{
-		"it is down":             {Effect: fault.Status, HTTPStatus: 503},
-		"it says too many calls": {Effect: fault.RateLimit, RetryAfterMS: 500},
+	down := fault.Fault{Effect: fault.Status, HTTPStatus: 503, Times: 1}
+	limit := fault.Fault{Effect: fault.RateLimit, RetryAfterMS: 500, Times: 1}
+	forbidden := fault.Fault{Effect: fault.Refuse, Code: "missing_scope"}
+	for name, faults := range map[string][3]fault.Fault{
+		"it is down":                                 {down, down, down},
+		"it says too many calls":                     {limit, limit, limit},
+		"it is down, and forbids the last way":       {down, down, forbidden},
+		"it is down, and allows the first way alone": {down, forbidden, forbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := listen(t)
-			for _, method := range []string{"response_url", "chat.postEphemeral", "chat.postMessage"} {
-				g := f
-				g.Method, g.Times = method, 1
-				l.Faults().Add(g)
+			for i, method := range []string{"response_url", "chat.postEphemeral", "chat.postMessage"} {
+				faults[i].Method = method
+				l.Faults().Add(faults[i])
 			}
 			l.press(slackapi.Press{User: bob, Action: approveID})
 			l.saw(bob, "You have decided")

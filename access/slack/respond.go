@@ -17,17 +17,20 @@ import (
 // answerHosts are where Slack takes answers to presses, beside the host of its API.
 var answerHosts = []string{"hooks.slack.com", "hooks.slack-gov.com"}
 
+// respondOp is what logs call an answer at the address of a press.
+const respondOp = "response_url"
+
 // respond answers a press at the address that came with it. The answer is shown to the
 // person alone, and nothing of the message is changed.
 func (s *service) respond(ctx context.Context, address, text string) error {
 	if err := s.isSlack(address); err != nil {
-		return err
+		return &outbound.Error{Kind: outbound.Refused, Op: respondOp, Err: err}
 	}
 	body, err := json.Marshal(map[string]any{"text": text, "response_type": "ephemeral", "replace_original": false})
 	if err != nil {
 		return fmt.Errorf("writing an answer: %w", err)
 	}
-	ctx, call := outbound.Begin(ctx, "response_url", "")
+	ctx, call := outbound.Begin(ctx, respondOp, "")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return errors.New("the address for the answer cannot be used")
@@ -42,7 +45,11 @@ func (s *service) respond(ctx context.Context, address, text string) error {
 	if err == nil && resp.StatusCode == http.StatusOK && (strings.TrimSpace(string(said)) == "ok" || bytes.Contains(said, []byte(`"ok":true`))) {
 		return nil
 	}
-	return fmt.Errorf("the answer was not taken: status %d", resp.StatusCode)
+	failure := call.Fail(errors.New("the answer was not taken"))
+	if status := resp.StatusCode; status >= 400 && status < 500 && status != http.StatusTooManyRequests {
+		failure.Kind = outbound.Refused // the address has been used up, or is too old
+	}
+	return failure
 }
 
 // isSlack makes sure that an address is one at which Slack takes answers: it came with
