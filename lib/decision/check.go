@@ -31,8 +31,6 @@ const (
 	maxTried = 50
 	// maxProbes is how many people Check tries to submit a review for.
 	maxProbes = 5
-	// nobodysRequest is the id of a request that does not exist.
-	nobodysRequest = "00000000-0000-0000-0000-000000000000"
 )
 
 // Check tries the way back without a press: that presses reach the plugin, that the
@@ -176,7 +174,7 @@ func (c *check) submits(ctx context.Context, people []string) {
 	var refused error
 	for _, person := range tried {
 		r.Author = person
-		_, err := c.Cluster.SubmitReview(ctx, nobodysRequest, r)
+		_, err := c.Cluster.SubmitReview(ctx, teleport.NoRequest, r)
 		switch {
 		case teleport.IsNotFound(err):
 			c.report.Result(what, nil)

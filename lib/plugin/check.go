@@ -91,9 +91,9 @@ func (c *checker) cluster(ctx context.Context, s *session) {
 	c.say("ok", fmt.Sprintf("cluster %s, version %s, as user %s", s.info.Load().ClusterName, s.info.Load().ServerVersion, s.identity.Load().User))
 	c.result("watch access requests (access_request: list, read)", watch.Try(ctx, src, teleport.IsDenied))
 	conn := s.conn.Load()
-	_, err = conn.GetPluginData(ctx, types.KindAccessRequest, "00000000-0000-0000-0000-000000000000", s.integration.Name)
+	_, err = conn.GetPluginData(ctx, types.KindAccessRequest, teleport.NoRequest, s.integration.Name)
 	c.result("read plugin data (access_plugin_data: read)", err)
-	err = conn.UpdatePluginData(ctx, types.KindAccessRequest, "00000000-0000-0000-0000-000000000000", s.integration.Name,
+	err = conn.UpdatePluginData(ctx, types.KindAccessRequest, teleport.NoRequest, s.integration.Name,
 		map[string]string{"check": ""}, nil)
 	if teleport.IsNotFound(err) {
 		err = nil // the request does not exist, but we were let in

@@ -90,21 +90,24 @@ func (s *session) current() (*teleport.Conn, error) {
 	return nil, errNotConnected
 }
 
-func (s *session) traits(ctx context.Context, user string) (map[string][]string, error) {
+// on makes a call on the connection of the moment.
+func on[T any](s *session, call func(*teleport.Conn) (T, error)) (answer T, err error) {
 	conn, err := s.current()
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
-	return conn.UserTraits(ctx, user)
+	return call(conn)
+}
+
+func (s *session) traits(ctx context.Context, user string) (map[string][]string, error) {
+	return on(s, func(conn *teleport.Conn) (map[string][]string, error) { return conn.UserTraits(ctx, user) })
 }
 
 // labels reads the labels of the resources that a request is for.
 func (s *session) labels(ctx context.Context, request string) ([]map[string]string, error) {
-	conn, err := s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.ResourceLabels(ctx, s.info.Load().ClusterName, request)
+	return on(s, func(conn *teleport.Conn) ([]map[string]string, error) {
+		return conn.ResourceLabels(ctx, s.info.Load().ClusterName, request)
+	})
 }
 
 // cluster makes the reconciler's calls on the connection of the moment.
@@ -112,20 +115,14 @@ type cluster struct{ s *session }
 
 // GetRequest reads a request.
 func (c cluster) GetRequest(ctx context.Context, id string) (types.AccessRequest, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.GetRequest(ctx, id)
+	return on(c.s, func(conn *teleport.Conn) (types.AccessRequest, error) { return conn.GetRequest(ctx, id) })
 }
 
 // GetPluginData reads a record.
 func (c cluster) GetPluginData(ctx context.Context, kind, resource, plugin string) (map[string]string, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.GetPluginData(ctx, kind, resource, plugin)
+	return on(c.s, func(conn *teleport.Conn) (map[string]string, error) {
+		return conn.GetPluginData(ctx, kind, resource, plugin)
+	})
 }
 
 // UpdatePluginData changes a record.
@@ -139,11 +136,7 @@ func (c cluster) UpdatePluginData(ctx context.Context, kind, resource, plugin st
 
 // SubmitReview reviews a request.
 func (c cluster) SubmitReview(ctx context.Context, id string, r types.AccessReview) (types.AccessRequest, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.SubmitReview(ctx, id, r)
+	return on(c.s, func(conn *teleport.Conn) (types.AccessRequest, error) { return conn.SubmitReview(ctx, id, r) })
 }
 
 // ListRules reads the access monitoring rules that concern the plugin.

@@ -9,6 +9,7 @@ import (
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/request"
+	"teleport-plugins/lib/teleport"
 )
 
 // conditionAnswering states whether what people press reaches the plugin.
@@ -69,29 +70,17 @@ func (s *session) answering(fault string) { s.conditions.Set(conditionAnswering,
 
 // Users names the users whom match accepts.
 func (c cluster) Users(ctx context.Context, match func(name string, traits map[string][]string) bool) ([]string, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.Users(ctx, match)
+	return on(c.s, func(conn *teleport.Conn) ([]string, error) { return conn.Users(ctx, match) })
 }
 
 // UserRoles names the roles of a user.
 func (c cluster) UserRoles(ctx context.Context, user string) ([]string, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.UserRoles(ctx, user)
+	return on(c.s, func(conn *teleport.Conn) ([]string, error) { return conn.UserRoles(ctx, user) })
 }
 
 // Locked reports whether a lock is in force for a user or one of the roles.
 func (c cluster) Locked(ctx context.Context, user string, roles []string) (bool, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return false, err
-	}
-	return conn.Locked(ctx, user, roles)
+	return on(c.s, func(conn *teleport.Conn) (bool, error) { return conn.Locked(ctx, user, roles) })
 }
 
 // Pressed counts what came of a press.

@@ -93,9 +93,5 @@ func accessList(l *accesslistv1.AccessList) remind.List {
 
 // AccessListOwners reads the owners of an access list.
 func (c cluster) AccessListOwners(ctx context.Context, list string) ([]string, error) {
-	conn, err := c.s.current()
-	if err != nil {
-		return nil, err
-	}
-	return conn.AccessListOwners(ctx, list)
+	return on(c.s, func(conn *teleport.Conn) ([]string, error) { return conn.AccessListOwners(ctx, list) })
 }

@@ -240,7 +240,7 @@ func TestGetRequest(t *testing.T) {
 		if r == nil || r.GetName() != ids[1] || r.GetUser() != cluster.Alice {
 			t.Errorf("got %v", r)
 		}
-		if r := must(conn.GetRequest(t.Context(), "00000000-0000-0000-0000-000000000000"))(t); r != nil {
+		if r := must(conn.GetRequest(t.Context(), NoRequest))(t); r != nil {
 			t.Errorf("got %v for a request that does not exist", r.GetName())
 		}
 		c.Deny(cluster.PluginRole, types.KindAccessRequest)

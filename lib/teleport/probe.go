@@ -11,6 +11,10 @@ import (
 	"github.com/gravitational/trace"
 )
 
+// NoRequest is the id of an access request that does not exist, for calls that only try
+// what the cluster lets us do.
+const NoRequest = "00000000-0000-0000-0000-000000000000"
+
 const (
 	// MinServerVersion is the oldest cluster that [Probe] accepts.
 	MinServerVersion = "6.1.0"
