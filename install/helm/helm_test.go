@@ -128,31 +128,38 @@ func TestChartsAreClean(t *testing.T) {
 	}
 }
 
+// readsConfig makes sure that the plugin reads the rendered config without a warning,
+// with the files that are mounted beside it, and returns its text.
+func (c chart) readsConfig(t *testing.T, objects map[string]object, files ...string) (text string) {
+	t.Helper()
+	text, _ = objects["ConfigMap"].at("data", "teleport-"+c.Name+".toml").(string)
+	dir := t.TempDir()
+	text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+c.Name, dir)
+	for _, file := range files {
+		if !strings.Contains(text, filepath.Join(dir, file)) {
+			t.Errorf("%s is not in the config:\n%s", file, text)
+		}
+		write(t, filepath.Join(dir, file), map[bool]string{true: "xapp-secret", false: "xoxb-secret"}[file == c.annotation(t, "appTokenFile")])
+	}
+	path := filepath.Join(dir, "config.toml")
+	write(t, path, text)
+	report, err := config.Load(path, c.New())
+	if err == nil {
+		err = report.Strict()
+	}
+	if err != nil || len(report.Warnings) > 0 {
+		t.Errorf("the config gives %v, warnings %v:\n%s", err, report.Warnings, text)
+	}
+	return text
+}
+
 // The rendered config is one that the plugin reads without a warning, with the
 // credentials where the chart mounts them.
 func TestPluginReadsTheRenderedConfig(t *testing.T) {
 	for _, c := range charts() {
 		name := c.Name
 		t.Run(name, func(t *testing.T) {
-			objects := render(t, c)
-			text, _ := objects["ConfigMap"].at("data", "teleport-"+name+".toml").(string)
-			dir := t.TempDir()
-			text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+name, dir)
-			for _, file := range []string{"teleport-identity/auth_id", c.annotation(t, "credentialFile")} {
-				if !strings.Contains(text, filepath.Join(dir, file)) {
-					t.Errorf("%s is not in the config:\n%s", file, text)
-				}
-				write(t, filepath.Join(dir, file), "xoxb-secret")
-			}
-			path := filepath.Join(dir, "config.toml")
-			write(t, path, text)
-			report, err := config.Load(path, c.New())
-			if err == nil {
-				err = report.Strict()
-			}
-			if err != nil || len(report.Warnings) > 0 {
-				t.Errorf("the config gives %v, warnings %v:\n%s", err, report.Warnings, text)
-			}
+			c.readsConfig(t, render(t, c), "teleport-identity/auth_id", c.annotation(t, "credentialFile"))
 		})
 	}
 }
@@ -172,41 +179,29 @@ func write(t *testing.T, path, text string) {
 func TestPluginReadsTheRenderedReviewSection(t *testing.T) {
 	for _, c := range charts() {
 		t.Run(c.Name, func(t *testing.T) {
+			if !c.Presses() {
+				t.Skip("the plugin hears no presses")
+			}
 			token := c.annotation(t, "appTokenFile")
 			values := []string{
 				"review.enabled=true", "review." + c.Name + "UserIdTrait=uid", "review.submitAs=plugin", "review.reason=deny",
 				"review.roles={editor,staging-*}", "review.reviewers.editor={alice@example.com}",
 			}
-			if _, err := helm(t, c, false, append(values, required...), "template", "rel"); token != "" && (err == nil || !strings.Contains(err.Error(), "review.appTokenFromSecret")) {
-				t.Errorf("without an app-level token: %v", err)
-			} else if err != nil && strings.Contains(err.Error(), "review") && token == "" {
-				t.Skip("the plugin hears no presses")
-			}
+			files := []string{"teleport-identity/auth_id", c.annotation(t, "credentialFile")}
 			if token != "" {
-				values = append(values, "review.appTokenFromSecret=app")
+				if _, err := helm(t, c, false, append(values, required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), "review.appTokenFromSecret") {
+					t.Errorf("without an app-level token: %v", err)
+				}
+				values, files = append(values, "review.appTokenFromSecret=app"), append(files, token)
 			}
 			objects := render(t, c, values...)
-			text, _ := objects["ConfigMap"].at("data", "teleport-"+c.Name+".toml").(string)
-			dir := t.TempDir()
-			text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+c.Name, dir)
-			write(t, filepath.Join(dir, "teleport-identity", "auth_id"), "identity")
-			write(t, filepath.Join(dir, c.annotation(t, "credentialFile")), "xoxb-secret")
 			if token != "" {
-				write(t, filepath.Join(dir, token), "xapp-secret")
 				sources := object{"s": objects["Deployment"].at("spec", "template", "spec", "volumes", 1, "projected", "sources")}
 				if got := sources.at("s", 2, "secret", "name"); got != "app" {
 					t.Errorf("the app-level token is from %v", got)
 				}
 			}
-			path := filepath.Join(dir, "config.toml")
-			write(t, path, text)
-			report, err := config.Load(path, c.New())
-			if err == nil {
-				err = report.Strict()
-			}
-			if err != nil || len(report.Warnings) > 0 {
-				t.Errorf("the config gives %v, warnings %v:\n%s", err, report.Warnings, text)
-			}
+			text := c.readsConfig(t, objects, files...)
 			for _, want := range []string{"[review]", `roles = ["editor","staging-*"]`, "[review.reviewers]", `"editor" = ["alice@example.com"]`} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%q is not in:\n%s", want, text)
