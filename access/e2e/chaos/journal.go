@@ -78,6 +78,15 @@ func (j *journal) add(m mark) (end func()) {
 	}
 }
 
+// lasts keeps a fault that goes on for a while from now on.
+func (j *journal) lasts(d time.Duration, m mark) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m.from = time.Now()
+	m.to = m.from.Add(d)
+	j.marks = append(j.marks, &m)
+}
+
 // since keeps a fault that has lasted from a time until now.
 func (j *journal) since(from time.Time, m mark) {
 	j.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
-	"github.com/gravitational/trace"
 
 	"teleport-plugins/lib/sandbox/cluster"
 )
@@ -34,10 +33,10 @@ func (w *world) create(r *request) error {
 }
 
 func (w *world) review(r *request, author, state, text string) error {
+	before := r.lastChange()
 	r.note(true, "reviewed by %s: %s, %s", author, state, text)
 	err := w.cluster.Review(r.id, author, states[state], text)
-	if trace.IsAccessDenied(err) && r.pressedBy() {
-		r.note(false, "which a press has come before: %v", err)
+	if r.came(err, before) {
 		return nil
 	}
 	return err
@@ -58,10 +57,10 @@ func (w *world) promote(r *request) error {
 	if w.preempted(r) {
 		return nil
 	}
+	before := r.lastChange()
 	r.note(true, "promoted")
 	err := w.cluster.Promote(r.id, "Database admins")
-	if trace.IsAccessDenied(err) && r.pressedBy() {
-		r.note(false, "which a press has come before: %v", err)
+	if r.came(err, before) {
 		return nil
 	}
 	return err

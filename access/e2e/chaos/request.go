@@ -9,6 +9,8 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+
+	"github.com/gravitational/trace"
 )
 
 // The states of a request as people see them.
@@ -118,6 +120,26 @@ func (r *request) note(shows bool, format string, args ...any) {
 	if r.began.IsZero() {
 		r.began = now
 	}
+}
+
+// came reports whether a step was refused because a press has come before it. Then the
+// step has changed nothing.
+func (r *request) came(err error, before time.Time) bool {
+	if !trace.IsAccessDenied(err) || !r.pressedBy() {
+		return false
+	}
+	r.note(false, "which a press has come before: %v", err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = before
+	return true
+}
+
+// lastChange is when something last happened that messages are to show.
+func (r *request) lastChange() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
 }
 
 // recipients are those to whom a service tells the request.

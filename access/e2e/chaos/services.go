@@ -184,6 +184,6 @@ func (w *world) observe(s *side) {
 		// Faults on certain methods are about those that people do not wait for.
 		m.back = f.Method == "" && !slices.Contains([]string{known.Post, known.Edit, known.Find}, c.Method)
 		m.content(c.Content)
-		w.journal.add(m)
+		w.journal.lasts(f.RetryAfter(), m) // for so long such calls are held back
 	})
 }
