@@ -1,15 +1,12 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/BurntSushi/toml"
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
@@ -19,15 +16,11 @@ import (
 // withButtons starts replicas of a plugin whose service has buttons, or skips the test.
 func withButtons(t *testing.T, service string, replicas int) (*world, farend.Presser) {
 	t.Helper()
-	w := start(t, harness.Options{Service: service, Replicas: replicas, Halted: true})
+	w := start(t, harness.Options{Service: service, Replicas: replicas, Halted: true, Review: map[string]any{}})
 	far, ok := w.Service().(farend.Presser)
 	if !ok {
 		t.Skip("people cannot press anything there")
 	}
-	var section bytes.Buffer
-	w.must(toml.NewEncoder(&section).Encode(map[string]any{"review": far.Review()}))
-	w.must(w.Configure(map[string][]string{"*": w.Service().Places()[:1]}, harness.ShortTimes+section.String()))
-	w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	w.Cluster.AddRole(role, cluster.RoleSpec{Approve: 10, Deny: 10})
 	w.must(w.StartReplicas())
 	return w, far
@@ -62,7 +55,7 @@ func TestPressesOverReplicasThatAreKilled(t *testing.T) {
 					}
 				}
 			})
-			killing.Go(func() { killed.NoteSlow(ctx, 300*time.Millisecond) })
+			killing.Go(func() { harness.WatchMachine(ctx, 300*time.Millisecond, killed.Note) })
 			names := []string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave, "mallory@example.com"}
 			for i, person := range names {
 				rng := rand.New(rand.NewPCG(uint64(i), 7))

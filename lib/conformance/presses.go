@@ -22,12 +22,6 @@ func presses() []behaviour {
 	}
 }
 
-// listens reports whether people can press buttons at a service.
-func listens(s farend.Service) bool {
-	_, ok := s.Simulate(farend.Options{}).(farend.Presser)
-	return ok
-}
-
 // reviewing switches the buttons on, for the replicas that start from now on.
 func (w *world) reviewing() farend.Presser {
 	w.Helper()

@@ -56,7 +56,7 @@ func Run(t *testing.T, s farend.Service, o Options) {
 		{"what happened while the plugin was down is made good", downtime},
 		{"a lost connection is made good", lostConnection},
 	}
-	if listens(s) {
+	if s.Presses() {
 		all = append(all, presses()...)
 	}
 	for _, b := range all {

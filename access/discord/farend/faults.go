@@ -48,6 +48,10 @@ func (g *Guild) Disturbances() []farend.Disturbance {
 		{Name: "a new connection is asked for", Begin: g.AskReconnect, Within: 3 * time.Second},
 		{Name: "the session is not valid, and may go on", Begin: func() { g.InvalidateSessions(true) }, Loses: true, Within: 7 * time.Second},
 		{Name: "the session is not valid any more", Begin: func() { g.InvalidateSessions(false) }, Loses: true, Within: 7 * time.Second},
+		{
+			Name: "no connection can be opened for two seconds", Loses: true, Within: 15 * time.Second, For: 2 * time.Second,
+			Begin: func() { g.SilenceGateway("dial"); g.CutGateway() }, End: func() { g.SilenceGateway("") },
+		},
 		{Name: "the session has timed out", Begin: func() { g.CloseGateway(discordapi.CloseTimedOut) }, Loses: true, Within: 3 * time.Second},
 	}
 }

@@ -11,10 +11,7 @@ import (
 	"teleport-plugins/lib/sandbox/panel"
 )
 
-var (
-	_ farend.PressFaults = (*Guild)(nil)
-	_ farend.Listened    = (*Guild)(nil)
-)
+var _ farend.PressFaults = (*Guild)(nil)
 
 // Review is the section [review].
 func (g *Guild) Review() map[string]any {
@@ -80,21 +77,6 @@ func (g *Guild) pressed(p farend.Press, change ...discordapi.Change) (id string,
 		return "", fmt.Errorf("%w: %w", farend.ErrNoButton, err)
 	}
 	return id, nil
-}
-
-// Listeners is how many sessions of the gateway have a connection.
-func (g *Guild) Listeners() int { return g.Gateway().Connected }
-
-// CutListeners cuts all connections to the gateway.
-func (g *Guild) CutListeners() { g.CutGateway() }
-
-// RenewListeners asks for new connections.
-func (g *Guild) RenewListeners() { g.AskReconnect() }
-
-// RefuseListeners leaves new connections to the gateway without an answer.
-func (g *Guild) RefuseListeners() (accept func()) {
-	g.SilenceGateway("dial")
-	return func() { g.SilenceGateway("") }
 }
 
 // withButton finds the newest message that has a button with the id and that a user can

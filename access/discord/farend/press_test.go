@@ -79,18 +79,19 @@ func TestPeoplePressButtons(t *testing.T) {
 			t.Errorf("%+v: saw %q, %v", c, saw, err)
 		}
 	}
-	if n := g.Listeners(); n != 1 {
+	if n := g.Gateway().Connected; n != 1 {
 		t.Errorf("%d listen", n)
 	}
-	for what, disturb := range map[string]func(){"cut": g.CutListeners, "asked for a new one": g.RenewListeners} {
-		accept, before := g.RefuseListeners(), g.Gateway().Resumes
+	for what, disturb := range map[string]func(){"cut": g.CutGateway, "asked for a new one": g.AskReconnect} {
+		before := g.Gateway().Resumes
+		g.SilenceGateway("dial")
 		disturb()
-		if err := g.Wait(limit, func() bool { return g.Listeners() == 0 }); err != nil || g.Gateway().Resumes != before {
-			t.Errorf("%s: %d listen, %v", what, g.Listeners(), err)
+		if err := g.Wait(limit, func() bool { return g.Gateway().Connected == 0 }); err != nil || g.Gateway().Resumes != before {
+			t.Errorf("%s: %d listen, %v", what, g.Gateway().Connected, err)
 		}
-		accept()
-		g.CutListeners()
-		if err := g.Wait(limit, func() bool { return g.Listeners() == 1 }); err != nil {
+		g.SilenceGateway("")
+		g.CutGateway()
+		if err := g.Wait(limit, func() bool { return g.Gateway().Connected == 1 }); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

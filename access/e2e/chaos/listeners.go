@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"teleport-plugins/lib/sandbox/farend"
@@ -15,66 +16,33 @@ func (p *plan) disturbListeners() {
 	}
 }
 
+// disturbListener plans one of the service's own disturbances. One that has an end
+// lasts longer or shorter than in the fault table.
 func (p *plan) disturbListener(at time.Duration, service string) {
-	cut := func(l farend.Listened) { l.CutListeners() }
-	renew := func(l farend.Listened) { l.RenewListeners() }
-	switch p.rng.IntN(4) {
-	case 0:
-		p.listenerFault(at, service, "the connections are cut", cut)
-	case 1:
-		p.listenerFault(at, service, "new connections are asked for", renew)
-	case 2:
-		p.closeListener(at, service, cut)
-	case 3:
-		p.closeListener(at, service, renew)
-	}
-}
-
-func (p *plan) listenerFault(at time.Duration, service, text string, do func(farend.Listened)) {
+	which, lasts, end := p.rng.IntN(1000), p.between(2*time.Second, 12*time.Second), func() {}
 	p.add(at, func(w *world) error {
-		if l, ok := w.side(service).Service().(farend.Listened); ok {
-			w.journal.add(mark{service: service, class: ofListen, text: text})
-			do(l)
+		far, ok := w.side(service).Service().(farend.PressFaults)
+		if !ok {
+			return nil
 		}
+		all := slices.DeleteFunc(far.Disturbances(), func(d farend.Disturbance) bool { return d.Slow })
+		d := all[which%len(all)]
+		if d.End != nil {
+			over := w.journal.add(mark{service: service, class: ofListen, text: d.Name + ", or longer"})
+			end = func() { d.End(); over() }
+		}
+		// This ends connections that are there; the rest of a fault that lasts does not.
+		w.journal.add(mark{service: service, class: ofListen, text: d.Name})
+		d.Begin()
 		return nil
-	}, "%s: %s", service, text)
+	}, "%s: disturbance %d of the connections on which presses come", service, which)
+	p.add(min(at+lasts, p.length), func(*world) error { end(); return nil }, "%s: a disturbance that lasts ends", service)
 }
 
-// closeListener plans that for a while no connection can be opened in place of those
-// that end.
-func (p *plan) closeListener(at time.Duration, service string, then func(farend.Listened)) {
-	lasts, end := p.between(2*time.Second, 12*time.Second), func() {}
-	p.add(at, func(w *world) error {
-		if l, ok := w.side(service).Service().(farend.Listened); ok {
-			over := w.journal.add(mark{service: service, class: ofListen, text: "no connection can be opened"})
-			accept := l.RefuseListeners()
-			end = func() { accept(); over() }
-			// This ends connections that are there; the rest of the fault does not.
-			w.journal.add(mark{service: service, class: ofListen, text: "the connections end"})
-			then(l)
-		}
-		return nil
-	}, "%s: no connection can be opened in place of those that end, begins", service)
-	p.add(min(at+lasts, p.length), func(*world) error { end(); return nil }, "%s: connections can be opened", service)
-}
+// stall is how late the machine may be that leaves time to everybody.
+const stall = 300 * time.Millisecond
 
-const (
-	// glance is the time between two looks at the clock, and stall how late one may come
-	// on a machine that leaves time to everybody.
-	glance, stall = 50 * time.Millisecond, 300 * time.Millisecond
-)
-
-// watch marks the times in which the machine, or this program, stood still.
-func (w *world) watch() {
-	for {
-		began := time.Now()
-		select {
-		case <-w.over:
-			return
-		case <-time.After(glance):
-		}
-		if late := time.Since(began) - glance; late > stall {
-			w.journal.since(began, mark{class: ofMachine, stalled: true, text: "stood still"})
-		}
-	}
+// stalled marks a time in which the machine, or this program, stood still.
+func (w *world) stalled(from, _ time.Time) {
+	w.journal.since(from, mark{class: ofMachine, stalled: true, text: "stood still"})
 }

@@ -155,21 +155,15 @@ func (w *world) press(r *request, where []string, made press, stale bool) {
 
 // pressOne presses once, and keeps what came of it.
 func (w *world) pressOne(p *press, stale bool) {
-	far := p.side.Service().(farend.Presser)
-	do := far.Press
-	if old, ok := far.(farend.StalePresser); ok && stale {
-		do = old.PressStale
-	}
-	if l, ok := far.(farend.Listened); ok {
-		p.listeners = l.Listeners()
-	}
+	far := p.side.Service().(farend.PressFaults)
+	p.listeners, _ = far.Connected()
 	p.request.work(1)
 	defer p.request.work(-1)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	p.from = time.Now()
-	p.saw, p.err = do(ctx, p.person, p.request.id, p.verdict, p.reason)
-	p.to = time.Now()
+	heard, err := far.Try(ctx, farend.Press{Person: p.person, Request: p.request.id, Verdict: p.verdict, Reason: p.reason, Stale: stale})
+	p.saw, p.err, p.to = heard.Saw, err, time.Now()
 	if errors.Is(p.err, farend.ErrNoButton) {
 		w.tally.add("saw no button")
 		return
@@ -261,10 +255,8 @@ func (t *tally) add(name string) {
 	t.counts[name]++
 }
 
-// giveRights lets the plugins submit reviews for everybody, and makes the outsiders
-// whom Teleport knows.
-func (w *world) giveRights() {
-	w.cluster.AllowSubmitFor(cluster.PluginRole, "*")
+// admit makes the outsiders whom Teleport knows, and gives everybody their hands.
+func (w *world) admit() {
 	for _, user := range []string{farend.Guest, farend.Unknown} {
 		w.cluster.AddUser(user, []string{"requester", cluster.ReviewerRole}, nil)
 	}

@@ -121,7 +121,7 @@ func TestReviewsAreJudged(t *testing.T) {
 	}
 }
 
-// An answer that tells of a review is compared with the cluster.
+// An answer that reports a review is compared with the cluster.
 func TestAnAnswerIsUntrue(t *testing.T) {
 	p := newPlan(2, time.Second, harness.Services())
 	q := &request{id: pressedID, user: cluster.Alice, role: roles()[1], state: pending}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/farend"
 )
 
 // world is what runs: a cluster, and for each service its far end with the
@@ -69,7 +65,7 @@ func prepare(s settings, p *plan) (*world, error) {
 		return nil, err
 	}
 	w.cluster.AddUser(robot, nil, nil)
-	w.giveRights()
+	w.admit()
 	annotations := make(map[string]map[string][]string)
 	for _, name := range p.services {
 		if err := w.addSide(name, annotations); err != nil {
@@ -84,7 +80,7 @@ func prepare(s settings, p *plan) (*world, error) {
 
 // addSide makes a service, and notes what the roles must say for it.
 func (w *world) addSide(name string, annotations map[string]map[string][]string) (err error) {
-	s := &side{name: name, channels: harness.Channels(name)}
+	s := &side{name: name, channels: harness.Channels(name), buttons: slices.Contains(w.plan.buttons, name)}
 	recipients := map[string][]string{"*": s.channels[:1]}
 	for _, r := range roles() {
 		for _, i := range r.channels {
@@ -93,6 +89,7 @@ func (w *world) addSide(name string, annotations map[string]map[string][]string)
 	}
 	o := harness.Options{
 		Service: name, Replicas: replicas, Recipients: recipients, Config: config, Shared: w.cluster, Halted: true,
+		Review: map[string]any{"reason": "deny"},
 	}
 	s.blind = w.plan.blind && o.Blind()
 	o.KeepNoCalls()
@@ -101,9 +98,6 @@ func (w *world) addSide(name string, annotations map[string]map[string][]string)
 		return err
 	}
 	w.sides = append(w.sides, s)
-	if err := s.offerButtons(recipients); err != nil {
-		return err
-	}
 	for role, to := range recipients {
 		for key, values := range s.Annotations(to...) {
 			if annotations[role] == nil {
@@ -116,22 +110,6 @@ func (w *world) addSide(name string, annotations map[string]map[string][]string)
 		s.processes = append(s.processes, &process{Replica: s.Replica(i), service: name, number: i})
 	}
 	return nil
-}
-
-// offerButtons has the plugin offer buttons where people can press them, and ask for a
-// reason when somebody denies.
-func (s *side) offerButtons(recipients map[string][]string) error {
-	far, ok := s.Service().(farend.Presser)
-	if s.buttons = ok; !ok {
-		return nil
-	}
-	review := far.Review()
-	review["reason"] = "deny"
-	var section bytes.Buffer
-	if err := toml.NewEncoder(&section).Encode(map[string]any{"review": review}); err != nil {
-		return fmt.Errorf("writing the section about reviews: %w", err)
-	}
-	return s.Configure(recipients, config+section.String())
 }
 
 func (w *world) side(name string) *side {
@@ -168,7 +146,9 @@ func (w *world) everything(ctx context.Context) report {
 	w.observeCluster()
 	w.began = time.Now()
 	var keepers sync.WaitGroup
-	keepers.Go(w.watch)
+	watching, rest := context.WithCancel(ctx)
+	defer rest()
+	keepers.Go(func() { harness.WatchMachine(watching, stall, w.stalled) })
 	for _, p := range w.processes() {
 		keepers.Go(func() { w.keep(p) })
 		keepers.Go(func() { w.feel(p) })
@@ -185,6 +165,7 @@ func (w *world) everything(ctx context.Context) report {
 	r.ends = w.ends()
 	r.slow = w.slowness(w.began)
 	close(w.over)
+	rest()
 	keepers.Wait()
 	w.must(w.writeLogs(r.presses.lines))
 	r.errors = w.errors

@@ -39,11 +39,7 @@ func Channels(service string) []string {
 // Presses reports whether people can press buttons at a service.
 func Presses(service string) bool {
 	s, err := Find(service)
-	if err != nil {
-		return false
-	}
-	_, ok := s.Simulate(farend.Options{}).(farend.Presser)
-	return ok
+	return err == nil && s.Presses()
 }
 
 // Blind takes from the plugin the right to look up what it has posted. It reports

@@ -39,15 +39,15 @@ func (s *Spans) Len() int {
 	return len(s.spans)
 }
 
-// NoteSlow notes until the context ends when the machine was late by more than that:
-// what has three seconds is then not to blame.
-func (s *Spans) NoteSlow(ctx context.Context, late time.Duration) {
+// WatchMachine calls late until the context ends, each time that the machine was late by
+// more than that: what has three seconds is then not to blame.
+func WatchMachine(ctx context.Context, by time.Duration, late func(from, to time.Time)) {
 	const pause = 50 * time.Millisecond
 	for ctx.Err() == nil {
 		began := time.Now()
 		time.Sleep(pause)
-		if now := time.Now(); now.Sub(began) > pause+late {
-			s.Note(began, now)
+		if now := time.Now(); now.Sub(began) > pause+by {
+			late(began, now)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,9 @@ type Options struct {
 	Cluster cluster.Options
 	Shared  *cluster.Cluster
 	FarEnd  farend.Options
+	// Review, if not nil, has the plugin offer buttons where people can press them, and
+	// lets it submit reviews for everybody. It holds further keys of the section [review].
+	Review map[string]any
 	// Halted leaves the replicas unstarted.
 	Halted bool
 }
@@ -98,6 +102,9 @@ func (w *World) start(path string) (err error) {
 	w.far = w.service.Simulate(w.options.FarEnd)
 	if err := w.far.Start(); err != nil {
 		return err
+	}
+	if w.options.Review != nil {
+		w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	}
 	if w.options.Recipients == nil {
 		w.options.Recipients = map[string][]string{"*": w.far.Places()[:1]}
@@ -157,7 +164,7 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 	text.WriteString("\n")
 	enc := toml.NewEncoder(&text)
 	enc.Indent = ""
-	for _, part := range []map[string]any{w.far.Config(), w.service.Routes(recipients)} {
+	for _, part := range []map[string]any{w.far.Config(), w.service.Routes(recipients), w.review()} {
 		if err := enc.Encode(part); err != nil {
 			return fmt.Errorf("writing the section of the service and the recipients: %w", err)
 		}
@@ -167,6 +174,17 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 		return fmt.Errorf("writing the config: %w", err)
 	}
 	return nil
+}
+
+// review is the section [review], if buttons are offered.
+func (w *World) review() map[string]any {
+	far, ok := w.far.(farend.Presser)
+	if !ok || w.options.Review == nil {
+		return nil
+	}
+	section := far.Review()
+	maps.Copy(section, w.options.Review)
+	return map[string]any{"review": section}
 }
 
 // Service is the simulated service.

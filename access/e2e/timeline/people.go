@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -51,9 +50,8 @@ var reviewers = everybody[1:]
 // pressTime bounds a press: the plugin has eight seconds to decide, and some to tell.
 const pressTime = 15 * time.Second
 
-// offer shows buttons from the start of the replicas on. Requests take many reviews,
-// so that buttons stay.
-func (w *World) offer(o harness.Options) {
+// offer lets people press. Requests take many reviews, so that buttons stay.
+func (w *World) offer() {
 	far, ok := w.Service().(farend.PressFaults)
 	if !ok {
 		w.must(errors.New("nobody can press anything there"))
@@ -61,13 +59,7 @@ func (w *World) offer(o harness.Options) {
 	}
 	ctx, rest := context.WithCancel(w.ctx)
 	w.people = &people{far: far, barred: map[string]bool{cluster.Alice: true}, rest: rest}
-	go w.people.slow.NoteSlow(ctx, time.Second)
-	review := far.Review()
-	maps.Copy(review, w.asks)
-	section, err := tables(map[string]any{"review": review})
-	w.must(err)
-	w.must(w.Configure(o.Recipients, o.Config+section))
-	w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
+	go harness.WatchMachine(ctx, time.Second, w.people.slow.Note)
 	w.Cluster.AddRole(w.role, cluster.RoleSpec{
 		Logins: []string{"root"}, Approve: 10, Deny: 10, Annotations: w.Annotations(w.places...),
 	})

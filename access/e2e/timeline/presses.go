@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"teleport-plugins/access/e2e/harness"
-
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/fault"
@@ -119,7 +118,7 @@ func presses() []Row {
 }
 
 // askReasons has the plugin ask for the reason of a denial in a dialog.
-func askReasons(w *World, _ *harness.Options) { w.asks = map[string]any{"reason": "deny"} }
+func askReasons(_ *World, o *harness.Options) { o.Review["reason"] = "deny" }
 
 func hookAsking(w *World, o *harness.Options) {
 	hook(w, o)

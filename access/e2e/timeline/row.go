@@ -147,6 +147,9 @@ func (r Row) once(ctx context.Context, service string, full bool, seed uint64) (
 	o := harness.Options{Service: service, Halted: true, Config: usualTimes}
 	w.places = harness.Channels(service)[:min(r.places(), len(harness.Channels(service)))]
 	o.Recipients = map[string][]string{"*": w.places}
+	if r.Presses {
+		o.Review = make(map[string]any)
+	}
 	if r.Setup != nil {
 		r.Setup(w, &o)
 	}
@@ -160,7 +163,7 @@ func (r Row) once(ctx context.Context, service string, full bool, seed uint64) (
 	defer func() { w.must(w.close()) }()
 	w.route(w.places)
 	if r.Presses {
-		w.offer(o)
+		w.offer()
 	}
 	if !halted {
 		w.must(w.StartReplicas())

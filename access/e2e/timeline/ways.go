@@ -1,28 +1,16 @@
 package timeline
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/farend"
 )
-
-// tables writes tables of a config.
-func tables(t map[string]any) (string, error) {
-	var text bytes.Buffer
-	if err := toml.NewEncoder(&text).Encode(t); err != nil {
-		return "", fmt.Errorf("writing a part of the config: %w", err)
-	}
-	return "\n" + text.String(), nil
-}
 
 // disturbances are a row for each way in which a service disturbs the connections on
 // which it sends presses.

@@ -29,9 +29,8 @@ type World struct {
 	full    bool
 	halted  bool // the row starts the replicas by itself
 	role    string
-	asks    map[string]any // further keys of the section [review]
-	people  *people        // who press buttons, if anybody does
-	places  []string       // where requests are announced, as the config names them
+	people  *people  // who press buttons, if anybody does
+	places  []string // where requests are announced, as the config names them
 	rng     *rand.Rand
 
 	expected  []harness.Expected

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/BurntSushi/toml"
 	"github.com/slack-go/slack"
 
 	"teleport-plugins/access/e2e/harness"
@@ -33,21 +32,27 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// A record in the oldest form of Teleport's own plugin names one message. That
-// one is edited, and nobody is told again.
-func TestOldestRecordOfTeleportsOwnPlugin(t *testing.T) {
+// halted is a world whose replicas are still to be started.
+func halted(t *testing.T, o harness.Options) (w *harness.World, must func(error)) {
+	t.Helper()
 	binary(t)
-	w, err := harness.Start(harness.Options{Service: "slack", Halted: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Close() })
-	must := func(err error) {
+	o.Service, o.Halted = "slack", true
+	w, err := harness.Start(o)
+	must = func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	must(err)
+	t.Cleanup(func() { _ = w.Close() })
+	return w, must
+}
+
+// A record in the oldest form of Teleport's own plugin names one message. That
+// one is edited, and nobody is told again.
+func TestOldestRecordOfTeleportsOwnPlugin(t *testing.T) {
+	w, must := halted(t, harness.Options{})
 	id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{"editor"}})
 	must(err)
 	record, err := w.Adopt(id, "access-requests", 1)
@@ -79,23 +84,8 @@ func theirButtons(id string) *slack.ActionBlock {
 // Messages of Teleport's own plugin that have buttons stay usable after the change to
 // this one, and those of this one have what it looks for after the change back.
 func TestButtonsOutliveTheChangeOfPlugins(t *testing.T) {
-	binary(t)
-	w, err := harness.Start(harness.Options{Service: "slack", Halted: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Close() })
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	w, must := halted(t, harness.Options{Review: map[string]any{}})
 	far := w.Service().(farend.Presser)
-	var section bytes.Buffer
-	must(toml.NewEncoder(&section).Encode(map[string]any{"review": far.Review()}))
-	must(w.Configure(map[string][]string{"*": {"access-requests"}}, harness.ShortTimes+section.String()))
-	w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	request := func() string {
 		id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{"editor"}})
 		must(err)

@@ -13,6 +13,7 @@ import (
 
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/sandbox/farend"
+	"teleport-plugins/lib/sandbox/fault"
 )
 
 // signingSecret is that of the app, for presses by HTTP.
@@ -32,11 +33,11 @@ func (w *Workspace) hooked() error {
 	return nil
 }
 
-// Connected counts sockets or, where presses come by HTTP, whether somebody listens.
+// Connected counts the sockets to which presses go or, where presses come by HTTP, whether somebody listens.
 func (w *Workspace) Connected() (now, ever int) {
 	if w.hook == "" {
 		s := w.Sockets()
-		return s.Open, s.Greeted
+		return s.Open - s.Ghosts, s.Greeted
 	}
 	conn, err := net.DialTimeout("tcp", w.hook, time.Second)
 	if err != nil {
@@ -92,7 +93,21 @@ func (w *Workspace) Disturbances() []farend.Disturbance {
 			Name: "Socket Mode is off for a second (link_disabled)", Loses: true, Within: 30 * time.Second, Says: "switch it on",
 			Begin: func() { w.SwitchSocketMode(false) }, End: func() { w.SwitchSocketMode(true) }, For: time.Second,
 		},
+		w.closed(),
 		{Name: "the connection is half-open", Begin: w.Freeze, Loses: true, Within: 40 * time.Second, Slow: true},
+	}
+}
+
+// closed lets no socket be opened for a while, and cuts those that are there.
+func (w *Workspace) closed() farend.Disturbance {
+	accept := func() {}
+	return farend.Disturbance{
+		Name: "no connection can be opened for two seconds", Loses: true, Within: 5 * time.Second, For: 2 * time.Second,
+		Begin: func() {
+			accept = w.Faults().Add(fault.Fault{Method: slackapi.Socket, Effect: fault.Status, HTTPStatus: http.StatusServiceUnavailable})
+			w.CutSockets()
+		},
+		End: func() { accept() },
 	}
 }
 
@@ -137,7 +152,7 @@ func container(event map[string]any) map[string]any {
 func (w *Workspace) Forgeries() (all []farend.Forgery) {
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		all = append(all, farend.Forgery{Name: name, Send: func(ctx context.Context, p farend.Press) error {
-			press, err := w.aim(p, false)
+			press, err := w.aim(p)
 			if err != nil {
 				return err
 			}
@@ -186,7 +201,7 @@ var signatures = map[string]signature{
 // unsigned calls the plugin with the event of a press that is in order, and a signature
 // that is not.
 func (w *Workspace) unsigned(ctx context.Context, p farend.Press, s signature) error {
-	press, err := w.aim(p, false)
+	press, err := w.aim(p)
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package farend_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"teleport-plugins/access/slack/farend"
+	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/sandbox/cluster"
 	sandbox "teleport-plugins/lib/sandbox/farend"
 )
@@ -43,34 +45,40 @@ func TestAButtonThatWasTakenAway(t *testing.T) {
 	if _, err := s.press("r1", "approve", ""); !errors.Is(err, sandbox.ErrNoButton) {
 		t.Errorf("the button is gone: %v", err)
 	}
-	saw, err := s.PressStale(t.Context(), cluster.Bob, "r1", "approve", "")
-	if err != nil || !slices.Equal(saw, []string{"too late"}) || pressed != 1 {
-		t.Errorf("saw %q, error %v, %d presses", saw, err, pressed)
+	heard, err := s.Try(t.Context(), sandbox.Press{Person: cluster.Bob, Request: "r1", Verdict: "approve", Stale: true})
+	if err != nil || !slices.Equal(heard.Saw, []string{"too late"}) || pressed != 1 {
+		t.Errorf("saw %q, error %v, %d presses", heard.Saw, err, pressed)
 	}
 }
 
-func TestListenersComeAndGo(t *testing.T) {
+func TestConnectionsComeAndGo(t *testing.T) {
 	s := newStand(t)
-	if n := s.Listeners(); n != 0 {
+	connected := func() int {
+		n, _ := s.Connected()
+		return n
+	}
+	if n := connected(); n != 0 {
 		t.Errorf("%d at first", n)
 	}
 	s.listen(func(event) string { return "" })
-	if n := s.Listeners(); n != 1 {
+	if n := connected(); n != 1 {
 		t.Errorf("%d after one came", n)
 	}
-	s.RenewListeners()
-	if n := s.Listeners(); n != 0 {
+	s.Disconnect(slackapi.RefreshRequested)
+	if n := connected(); n != 0 {
 		t.Errorf("%d that presses go to, after a new one was asked for", n)
 	}
 	s.listen(func(event) string { return "" })
-	s.CutListeners()
-	if err := s.Wait(t.Context(), func() bool { return s.Listeners() == 0 }); err != nil {
+	s.CutSockets()
+	if err := s.Wait(t.Context(), func() bool { return connected() == 0 }); err != nil {
 		t.Error(err)
 	}
-	accept := s.RefuseListeners()
+	all := s.Disturbances()
+	d := all[slices.IndexFunc(all, func(d sandbox.Disturbance) bool { return strings.HasPrefix(d.Name, "no connection") })]
+	d.Begin()
 	if list := s.Faults().List(); len(list) != 1 {
 		t.Errorf("faults %v", list)
 	}
-	accept()
+	d.End()
 	s.listen(func(event) string { return "" })
 }

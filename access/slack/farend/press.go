@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/sandbox/farend"
-	"teleport-plugins/lib/sandbox/fault"
 )
 
-var (
-	_ farend.PressFaults  = (*Workspace)(nil)
-	_ farend.StalePresser = (*Workspace)(nil)
-	_ farend.Listened     = (*Workspace)(nil)
-)
+var _ farend.PressFaults = (*Workspace)(nil)
 
 // buttons are the action_ids of the buttons, by verdict.
 var buttons = map[string]string{"approve": "approve_button", "deny": "deny_button"}
@@ -39,18 +33,9 @@ func (w *Workspace) Review() map[string]any {
 // Press has a person press a button of the announcement of a request and, if a
 // dialog opens, give the reason there.
 func (w *Workspace) Press(ctx context.Context, person, request, verdict, reason string) ([]string, error) {
-	return w.press(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason}, false)
-}
-
-// PressStale is Press on messages as they were while they had buttons.
-func (w *Workspace) PressStale(ctx context.Context, person, request, verdict, reason string) ([]string, error) {
-	return w.press(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason}, true)
-}
-
-func (w *Workspace) press(ctx context.Context, p farend.Press, old bool) ([]string, error) {
-	user := w.Person(p.Person)
+	user := w.Person(person)
 	before := w.mark(user)
-	_, err := w.try(ctx, p, old)
+	_, err := w.Try(ctx, farend.Press{Person: person, Request: request, Verdict: verdict, Reason: reason})
 	if errors.Is(err, farend.ErrNoButton) {
 		return nil, err
 	}
@@ -59,12 +44,7 @@ func (w *Workspace) press(ctx context.Context, p farend.Press, old bool) ([]stri
 
 // Try has a person press a button.
 func (w *Workspace) Try(ctx context.Context, p farend.Press) (farend.Heard, error) {
-	return w.try(ctx, p, false)
-}
-
-// try is Try; old says that the person sees messages as they were.
-func (w *Workspace) try(ctx context.Context, p farend.Press, old bool) (farend.Heard, error) {
-	press, err := w.aim(p, old)
+	press, err := w.aim(p)
 	if err != nil {
 		return farend.Heard{}, err
 	}
@@ -93,7 +73,7 @@ func (w *Workspace) try(ctx context.Context, p farend.Press, old bool) (farend.H
 
 // aim finds the button of a request that a person sees. On the announcement of another
 // request the button is changed to name the one that is meant.
-func (w *Workspace) aim(p farend.Press, old bool) (slackapi.Press, error) {
+func (w *Workspace) aim(p farend.Press) (slackapi.Press, error) {
 	user := w.Person(p.Person)
 	if user == "" {
 		return slackapi.Press{}, fmt.Errorf("%w: %q is nobody here", farend.ErrNoButton, p.Person)
@@ -102,7 +82,7 @@ func (w *Workspace) aim(p farend.Press, old bool) (slackapi.Press, error) {
 	if on == "" {
 		on = p.Request
 	}
-	press, err := w.button(user, on, p.Verdict, old)
+	press, err := w.button(user, on, p.Verdict, p.Stale)
 	if on != p.Request {
 		press.Change = func(event map[string]any) { action(event)["value"] = p.Request }
 	}
@@ -125,23 +105,6 @@ func (w *Workspace) button(user, request, verdict string, old bool) (slackapi.Pr
 		}
 	}
 	return p, fmt.Errorf("%w: %w: %s of request %s", farend.ErrNoButton, slackapi.ErrNoButton, p.Action, p.Value)
-}
-
-// Listeners is how many sockets of the app are alive.
-func (w *Workspace) Listeners() int {
-	n := w.Sockets()
-	return n.Open - n.Ghosts
-}
-
-// CutListeners cuts all sockets.
-func (w *Workspace) CutListeners() { w.CutSockets() }
-
-// RenewListeners asks for new sockets.
-func (w *Workspace) RenewListeners() { w.Disconnect(slackapi.RefreshRequested) }
-
-// RefuseListeners lets no more sockets be opened.
-func (w *Workspace) RefuseListeners() (accept func()) {
-	return w.Faults().Add(fault.Fault{Method: slackapi.Socket, Effect: fault.Status, HTTPStatus: http.StatusServiceUnavailable})
 }
 
 // answered waits until a person has seen an answer, and fills in the dialog that

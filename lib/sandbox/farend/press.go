@@ -19,6 +19,12 @@ type Presser interface {
 	Press(ctx context.Context, person, request, verdict, reason string) (saw []string, err error)
 }
 
+// Presses reports whether people can press buttons at a service.
+func (s Service) Presses() bool {
+	_, ok := s.Simulate(Options{}).(Presser)
+	return ok
+}
+
 // PressFaults is a Presser at which presses go wrong in all the ways that the vendor
 // knows.
 type PressFaults interface {
@@ -41,33 +47,15 @@ type PressFaults interface {
 	Connected() (now, ever int)
 }
 
-// StalePresser is a Presser where people may press what was taken away since they
-// last looked.
-type StalePresser interface {
-	// PressStale is Press for somebody who sees a message as it was when it had
-	// buttons.
-	PressStale(ctx context.Context, person, request, verdict, reason string) (saw []string, err error)
-}
-
-// Listened is a Presser to which the plugin keeps connections open, through which it
-// is told what people press.
-type Listened interface {
-	// Listeners is how many connections are open.
-	Listeners() int
-	// CutListeners cuts them, as a network does, and RenewListeners asks the plugin
-	// for new ones.
-	CutListeners()
-	RenewListeners()
-	// RefuseListeners has no more opened until accept is called.
-	RefuseListeners() (accept func())
-}
-
 // Press is one press of a button.
 type Press struct {
 	// Person and Verdict are as for Presser.Press, and so is Reason.
 	Person, Request, Verdict, Reason string
 	// On is the request whose announcement the button hangs on; Request when empty.
 	On string
+	// Stale says that the person sees the announcement as it was while it had buttons.
+	// Services at which nobody can press what was taken away leave that out.
+	Stale bool
 }
 
 // ErrNoButton says that a person does not see such a button.
