@@ -17,6 +17,7 @@ func (b *Inbox[M]) heard(id string) {
 		b.open[id] = &Item[M]{since: time.Now()}
 	}
 	b.open[id].heard++
+	b.open[id].parked = false // there may be something to do
 	delete(b.done, id)
 	b.drop(id)
 }

@@ -1259,6 +1259,33 @@ func TestARefusedRecipientIsNoRequestThatWaits(t *testing.T) {
 	})
 }
 
+// What happens to a request that waits for others is something to do again, also while
+// the cluster lets nobody read its record.
+func TestNewsOfARefusedRequestWaits(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		r.desk.fault = func(string, string) error { return failWith(outbound.Refused, outbound.ThePlace) }
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		for range 12 {
+			r.settle(5 * time.Second)
+			if since := x.Undelivered(); !since.IsZero() && time.Since(since) > 10*time.Second {
+				t.Fatalf("a refused request has waited for %v", time.Since(since))
+			}
+		}
+		r.memory.with(func() { r.memory.beforeRead = func(string) error { return errors.New("the cluster is away") } })
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+		for range 36 {
+			r.settle(5 * time.Second)
+			x.Undelivered()
+		}
+		if since := x.Undelivered(); since.IsZero() || time.Since(since) < 2*time.Minute {
+			t.Errorf("undelivered since %v, and the news waits for three minutes", since)
+		}
+	})
+}
+
 // While a rule was asked, the request was decided by others, or is another one by
 // now: nothing was submitted, and nothing is reported.
 func TestADecisionThatComesTooLate(t *testing.T) {
