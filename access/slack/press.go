@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -179,29 +180,15 @@ const (
 // answerPauses are those between two tries to answer.
 var answerPauses = pace.Pace{Min: 300 * time.Millisecond, Max: 2 * time.Second}
 
-// answer tells the person alone, and tries again while that may help.
+// answer tells the person alone, and tries again while that may help: by the address
+// that came with the press, else by a message that only they see, else by a direct
+// message. A way on which nothing came back is not tried again, or they would hear the
+// same many times.
 func (l *listener) answer(ctx context.Context, at pointer, text string) {
 	text = message.Text(text, textLimit, escapeMarkup)
 	ctx, cancel := context.WithTimeoutCause(ctx, answersTime, errors.New("the answer was not taken in time"))
 	defer cancel()
-	for n := 1; ; n++ {
-		err := l.tell(ctx, at, text)
-		if err == nil {
-			return
-		}
-		wait := max(answerPauses.Backoff(n), outbound.AfterOf(err))
-		if end, _ := ctx.Deadline(); outbound.KindOf(err) == outbound.Refused || wait > time.Until(end) || !pace.Sleep(ctx, wait) {
-			l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
-			return
-		}
-	}
-}
-
-// tell tries to tell the person, by the address that came with the press, else by a
-// message that only they see, else by a direct message. The error is that of the first
-// way which may be free later, or else of the last.
-func (l *listener) tell(ctx context.Context, at pointer, text string) (failure error) {
-	for _, way := range []func(context.Context) error{
+	ways := []func(context.Context) error{
 		func(ctx context.Context) error { return l.respond(ctx, at.Answer, text) },
 		func(ctx context.Context) error {
 			return l.call(ctx, "chat.postEphemeral", at.Channel, func(ctx context.Context) error {
@@ -213,18 +200,52 @@ func (l *listener) tell(ctx context.Context, at pointer, text string) (failure e
 			_, err := l.post(ctx, at.Person, "", content{text: text})
 			return err
 		},
-	} {
-		limited, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("the answer was not taken in time"))
-		err := way(limited)
-		cancel()
-		if err == nil {
-			return nil
+	}
+	for n := 1; ; n++ {
+		var wait time.Duration
+		var err error
+		if ways, wait, err = try(ctx, ways); err == nil {
+			return
 		}
-		if failure == nil || outbound.KindOf(failure) == outbound.Refused {
-			failure = err
+		wait = max(answerPauses.Backoff(n), wait)
+		if end, _ := ctx.Deadline(); len(ways) == 0 || wait > time.Until(end) || !pace.Sleep(ctx, wait) {
+			l.log.Warn("A person could not be told what came of their press", zap.String("person", at.Person), zap.String("request_id", at.Request), zap.Error(err))
+			return
 		}
 	}
-	return failure
+}
+
+// try tries ways one after the other until one is taken. It returns those that may be
+// taken later, how long the first of them is to be left alone, and the last failure.
+func try(ctx context.Context, ways []func(context.Context) error) (later []func(context.Context) error, wait time.Duration, failure error) {
+	for _, way := range ways {
+		limited, cancel := context.WithTimeoutCause(ctx, answerTime, errors.New("the answer was not taken in time"))
+		failure = way(limited)
+		cancel()
+		if failure == nil {
+			return nil, 0, nil
+		}
+		if mayPass(failure) {
+			if after := outbound.AfterOf(failure); len(later) == 0 || after < wait {
+				wait = after
+			}
+			later = append(later, way)
+		}
+	}
+	return later, wait, failure
+}
+
+// mayPass reports whether a call that failed was not carried out, as far as can be
+// known, and may be taken later.
+func mayPass(err error) bool {
+	var e *outbound.Error
+	switch {
+	case outbound.KindOf(err) == outbound.Refused:
+		return false
+	case errors.As(err, &e) && e.Kind == outbound.Unclear:
+		return e.Status >= http.StatusInternalServerError
+	}
+	return true
 }
 
 // whois asks Slack who somebody is, now.

@@ -259,6 +259,57 @@ func TestTheConnectionIsKept(t *testing.T) {
 	}
 }
 
+// Every way is taken and none says so: nobody hears the same more than once on each.
+func TestAnAnswerIsNotRepeatedEndlessly(t *testing.T) {
+	l := listen(t)
+	for _, method := range []string{"response_url", "chat.postEphemeral", "chat.postMessage"} {
+		l.Faults().Add(fault.Fault{Method: method, Effect: fault.DoneNotAnswered})
+	}
+	l.press(slackapi.Press{User: bob, Action: approveID})
+	l.until(func() bool { return len(l.logged.FilterMessageSnippet("could not be told").All()) == 1 })
+	if saw, direct := l.Saw(bob), l.Messages(l.OpenDM(bob)); len(saw) != 2 || len(direct) != 1 {
+		t.Errorf("saw %q alone, and %d direct messages", saw, len(direct))
+	}
+}
+
+// A connection that ends soon after each hello is none on which presses come.
+func TestConnectionsThatDoNotHoldAreACondition(t *testing.T) {
+	w := inWorkspace(t, func(c *Config) {
+		c.Review.Enabled, c.Review.AppToken = true, config.NewSecret(slackapi.DefaultAppToken)
+	})
+	d := &desk{}
+	k := &link{listener: w.listener(d), lost: time.Now().Add(-patience)}
+	defer k.drop()
+	if err := k.renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.CutSockets()
+	err := k.attend(t.Context())
+	k.pause(t.Context(), err)
+	if fault, _ := d.heard(); !strings.Contains(fault, "no connection") {
+		t.Errorf("after connections that did not hold: %q", fault)
+	}
+	if err := k.renew(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if fault, _ := d.heard(); fault == "" {
+		t.Error("a hello alone makes it well")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- k.attend(ctx) }()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if fault, _ := d.heard(); fault == "" {
+			break
+		}
+	}
+	stop()
+	<-ended
+	if fault, _ := d.heard(); fault != "" {
+		t.Errorf("after one that held: %q", fault)
+	}
+}
+
 // Slack goes on to use a connection that it has warned about: what comes there while the
 // next one takes its place is acknowledged, and it is not ours to end it.
 func TestAWarnedConnectionIsHeardToItsEnd(t *testing.T) {
@@ -280,9 +331,7 @@ func TestAWarnedConnectionIsHeardToItsEnd(t *testing.T) {
 	if err := <-l.ended; err != nil {
 		t.Error(err)
 	}
-	if s := l.Sockets(); s.Open != 0 || s.CloseFrames != 2 {
-		t.Errorf("after the end: %+v", s)
-	}
+	l.until(func() bool { s := l.Sockets(); return s.Open == 0 && s.CloseFrames == 2 }) // Slack hears of it
 }
 
 func TestWhatAPersonMustCorrectEndsListening(t *testing.T) {

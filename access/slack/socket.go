@@ -85,7 +85,8 @@ func (l *listener) follow(ctx context.Context) error {
 type link struct {
 	*listener
 	current *socket
-	lost    time.Time      // when the last connection ended, or began to end
+	lost    time.Time      // when the last connection that had held ended, or began to end
+	down    bool           // the desk was told that no connection holds
 	tries   int            // pauses since a connection last held
 	old     sync.WaitGroup // connections that go on until Slack ends them
 }
@@ -114,14 +115,13 @@ func (k *link) renew(ctx context.Context) error {
 	if err == nil {
 		k.retire(ctx)
 		k.current = next
-		k.desk.Heard("")
+		if !k.down {
+			k.desk.Heard("")
+		}
 		return nil
 	}
 	if k.current != nil && k.current.over() {
 		k.drop()
-	}
-	if !fatal(err) && k.current == nil && time.Since(k.lost) > patience {
-		k.desk.Heard("no connection to Slack: " + err.Error())
 	}
 	return err
 }
@@ -129,12 +129,15 @@ func (k *link) renew(ctx context.Context) error {
 var errBrief = errors.New("another connection was asked for at once")
 
 // attend hears what comes until the connection has ended, or another one is to take
-// its place, which is no error.
+// its place, which is no error. One that ends at once has not held.
 func (k *link) attend(ctx context.Context) error {
 	end, replaced := k.current.hear(ctx)
 	lived := time.Since(k.current.since)
-	if k.lost = time.Now(); lived > settled {
+	if lived > settled {
 		k.tries = 0
+	}
+	if lived > brief || replaced {
+		k.lost, k.down = time.Now(), false
 	}
 	switch {
 	case !replaced:
@@ -150,6 +153,10 @@ func (k *link) attend(ctx context.Context) error {
 func (k *link) pause(ctx context.Context, err error) {
 	k.tries++
 	wait := max(pauses.Backoff(k.tries), outbound.AfterOf(err))
+	if k.current == nil && time.Since(k.lost)+wait > patience && ctx.Err() == nil {
+		k.down = true
+		k.desk.Heard("no connection to Slack: " + err.Error())
+	}
 	k.log.Debug("Connecting to Slack's Socket Mode again", zap.Error(err), zap.Duration("in", wait))
 	pace.Sleep(ctx, wait)
 }
@@ -232,6 +239,8 @@ func (l *listener) noteConnections(n int) {
 func (s *socket) hear(ctx context.Context) (end error, replaced bool) {
 	ping := time.NewTicker(pingPeriod)
 	defer ping.Stop()
+	held := time.NewTimer(brief)
+	defer held.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -240,6 +249,8 @@ func (s *socket) hear(ctx context.Context) (end error, replaced bool) {
 			return err, false
 		case <-s.expires:
 			return nil, true
+		case <-held.C:
+			s.desk.Heard("")
 		case <-ping.C:
 			_ = s.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTime))
 		}
