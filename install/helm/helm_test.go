@@ -202,6 +202,15 @@ func TestPluginReadsTheRenderedReviewSection(t *testing.T) {
 				}
 			}
 			text := c.readsConfig(t, objects, files...)
+			for _, without := range [][2]string{{"review." + c.Name + "UserIdTrait=", "who a person is"}, {"review.reviewers=null", "review.reviewers"}} {
+				if _, err := helm(t, c, false, append(append(values, without[0]), required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), without[1]) {
+					t.Errorf("with %s: %v", without[0], err)
+				}
+			}
+			closed, _ := render(t, c, append(values, "review.roles=null")...)["ConfigMap"].at("data", "teleport-"+c.Name+".toml").(string)
+			if !strings.Contains(closed, "\nroles = []\n") {
+				t.Errorf("roles that name nothing are all roles:\n%s", closed)
+			}
 			for _, want := range []string{"[review]", `roles = ["editor","staging-*"]`, "[review.reviewers]", `"editor" = ["alice@example.com"]`} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%q is not in:\n%s", want, text)

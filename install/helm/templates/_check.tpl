@@ -19,6 +19,16 @@
 {{- if eq (include "plugin.appToken" .) "none" -}}
 {{- fail "review.enabled: there is no app-level token; set a secret's name in review.appTokenFromSecret, or the value itself in review.appToken." -}}
 {{- end -}}
+{{- with .Values.review -}}
+{{- if .enabled -}}
+{{- if not (or (get . (printf "%sUserIdTrait" (include "plugin.kind" $))) .users .allowEmailUsernameMatch) -}}
+{{- fail "review.enabled: nothing says who a person is in Teleport; set the trait that holds the id of a person, or users." -}}
+{{- end -}}
+{{- if and (eq (default "" .submitAs) "plugin") (not .reviewers) -}}
+{{- fail "review.submitAs is plugin: say in review.reviewers who may decide, by role." -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and (hasKey .Values "roleToRecipients") (not (get .Values.roleToRecipients "*")) -}}
 {{- fail "roleToRecipients has no \"*\"; it says whom to tell where no other role does." -}}
 {{- end -}}

@@ -34,6 +34,9 @@ app_token = {{ printf "%s/%s" $dir . | toJson }}
 {{ $key | snakecase }} = {{ $value | toJson }}
 {{- end }}
 {{- end }}
+{{- if not (hasKey $.Values.review "roles") }}
+roles = []
+{{- end }}
 {{- range $table := list "users" "reviewers" }}
 {{- with get $.Values.review $table }}
 
