@@ -39,6 +39,8 @@ func (l *listener) serve(ctx context.Context) error {
 		return fmt.Errorf("listening at review.listen: %w", err)
 	}
 	defer server.Close() //nolint:errcheck // it has ended
+	l.noteButtons("no call that Slack has signed has come to review.listen yet")
+	defer l.noteButtons("")
 	l.desk.Heard("")
 	stopped := make(chan error, 1)
 	go func() { stopped <- serve(socket) }()
@@ -64,6 +66,8 @@ type certificate struct {
 	*listener
 	mu   sync.Mutex
 	last *tls.Certificate // the last one that could be read
+	// stale says that it could not be read any more when it was needed last.
+	stale bool
 }
 
 // read returns the certificate as it is in the files, or else the last one: the two
@@ -74,11 +78,12 @@ func (c *certificate) read(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(c.review.CertFile, c.review.KeyFile)
 	switch {
 	case err == nil:
-		c.last = &pair
+		c.last, c.stale = &pair, false
 	case c.last == nil:
 		return nil, fmt.Errorf("reading review.listen_cert and review.listen_key: %w", err)
-	default:
-		c.log.Debug("The certificate at review.listen cannot be read; the last one is used", zap.Error(err))
+	case !c.stale:
+		c.stale = true
+		c.log.Warn("The certificate at review.listen cannot be read; the last one is used", zap.Error(err))
 	}
 	return c.last, nil
 }
@@ -96,6 +101,7 @@ func (l *listener) hook(ctx context.Context) http.Handler {
 			http.Error(w, "not signed", http.StatusUnauthorized)
 			return
 		}
+		l.noteButtons("")
 		form, err := url.ParseQuery(string(body))
 		if err != nil || form.Get("payload") == "" || r.Method != http.MethodPost {
 			http.Error(w, "no payload", http.StatusBadRequest)

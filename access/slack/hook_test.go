@@ -21,7 +21,7 @@ import (
 func TestACertificateThatIsRenewedIsUsed(t *testing.T) {
 	address, dir := freeAddress(t), t.TempDir()
 	first := issue(t, dir)
-	listen(t, func(c *Config) {
+	l := listen(t, func(c *Config) {
 		c.Review.Enabled, c.Review.Listen, c.Review.SigningSecret = true, address, config.NewSecret(secret)
 		c.Review.CertFile, c.Review.KeyFile = filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	})
@@ -43,6 +43,10 @@ func TestACertificateThatIsRenewedIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	serves(second)
+	serves(second)
+	if n := len(l.logged.FilterMessageSnippet("cannot be read").All()); n != 1 {
+		t.Errorf("%d warnings that the key cannot be read", n)
+	}
 }
 
 // issue writes a certificate and its key, and returns its serial number.

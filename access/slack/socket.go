@@ -62,7 +62,7 @@ type frame struct {
 // follow keeps a connection until ctx ends. It returns an error if only a person can
 // bring one about.
 func (l *listener) follow(ctx context.Context) error {
-	defer l.noteConnections(0)
+	defer l.noteButtons("")
 	k := &link{listener: l, lost: time.Now()}
 	defer k.old.Wait()
 	defer k.drop()
@@ -224,14 +224,18 @@ func (s *socket) greeted() error {
 }
 
 func (l *listener) noteConnections(n int) {
-	if l.note == nil {
-		return
-	}
 	text := ""
 	if n >= manyConnections {
 		text = fmt.Sprintf("Slack counts %d connections of this app; what goes to one that nobody reads is lost, and has to be pressed again", n)
 	}
-	l.note("buttons", text)
+	l.noteButtons(text)
+}
+
+// noteButtons states, or withdraws, what is to be known of how presses arrive.
+func (l *listener) noteButtons(text string) {
+	if l.note != nil {
+		l.note("buttons", text)
+	}
 }
 
 // hear waits until the connection has ended, or is about to: replaced is true then,

@@ -27,16 +27,15 @@ type Report interface {
 const (
 	// connectTime is how long Check waits until presses reach the plugin.
 	connectTime = 15 * time.Second
-	// maxTried is how many people Check looks at, of those whom a table names.
+	// maxTried is how many people Check looks at, and tries to submit a review for.
 	maxTried = 50
-	// maxProbes is how many people Check tries to submit a review for.
-	maxProbes = 5
 )
 
 // Check tries the way back without a press: that presses reach the plugin, that the
 // config names people whom the cluster knows, and that the cluster takes their reviews
-// from the plugin. What somebody presses meanwhile is decided as always. It leaves
-// nothing behind.
+// from the plugin. What somebody presses meanwhile is decided as always, but for what
+// comes just as the connection ends, which the service shows as failed. No review is
+// left behind.
 func Check(ctx context.Context, o Options, l Listener, report Report) {
 	c := &check{Options: o, report: report}
 	c.connects(ctx, l)
@@ -46,6 +45,7 @@ func Check(ctx context.Context, o Options, l Listener, report Report) {
 	}
 	people := c.people(ctx)
 	c.reviewers(ctx)
+	c.locks(ctx)
 	c.submits(ctx, people)
 }
 
@@ -64,6 +64,7 @@ func (c *check) connects(ctx context.Context, l Listener) {
 	options.State = func(text string) {
 		mu.Lock()
 		defer mu.Unlock()
+		c.State(text)
 		if fault = text; text == "" {
 			heard = true
 			stop()
@@ -93,18 +94,23 @@ func (c *check) people(ctx context.Context) (people []string) {
 	var match func(name string, traits map[string][]string) bool
 	var means string
 	trait := strings.TrimSpace(c.Policy.Trait)
+	byTrait := func(_ string, traits map[string][]string) bool { return len(traits[trait]) > 0 }
+	byEmail := func(name string, _ map[string][]string) bool {
+		_, domain, _ := strings.Cut(name, "@")
+		return slices.Contains(c.Policy.domains(), strings.ToLower(domain))
+	}
 	switch c.Policy.Source(trait) {
 	case ByUsers:
-		return c.known(ctx, "users", lookUp, slices.Sorted(maps.Values(c.Policy.Users)))
+		return c.known(ctx, "users", lookUp, slices.Collect(maps.Values(c.Policy.Users)))
 	case ByEmail:
-		means = "a name in one of the email_domains"
-		match = func(name string, _ map[string][]string) bool {
-			_, domain, _ := strings.Cut(name, "@")
-			return slices.Contains(c.Policy.domains(), strings.ToLower(domain))
+		means, match = "a name in one of the email_domains", byEmail
+	case ByTraitThenEmail:
+		means = fmt.Sprintf("the trait %q, or a name in one of the email_domains", trait)
+		match = func(name string, traits map[string][]string) bool {
+			return byTrait(name, traits) || byEmail(name, traits)
 		}
 	default:
-		means = fmt.Sprintf("the trait %q", trait)
-		match = func(_ string, traits map[string][]string) bool { return len(traits[trait]) > 0 }
+		means, match = fmt.Sprintf("the trait %q", trait), byTrait
 	}
 	people, err := c.Cluster.Users(ctx, match)
 	if c.report.Result(lookUp, err) && len(people) == 0 {
@@ -117,7 +123,11 @@ func (c *check) people(ctx context.Context) (people []string) {
 // tries.
 func (c *check) known(ctx context.Context, table, what string, users []string) (known []string) {
 	var unknown []string
-	users = slices.Compact(users)
+	for i, user := range users {
+		users[i] = strings.TrimSpace(user) // as it is when somebody presses
+	}
+	slices.Sort(users)
+	users = slices.DeleteFunc(slices.Compact(users), func(user string) bool { return user == "" })
 	for _, user := range users[:min(len(users), maxTried)] {
 		_, err := c.Cluster.UserRoles(ctx, user)
 		switch {
@@ -147,12 +157,17 @@ func (c *check) reviewers(ctx context.Context) {
 	for _, users := range c.Policy.Reviewers {
 		named = append(named, users...)
 	}
-	slices.Sort(named)
-	known := c.known(ctx, "reviewers", "look up the people in [review.reviewers] (user: list, read)", named)
-	if len(known) > 0 {
-		_, err := c.Cluster.Locked(ctx, known[0], nil)
-		c.report.Result("look for locks (lock: list, read)", err)
+	c.known(ctx, "reviewers", "look up the people in [review.reviewers] (user: list, read)", named)
+}
+
+// locks looks whether people who are locked can be told.
+func (c *check) locks(ctx context.Context) {
+	_, err := c.Cluster.Locked(ctx, c.Author(), nil)
+	if teleport.IsDenied(err) && c.Policy.SubmitAs != AsPlugin {
+		c.report.Note("the plugin may not read locks (lock: list, read), so that only the cluster can refuse somebody who is locked")
+		return
 	}
+	c.report.Result("look for locks (lock: list, read)", err)
 }
 
 // submits submits a review of a request that does not exist: who may not submit it is
@@ -170,7 +185,7 @@ func (c *check) submits(ctx context.Context, people []string) {
 		c.report.Note("it was not tried to " + what + ", for want of a person")
 		return
 	}
-	tried := people[:min(len(people), maxProbes)]
+	tried := people[:min(len(people), maxTried)]
 	var refused error
 	for _, person := range tried {
 		r.Author = person

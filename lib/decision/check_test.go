@@ -71,8 +71,22 @@ func TestCheck(t *testing.T) {
 		"nobody has the trait": {rig: func(r *rig) { r.policy.Trait = "chat_uid" }, want: []string{
 			`^note no Teleport user has the trait "chat_uid"`, `^note it was not tried to submit`,
 		}},
-		"users may not be listed":               {rig: func(r *rig) { r.fail["Users"] = trace.AccessDenied("no") }, want: []string{`^FAIL.*user: list, read`}},
-		"no rule to submit":                     {rig: func(r *rig) { r.behalf = false }, want: []string{`^FAIL submit.*submit_for_users.*not for others`}},
+		"users may not be listed":      {rig: func(r *rig) { r.fail["Users"] = trace.AccessDenied("no") }, want: []string{`^FAIL.*user: list, read`}},
+		"no rule to submit":            {rig: func(r *rig) { r.behalf = false }, want: []string{`^FAIL submit.*submit_for_users.*not for others`}},
+		"somebody is mapped to nobody": {rig: users(map[string]string{"UB": bob, "UC": "", "UA": " " + alice + " "}), want: []string{`^ok look up`, `^ok submit`}},
+		"the first may review nothing, and the last may": {rig: func(r *rig) {
+			for i := range 20 {
+				r.traits[fmt.Sprintf("aa%02d", i)] = map[string][]string{"chat_id": {fmt.Sprint(i)}}
+			}
+			r.may = []string{mallory}
+		}, want: []string{`^ok submit`}},
+		"by trait, then by e-mail": {rig: func(r *rig) {
+			email("example.com")(r)
+			r.policy.Trait, r.policy.Identity = "chat_uid", decision.ByTraitThenEmail
+		}, want: []string{`^ok submit`}},
+		"locks may not be read": {rig: func(r *rig) { r.fail["Locked"] = trace.AccessDenied("no") }, want: []string{
+			`^note the plugin may not read locks`, `^ok submit`,
+		}},
 		"one of the people may review nothing":  {rig: func(r *rig) { r.may = []string{carol} }, want: []string{`^ok submit`}},
 		"the cluster is away":                   {rig: failing("SubmitReview"), want: []string{`^FAIL submit.*down`}},
 		"a table names one whom nobody knows":   {rig: byUsers, want: []string{`^note.*know zoe of .review.users`, `^ok submit`}},

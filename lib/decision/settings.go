@@ -119,6 +119,8 @@ func (s *Settings) validateIdentity(f *config.Faults, traitKey, trait string) {
 		f.Add(traitKey, "there is no trait to look for", "name the trait that holds the service's id of a person")
 	case source == ByUsers && len(s.Users) == 0:
 		f.Add("users", "it names nobody", "map each person's id to a Teleport user")
+	case source == ByUsers && slices.ContainsFunc(slices.Collect(maps.Values(s.Users)), blank):
+		f.Warn("users", "somebody is mapped to no Teleport user, and decides nothing", "name the user, or remove the line")
 	case source == ByTrait && s.EmailMatch:
 		f.Warn("allow_email_username_match", "it is not used: "+traitKey+" alone says who a person is", "remove it, or set identity = \"trait-then-email\"")
 	}
@@ -145,6 +147,8 @@ func (s *Settings) warnUnused(f *config.Faults, source string) {
 		}
 	}
 }
+
+func blank(user string) bool { return strings.TrimSpace(user) == "" }
 
 // validateEmail checks what a match by e-mail address needs.
 func (s *Settings) validateEmail(f *config.Faults) {

@@ -34,6 +34,7 @@ func TestWhatIsWrongWithTheSection(t *testing.T) {
 		"nothing, with a table":            {text: "[review.users]\nU1 = \"alice\""},
 		"nothing, as the plugin":           {text: trait + "submit_as = \"plugin\"\n[review.reviewers]\neditor = [\"alice\"]"},
 		"nothing, by e-mail":               {text: "allow_email_username_match = true\nemail_domains = [\"example.com\"]"},
+		"somebody who is nobody":           {text: "[review.users]\nU1 = \"\"\nU2 = \"bob\"", want: []string{"users: somebody is mapped to no"}},
 		"no source":                        {text: "", want: []string{"identity: nothing says who"}},
 		"no roles":                         {text: trait + "roles = []", want: []string{"roles: it is empty"}},
 		"a table beside the trait":         {text: trait + "[review.users]\nU1 = \"alice\"", want: []string{"users: it is not used"}},

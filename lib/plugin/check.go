@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
@@ -49,15 +50,13 @@ func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) in
 		return 1
 	}
 	c.result(i.Title+" accepts the credentials", s.check(ctx))
-	for _, n := range d.health.Status().Notes {
-		c.say("note", n.Name+": "+n.Text)
-	}
 	if inspector, ok := s.parts.Service.(Inspector); ok {
 		for _, fault := range inspector.Inspect(ctx) {
 			c.result("recipients", fmt.Errorf("%s", fault))
 		}
 	}
-	c.cluster(ctx, s)
+	c.cluster(ctx, s, log)
+	c.notes(d.health)
 	if c.failed {
 		return 1
 	}
@@ -67,6 +66,17 @@ func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) in
 type checker struct {
 	out    io.Writer
 	failed bool
+	noted  []string
+}
+
+// notes says what is noted and was not said yet.
+func (c *checker) notes(h *diag.Health) {
+	for _, n := range h.Status().Notes {
+		if text := n.Name + ": " + n.Text; !slices.Contains(c.noted, text) {
+			c.noted = append(c.noted, text)
+			c.say("note", text)
+		}
+	}
 }
 
 func (c *checker) say(word, text string) { fmt.Fprintf(c.out, "%-5s %s\n", word, text) }
@@ -82,7 +92,7 @@ func (c *checker) result(what string, err error) bool {
 }
 
 // cluster tries the connection and each permission.
-func (c *checker) cluster(ctx context.Context, s *session) {
+func (c *checker) cluster(ctx context.Context, s *session, log *diag.Logger) {
 	src, err := s.connect(ctx)
 	if !c.result("connection to Teleport at "+s.settings.Common().Teleport.Addr, err) {
 		return
@@ -100,7 +110,9 @@ func (c *checker) cluster(ctx context.Context, s *session) {
 	}
 	c.result("write plugin data (access_plugin_data: update)", err)
 	if listener, ok := s.listener(); ok {
-		decision.Check(ctx, s.desk(nil), listener, reported{c})
+		o := s.desk(func(string) { c.notes(s.health) }) // some are withdrawn when it ends
+		o.Log = log.Logger                              // what somebody presses meanwhile is logged in any case
+		decision.Check(ctx, o, listener, reported{c})
 	}
 }
 

@@ -134,6 +134,15 @@ func named(a *slack.ActionBlock, request string) bool {
 	return slices.Equal(ids, []string{"approve_button", "deny_button"})
 }
 
+// Whether Slack's calls arrive, check cannot see.
+func TestCheckDoesNotPromiseThatCallsArrive(t *testing.T) {
+	w, _ := halted(t, harness.Options{Review: map[string]any{}, FarEnd: farend.Options{Hook: true}})
+	out, err := exec.CommandContext(t.Context(), binary(t), "check", "-c", w.ConfigPath).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "note  buttons: no call that Slack has signed has come to review.listen yet") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
 // A config is told all of its faults at once, by file and line, and never what
 // is secret in it.
 func TestWrongConfig(t *testing.T) {
