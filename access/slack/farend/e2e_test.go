@@ -10,7 +10,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -119,6 +121,40 @@ func TestButtonsOutliveTheChangeOfPlugins(t *testing.T) {
 		req, ok := w.Cluster.Request(id)
 		if err != nil || !ok || len(req.GetReviews()) != 1 || req.GetReviews()[0].Author != cluster.Bob {
 			t.Errorf("a press on %s shows %q, %v, and the request has the reviews %v", id, saw, err, req.GetReviews())
+		}
+	}
+}
+
+// Somebody with two dialogs open fills in each for its own press, and hears of each
+// what came of it.
+func TestTwoDialogsOfOnePerson(t *testing.T) {
+	w, must := halted(t, harness.Options{Review: map[string]any{"reason": "deny"}})
+	far := w.Service().(farend.PressFaults)
+	w.Cluster.AddRole("editor", cluster.RoleSpec{Approve: 2, Deny: 2})
+	must(w.StartReplicas())
+	var ids [2]string
+	for i := range ids {
+		id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{"editor"}})
+		must(err)
+		must(w.Settled(t.Context(), id))
+		ids[i] = id
+	}
+	w.Service().SetLatency(50 * time.Millisecond) // both dialogs are on their way before either is there
+	var heard [2][]string
+	var presses sync.WaitGroup
+	for i, id := range ids {
+		presses.Go(func() {
+			h, err := far.Try(t.Context(), farend.Press{Person: cluster.Bob, Request: id, Verdict: "deny", Reason: "no"})
+			if err != nil {
+				t.Error(err)
+			}
+			heard[i] = h.Saw
+		})
+	}
+	presses.Wait()
+	for _, saw := range heard {
+		if said := strings.Join(saw, " "); !strings.HasPrefix(said, "You denied") {
+			t.Errorf("of one of two presses the person heard %q", said)
 		}
 	}
 }

@@ -113,10 +113,9 @@ func (w *Workspace) answered(ctx context.Context, user string, before mark, reas
 	var opened slackapi.View
 	heard := func() bool { return len(w.said(user, before, out)) > 0 }
 	err = w.Wait(ctx, func() bool {
-		if view, open := w.Modal(user); open && view.ID != before.view {
-			opened = view
-		}
-		return opened.ID != "" || heard()
+		view, open := w.Opened(out.Trigger)
+		opened = view
+		return open || heard()
 	})
 	if err != nil || opened.ID == "" {
 		return true, err
@@ -127,19 +126,17 @@ func (w *Workspace) answered(ctx context.Context, user string, before mark, reas
 	}
 	sent, err := w.Submit(ctx, slackapi.Submission{User: user, View: opened.ID, Values: values})
 	if err != nil || !sent.Acked {
-		w.Dismiss(user)
+		w.Dismiss(opened.ID)
 		return sent.Acked, err
 	}
-	return true, w.Wait(ctx, func() bool { return heard() || len(w.since(user, before)) > 0 })
+	return true, w.Wait(ctx, heard)
 }
 
 // mark is a moment: how much a person alone had seen, how much of it by addresses for
-// answers, the newest message in their conversation with the bot, and the dialog that
-// was open.
+// answers, and the newest message in their conversation with the bot.
 type mark struct {
 	saw, replied int
 	ts           string
-	view         string
 }
 
 func (w *Workspace) mark(user string) mark {
@@ -147,9 +144,6 @@ func (w *Workspace) mark(user string) mark {
 	m.saw = len(w.Saw(user))
 	if list := w.Messages(user); len(list) > 0 {
 		m.ts = list[len(list)-1].TS
-	}
-	if view, open := w.Modal(user); open {
-		m.view = view.ID
 	}
 	return m
 }

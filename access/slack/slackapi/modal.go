@@ -55,7 +55,7 @@ func (s *Server) openView(c call) (any, error) {
 		return nil, failure("expired_trigger_id")
 	}
 	t.used = true
-	v.ID, v.User = s.state.live.unique("V0SANDBOX"), t.user
+	v.ID, v.User, v.Trigger = s.state.live.unique("V0SANDBOX"), t.user, c.args["trigger_id"]
 	s.state.live.views = append(s.state.live.views, v)
 	s.Changed()
 	return done(object{"view": s.state.wireView(v, nil)}), nil

@@ -62,7 +62,10 @@ func TestATriggerOpensOneDialogForItsPerson(t *testing.T) {
 		if _, ok := r.Modal(bob); ok {
 			t.Error("bob sees it")
 		}
-		r.Dismiss(alice)
+		if at, ok := r.Opened(out.Trigger); !ok || at.ID != shown.ID {
+			t.Errorf("the press led to %+v", at)
+		}
+		r.Dismiss(shown.ID)
 		if _, ok := r.Modal(alice); ok {
 			t.Error("it is still there")
 		}

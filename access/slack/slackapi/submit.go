@@ -16,8 +16,8 @@ import (
 // View is a dialog that a person sees.
 type View struct {
 	ID string `json:"-"`
-	// User is for whom it was opened.
-	User string `json:"-"`
+	// User is for whom it was opened, and Trigger the press that led to it.
+	User, Trigger string `json:"-"`
 	// CallbackID and PrivateMetadata are what the app gave it.
 	CallbackID      string `json:"callback_id"`
 	PrivateMetadata string `json:"private_metadata"`
@@ -60,9 +60,21 @@ func (s *Server) Modal(user string) (v View, ok bool) {
 	return v, ok
 }
 
-// Dismiss closes the dialogs of a person.
-func (s *Server) Dismiss(user string) {
-	s.Change(func() { s.state.live.closeViews(func(v *View) bool { return v.User == user }) })
+// Opened is the dialog that a press led to, where it is open still.
+func (s *Server) Opened(trigger string) (v View, ok bool) {
+	s.Look(func() {
+		for _, open := range s.state.live.views {
+			if open.Trigger == trigger {
+				v, ok = *open, true
+			}
+		}
+	})
+	return v, ok
+}
+
+// Dismiss closes a dialog, as a person does who thinks better of it.
+func (s *Server) Dismiss(view string) {
+	s.Change(func() { s.state.live.closeViews(func(v *View) bool { return v.ID == view }) })
 }
 
 func (l *live) closeViews(which func(*View) bool) { l.views = slices.DeleteFunc(l.views, which) }
@@ -237,7 +249,7 @@ func (l *live) turnTo(v *View, action, raw string) error {
 		l.show(v.User, SubmitFailed)
 		return fmt.Errorf("reading the answer to a dialog: %w", err)
 	}
-	next.User, next.ID = v.User, v.ID
+	next.User, next.Trigger, next.ID = v.User, v.Trigger, v.ID
 	if action == "push" {
 		next.ID = l.unique("V0SANDBOX")
 		l.views = append(l.views, next)
