@@ -8,6 +8,7 @@ import (
 
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/documented"
 	"teleport-plugins/lib/recipient"
 )
 
@@ -91,10 +92,10 @@ func TestTheExampleAndTheGuideNameEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := config.Keys(Integration().New())
-	for name, documented := range map[string][]string{
-		"README.md": config.KeysInReference(string(guide)), "example.toml": config.KeysInExample(example),
+	for name, names := range map[string][]string{
+		"README.md": documented.InReference(string(guide)), "example.toml": documented.InExample(example),
 	} {
-		missing, stale := config.Compare(keys, documented)
+		missing, stale := documented.Compare(keys, names)
 		for _, key := range missing {
 			if key != "TeleportUser" { // no rule approves requests by Discord
 				t.Errorf("%s does not name %s", name, key)

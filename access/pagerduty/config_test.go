@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/documented"
 )
 
 func TestConfigFixtures(t *testing.T) {
@@ -83,10 +84,10 @@ func TestEverySettingIsInTheExampleAndTheGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := config.Keys(Integration().New())
-	for what, documented := range map[string][]string{
-		"example": config.KeysInExample(example), "guide": config.KeysInReference(string(guide)),
+	for what, names := range map[string][]string{
+		"example": documented.InExample(example), "guide": documented.InReference(string(guide)),
 	} {
-		missing, stale := config.Compare(keys, documented)
+		missing, stale := documented.Compare(keys, names)
 		for _, k := range missing {
 			// The name of the author and the time budgets are for few.
 			if what == "example" || strings.HasPrefix(k, "pagerduty.") {

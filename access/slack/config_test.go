@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/documented"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/request"
@@ -179,7 +180,7 @@ func TestATokenFileIsFoundBesideTheConfig(t *testing.T) {
 
 func TestTheExampleNamesEverySettingAndNoOther(t *testing.T) {
 	i := Integration()
-	missing, stale := config.Compare(config.Keys(i.New()), config.KeysInExample(i.Example))
+	missing, stale := documented.Compare(config.Keys(i.New()), documented.InExample(i.Example))
 	// Reviews are not submitted by this plugin.
 	missing = slices.DeleteFunc(missing, func(key string) bool { return key == "TeleportUser" })
 	if len(missing) > 0 || len(stale) > 0 {

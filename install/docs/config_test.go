@@ -12,6 +12,7 @@ import (
 
 	"teleport-plugins/access/services"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/documented"
 	"teleport-plugins/lib/sandbox/farend"
 )
 
@@ -136,22 +137,22 @@ func TestReferenceHasEveryKey(t *testing.T) {
 	for _, i := range integrations() {
 		text := common + "\n" + configOf(t, i.Name)
 		keys := config.Keys(i.New())
-		missing, stale := config.Compare(keys, config.KeysInReference(text))
+		missing, stale := documented.Compare(keys, documented.InReference(text))
 		if len(missing)+len(stale) > 0 {
 			t.Errorf("teleport-%s: missing %q, stale %q", i.Name, missing, stale)
 		}
-		documented := map[string][]string{}
+		described := map[string][]string{}
 		table := ""
 		for line := range strings.Lines(text) {
 			if strings.HasPrefix(line, "### ") {
 				table = strings.Trim(strings.TrimSpace(strings.TrimPrefix(line, "### ")), "[]")
 			}
 			for _, row := range rows("| Key |\n"+line, "Key") {
-				documented[strings.TrimPrefix(table+"."+strings.Trim(row[0], "`"), "At the top level.")] = row
+				described[strings.TrimPrefix(table+"."+strings.Trim(row[0], "`"), "At the top level.")] = row
 			}
 		}
 		for _, k := range keys {
-			row := documented[k.Path]
+			row := described[k.Path]
 			if len(row) != 4 {
 				t.Errorf("teleport-%s: the row of %s has %d cells", i.Name, k.Path, len(row))
 				continue
@@ -174,11 +175,11 @@ func TestReferenceHasEveryKey(t *testing.T) {
 func TestExampleHasEveryKey(t *testing.T) {
 	for _, i := range integrations() {
 		for _, k := range config.Keys(i.New()) {
-			if missing, _ := config.Compare([]config.Key{k}, config.KeysInExample(i.Example)); len(missing) > 0 && k.Path != "TeleportUser" {
+			if missing, _ := documented.Compare([]config.Key{k}, documented.InExample(i.Example)); len(missing) > 0 && k.Path != "TeleportUser" {
 				t.Errorf("the example of teleport-%s lacks %s", i.Name, k.Path)
 			}
 		}
-		if _, stale := config.Compare(config.Keys(i.New()), config.KeysInExample(i.Example)); len(stale) > 0 {
+		if _, stale := documented.Compare(config.Keys(i.New()), documented.InExample(i.Example)); len(stale) > 0 {
 			t.Errorf("the example of teleport-%s has %q, which do not exist", i.Name, stale)
 		}
 	}

@@ -1,9 +1,13 @@
-package config
+// Package documented finds the settings that examples and references speak of, for
+// the tests that hold these against the config.
+package documented
 
 import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"teleport-plugins/lib/config"
 )
 
 var (
@@ -14,10 +18,10 @@ var (
 	heading       = regexp.MustCompile("^#+ .*\\[(" + keyPattern + ")\\]")
 )
 
-// KeysInExample lists the dotted keys of an example file, each once and in order,
+// InExample lists the dotted keys of an example file, each once and in order,
 // whether its line is commented out or not. It looks at one line at a time, so it
 // is meant for examples, not for any TOML.
-func KeysInExample(text string) []string {
+func InExample(text string) []string {
 	var keys []string
 	table := ""
 	for line := range strings.Lines(text) {
@@ -34,18 +38,18 @@ func KeysInExample(text string) []string {
 	return unique(keys)
 }
 
-// KeysInReference lists the dotted keys that a Markdown text documents, each once
+// InReference lists the dotted keys that a Markdown text documents, each once
 // and in order: the code in the first cell of each row of a table, below a
 // heading that names a [table] relative to that, and the keys of its fenced toml
 // blocks.
-func KeysInReference(text string) []string {
+func InReference(text string) []string {
 	var keys []string
 	var block strings.Builder
 	table, fenced := "", false
 	for line := range strings.Lines(text) {
 		switch fence := strings.TrimSpace(line); {
 		case fenced && strings.HasPrefix(fence, "```"):
-			keys = append(keys, KeysInExample(block.String())...)
+			keys = append(keys, InExample(block.String())...)
 			block.Reset()
 			fenced = false
 		case fenced:
@@ -76,14 +80,14 @@ func referenceLine(line string, keys []string, table string) ([]string, string) 
 // Compare sets the settings that exist against those that are documented.
 // missing are current settings that are not documented, stale are documented keys
 // that no setting has. A deprecated setting may be documented but need not be.
-func Compare(keys []Key, documented []string) (missing, stale []string) {
+func Compare(keys []config.Key, documented []string) (missing, stale []string) {
 	for _, k := range keys {
-		if k.Deprecated == "" && !slices.ContainsFunc(documented, k.covers) {
+		if k.Deprecated == "" && !slices.ContainsFunc(documented, func(name string) bool { return covers(k, name) }) {
 			missing = append(missing, k.Path)
 		}
 	}
 	for _, name := range documented {
-		if !slices.ContainsFunc(keys, func(k Key) bool { return k.covers(name) }) {
+		if !slices.ContainsFunc(keys, func(k config.Key) bool { return covers(k, name) }) {
 			stale = append(stale, name)
 		}
 	}
@@ -91,7 +95,7 @@ func Compare(keys []Key, documented []string) (missing, stale []string) {
 }
 
 // covers tells whether a documented name is this key, or one in its open table.
-func (k Key) covers(name string) bool {
+func covers(k config.Key, name string) bool {
 	return strings.EqualFold(k.Path, name) ||
 		k.Open && len(name) > len(k.Path) && strings.EqualFold(k.Path+".", name[:len(k.Path)+1])
 }
