@@ -25,6 +25,12 @@ CONTRACT := $(if $(TELEPORT_PLUGINS_API_SPECS),-tags contract)
 # Linters, pinned; they are built on first use.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.52.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The database of known vulnerabilities. Where it cannot be reached, lint says so
+# and goes on.
+VULNDB ?= https://vuln.go.dev
 
 DEMO_ADDR ?= 127.0.0.1:8080
 
@@ -47,21 +53,30 @@ PLUGINS := $(foreach s,$(SERVICES),$(if $(wildcard access/$(s)/cmd/teleport-$(s)
 help: ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-build: $(PLUGINS) build/teleport-sandbox ## build the plugins and the sandbox into build/
+BINARIES := $(PLUGINS) build/teleport-sandbox
 
-build/teleport-sandbox: FORCE
-	@mkdir -p build
-	$(GOBUILD) -o $@ ./access/services/cmd/teleport-sandbox
+build: $(BINARIES) ## build the plugins and the sandbox into build/
+
+main_package = access/$(if $(filter sandbox,$(1)),services,$(1))/cmd/teleport-$(1)
 
 build/teleport-%: FORCE
-	@mkdir -p build
-	$(GOBUILD) -o $@ ./access/$*/cmd/teleport-$*
+	@mkdir -p $(@D)
+	$(GOBUILD) -o $@ ./$(call main_package,$*)
+
+build/race/teleport-%: FORCE
+	@mkdir -p $(@D)
+	CGO_ENABLED=1 $(GOBUILD) -race -o $@ ./$(call main_package,$*)
 
 test: build ## run all tests, those with the real binaries among them
 	PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 $(TESTFLAGS) $(PACKAGES)
 
-race: build ## run all tests with the race detector
-	CGO_ENABLED=1 PLUGINS_BIN=$(CURDIR)/build $(GO) test -race $(TESTFLAGS) $(PACKAGES)
+# The binaries have the detector in them too. What they report would be lost among
+# the lines that the tests read, so that all reports go to files.
+race: $(BINARIES:build/%=build/race/%) ## run all tests with the race detector, in the tests and in the binaries
+	@rm -f build/race/report.*
+	CGO_ENABLED=1 PLUGINS_BIN=$(CURDIR)/build/race GORACE=log_path=$(CURDIR)/build/race/report \
+		$(GO) test -race $(TESTFLAGS) $(PACKAGES); status=$$?; \
+	if ls build/race/report.* >/dev/null 2>&1; then cat build/race/report.*; exit 1; fi; exit $$status
 
 demo: build ## start the sandbox and the plugins, and print the address of the page
 	@exec build/teleport-sandbox start --addr $(DEMO_ADDR) $(addprefix --plugin ,$(PLUGINS))
@@ -69,12 +84,17 @@ demo: build ## start the sandbox and the plugins, and print the address of the p
 new-service: ## add a service as a copy of the example: make new-service NAME=…
 	@install/new-service $(NAME)
 
-lint: ## check format and code
+lint: ## check format, code, and the libraries for known vulnerabilities
 	@unformatted=$$($(GO) run $(GOFUMPT) -l access lib docker install); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofumpt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet $(CONTRACT) ./...
+	$(GO) mod tidy -diff
 	$(GO) run $(STATICCHECK) $(CONTRACT) ./...
-	cd install/test/dockerlint && $(GO) run . $(CURDIR)/docker/Dockerfile
+	@dead=$$($(GO) run $(DEADCODE) -test $(CONTRACT) ./...) || exit 1; \
+	if [ -n "$$dead" ]; then echo "never called:"; echo "$$dead"; exit 1; fi
+	@if curl -sfLo /dev/null --max-time 20 $(VULNDB)/index/db.json; then \
+		$(GO) run $(GOVULNCHECK) -db $(VULNDB) ./...; \
+	else echo "The libraries were not checked for vulnerabilities: $(VULNDB) cannot be reached."; fi
 
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' access lib | while read -r file; do \

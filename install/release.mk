@@ -54,7 +54,6 @@ image: version-check ## build the container images of all plugins and of the san
 	@$(foreach s,sandbox $(SERVICES),$(DOCKER) tag teleport-plugin-$(s):$(IMAGE_TAG)-$(HOST_ARCH) teleport-plugin-$(s):$(IMAGE_TAG) &&) true
 
 HOST_ARCH    = $(shell $(GO) env GOHOSTARCH)
-main_package = access/$(if $(filter sandbox,$(1)),services,$(1))/cmd/teleport-$(1)
 # In the two dialects of date.
 CREATED      = $(shell date -u -d @$(EPOCH) +%FT%TZ 2>/dev/null || date -u -r $(EPOCH) +%FT%TZ)
 
@@ -70,7 +69,8 @@ image-%: FORCE
 		--build-arg SOURCE=$(IMAGE_SOURCE) --build-arg CREATED=$(CREATED) $(DIR)
 	@echo "built teleport-plugin-$*:$(IMAGE_TAG)-$(ARCH)"
 
-image-test: ## build the images and run them against the sandbox
+image-test: ## check the Dockerfile, build the images and run them against the sandbox
+	cd install/test/dockerlint && $(GO) run . $(CURDIR)/docker/Dockerfile
 	@if $(DOCKER) info >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory image && \
 		IMAGE_TAG=$(IMAGE_TAG) SERVICES='$(SERVICES)' $(GO) test -count=1 -run Image ./install/test; \
@@ -97,8 +97,9 @@ build/debian build/debian-systemd:
 reproducible-test: ## build the archives in several folders and compare them
 	SERVICES='$(SERVICES)' install/test/reproducible.sh
 
+# TESTED=1 leaves out `make test`, for who has just run it on a clean clone.
 newcomer-test: ## walk the way of a newcomer: clone, demo, test, release, a service of their own
-	NEWCOMER=$$(git rev-parse HEAD) $(GO) test -count=1 -timeout 30m -v -run Newcomer ./install/test
+	NEWCOMER=$$(git rev-parse HEAD) TESTED=$(TESTED) $(GO) test -count=1 -timeout 30m -v -run Newcomer ./install/test
 
 # Built on first use, and not through go.mod: it is large, and only tests use it.
 HELM_VERSION := v3.22.0
