@@ -75,11 +75,11 @@ func FuzzKeyLines(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got := keyLines(text)
 		var tree map[string]any
 		if _, err := toml.Decode(text, &tree); err != nil {
 			return
 		}
+		got := keyLines(text)
 		want := map[string]bool{}
 		paths(tree, "", want)
 		rows := strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n")
