@@ -1,10 +1,6 @@
 package docs_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,72 +8,34 @@ import (
 	"strings"
 	"testing"
 
+	"teleport-plugins/install/resources"
 	"teleport-plugins/lib/rules/predicate"
 
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
 	"github.com/gravitational/teleport/api/types"
-	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 )
-
-// resources are the documents of a YAML text, as JSON, each with its kind.
-func resources(t *testing.T, text string) (list []resource) {
-	t.Helper()
-	d := yaml.NewDecoder(strings.NewReader(text))
-	for {
-		var content map[string]any
-		if err := d.Decode(&content); errors.Is(err, io.EOF) {
-			return list
-		} else if err != nil {
-			t.Fatalf("%v in\n%s", err, text)
-		}
-		data, err := json.Marshal(content)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kind, _ := content["kind"].(string)
-		list = append(list, resource{kind, data})
-	}
-}
-
-// newerKeys are those of roles that are newer than the library.
-var newerKeys = regexp.MustCompile(`,"submit_for_users":\[[^\]]*\]|"submit_for_users":\[[^\]]*\],?`)
-
-type resource struct {
-	kind string
-	json []byte
-}
-
-// strict decodes into a type of Teleport's and takes no unknown key.
-func (r resource) strict(t *testing.T, into interface{ CheckAndSetDefaults() error }) {
-	t.Helper()
-	d := json.NewDecoder(bytes.NewReader(newerKeys.ReplaceAll(r.json, nil)))
-	d.DisallowUnknownFields()
-	if err := errors.Join(d.Decode(into), into.CheckAndSetDefaults()); err != nil {
-		t.Errorf("%s: %v\n%s", r.kind, err, r.json)
-	}
-}
 
 func TestEveryResourceIsTeleports(t *testing.T) {
 	kinds := map[string]int{}
 	for _, b := range blocks(pages(t), "yaml") {
-		for _, r := range resources(t, b.text) {
-			kinds[r.kind]++
-			switch r.kind {
+		for _, r := range resourcesOf(t, b.page, b.text) {
+			kinds[r.Kind]++
+			switch r.Kind {
 			case types.KindRole:
-				role := &types.RoleV6{}
-				r.strict(t, role)
-				withinFiles(t, b, role)
+				withinFiles(t, b, role(t, b.page, r))
 			case types.KindUser:
-				r.strict(t, &types.UserV2{})
+				if err := r.Decode(&types.UserV2{}); err != nil {
+					t.Errorf("%s: %v", b.page, err)
+				}
 			case types.KindBot:
-				if err := protojson.Unmarshal(r.json, &machineidv1.Bot{}); err != nil {
+				if err := protojson.Unmarshal(r.JSON, &machineidv1.Bot{}); err != nil {
 					t.Errorf("%s: %v", b.page, err)
 				}
 			case types.KindAccessMonitoringRule:
 				rule := &rulesv1.AccessMonitoringRule{}
-				if err := protojson.Unmarshal(r.json, rule); err != nil {
+				if err := protojson.Unmarshal(r.JSON, rule); err != nil {
 					t.Errorf("%s: %v", b.page, err)
 				}
 				if _, err := predicate.Parse(rule.GetSpec().GetCondition()); err != nil {
@@ -93,10 +51,26 @@ func TestEveryResourceIsTeleports(t *testing.T) {
 	}
 }
 
-var (
-	folder   = regexp.MustCompile(`^access/(\w+)/`)
-	disabled = regexp.MustCompile(`(?m)^#( {4,}\S)`)
-)
+// resourcesOf reads the resources of a text.
+func resourcesOf(t *testing.T, where, text string) []resources.Resource {
+	t.Helper()
+	list, err := resources.Read(text)
+	if err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	return list
+}
+
+func role(t *testing.T, where string, r resources.Resource) *types.RoleV6 {
+	t.Helper()
+	role, err := r.Role()
+	if err != nil {
+		t.Errorf("%s: %v", where, err)
+	}
+	return role
+}
+
+var folder = regexp.MustCompile(`^access/(\w+)/`)
 
 // withinFiles holds the rights that a guide gives its plugin against the role file
 // of the plugin with all options.
@@ -114,8 +88,7 @@ func withinFiles(t *testing.T, b block, shown *types.RoleV6) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	most := &types.RoleV6{}
-	resources(t, disabled.ReplaceAllString(string(text), "$1"))[0].strict(t, most)
+	most := role(t, file, resourcesOf(t, file, resources.WithOptions(string(text)))[0])
 	for _, right := range rights(shown) {
 		if !slices.Contains(rights(most), right) {
 			t.Errorf("%s gives the plugin %q, which its role file does not", b.page, right)

@@ -3,81 +3,60 @@ package roles_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
 	"github.com/gravitational/teleport/api/types"
-	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"teleport-plugins/access/services"
+	"teleport-plugins/install/resources"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox"
 )
 
-// disabled is a line of YAML that is switched off: a # in the first column. A
-// comment that is meant to be read is indented, or stands at the head of the file.
-var disabled = regexp.MustCompile(`(?m)^#( {4,}\S)`)
+// document is a resource of a file.
+type document struct {
+	resources.Resource
+	path string
+}
 
-// documents are the resources of a file as JSON, with what is optional switched
-// on or off.
+// documents are the resources of a file, with what is optional switched on or off.
 func documents(t *testing.T, path string, optional bool) (docs []document) {
 	t.Helper()
-	text, err := os.ReadFile(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := string(data)
 	if optional {
-		text = disabled.ReplaceAll(text, []byte("$1"))
+		text = resources.WithOptions(text)
 	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	for {
-		var content map[string]any
-		if err := d.Decode(&content); errors.Is(err, io.EOF) {
-			return docs
-		} else if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		data, err := json.Marshal(content)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kind, _ := content["kind"].(string)
-		docs = append(docs, document{path: path, kind: kind, json: data})
+	list, err := resources.Read(text)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
+	for _, r := range list {
+		docs = append(docs, document{r, path})
+	}
+	return docs
 }
 
-type document struct {
-	path string
-	kind string
-	json []byte
-}
-
-// newerKeys are those of roles that are newer than the library.
-var newerKeys = regexp.MustCompile(`,"submit_for_users":\[[^\]]*\]|"submit_for_users":\[[^\]]*\],?`)
-
-// strict decodes a document into a type of Teleport's, and takes no unknown key.
-func (d document) strict(t *testing.T, into any) {
+func (d document) decode(t *testing.T, into interface{ CheckAndSetDefaults() error }) {
 	t.Helper()
-	dec := json.NewDecoder(bytes.NewReader(newerKeys.ReplaceAll(d.json, nil)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		t.Fatalf("%s: %s: %v", d.path, d.kind, err)
+	if err := d.Decode(into); err != nil {
+		t.Fatalf("%s: %v", d.path, err)
 	}
 }
 
 func (d document) role(t *testing.T) *types.RoleV6 {
 	t.Helper()
-	r := &types.RoleV6{}
-	d.strict(t, r)
-	if err := r.CheckAndSetDefaults(); err != nil {
+	r, err := d.Role()
+	if err != nil {
 		t.Fatalf("%s: %v", d.path, err)
 	}
 	return r
@@ -128,24 +107,23 @@ func TestEveryFileIsTeleports(t *testing.T) {
 func checkDocument(t *testing.T, service string, d document) {
 	t.Helper()
 	var name string
-	switch d.kind {
+	switch d.Kind {
 	case types.KindRole:
 		name = d.role(t).GetName()
 	case types.KindUser:
 		u := &types.UserV2{}
-		d.strict(t, u)
-		if err := u.CheckAndSetDefaults(); err != nil {
+		if err := d.Decode(u); err != nil {
 			t.Errorf("%s: %v", d.path, err)
 		}
 		name = u.GetName()
 	case types.KindBot:
 		b := &machineidv1.Bot{}
-		if err := protojson.Unmarshal(d.json, b); err != nil {
+		if err := protojson.Unmarshal(d.JSON, b); err != nil {
 			t.Errorf("%s: %v", d.path, err)
 		}
 		name = b.GetMetadata().GetName()
 	default:
-		t.Errorf("%s has a resource of kind %q", d.path, d.kind)
+		t.Errorf("%s has a resource of kind %q", d.path, d.Kind)
 	}
 	if !strings.HasPrefix(name, "access-plugin-"+service) {
 		t.Errorf("%s names %q, which another plugin may use", d.path, name)
@@ -204,12 +182,12 @@ func TestIdentitiesHoldThePluginRole(t *testing.T) {
 	for _, service := range names() {
 		want := []string{pluginRole(t, service, false).GetName()}
 		user := &types.UserV2{}
-		documents(t, filepath.Join(folder(service), "access-plugin.yaml"), false)[1].strict(t, user)
+		documents(t, filepath.Join(folder(service), "access-plugin.yaml"), false)[1].decode(t, user)
 		if !slices.Equal(user.GetRoles(), want) {
 			t.Errorf("the user of %s holds %q, want %q", service, user.GetRoles(), want)
 		}
 		bot := &machineidv1.Bot{}
-		if err := protojson.Unmarshal(documents(t, filepath.Join(folder(service), "bot.yaml"), false)[0].json, bot); err != nil {
+		if err := protojson.Unmarshal(documents(t, filepath.Join(folder(service), "bot.yaml"), false)[0].JSON, bot); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(bot.GetSpec().GetRoles(), want) {
@@ -295,7 +273,7 @@ func (d document) submitsFor(t *testing.T) []string {
 			}
 		}
 	}
-	if err := json.Unmarshal(d.json, &role); err != nil {
+	if err := json.Unmarshal(d.JSON, &role); err != nil {
 		t.Fatal(err)
 	}
 	return role.Spec.Allow.Review.For

@@ -112,15 +112,14 @@ func (s *Settings) validateReviewers(f *config.Faults) {
 
 func (s *Settings) validateIdentity(f *config.Faults, traitKey, trait string) {
 	source := s.Source(trait)
+	byTrait := source == ByTrait || source == ByTraitThenEmail
 	switch {
 	case source == "":
 		f.Add("identity", "nothing says who a person is in Teleport", "set "+traitKey+", [review.users], or allow_email_username_match with email_domains")
-	case (source == ByTrait || source == ByTraitThenEmail) && strings.TrimSpace(trait) == "":
+	case byTrait && blank(trait):
 		f.Add(traitKey, "there is no trait to look for", "name the trait that holds the service's id of a person")
-	case source == ByUsers && len(s.Users) == 0:
-		f.Add("users", "it names nobody", "map each person's id to a Teleport user")
-	case source == ByUsers && slices.ContainsFunc(slices.Collect(maps.Values(s.Users)), blank):
-		f.Warn("users", "somebody is mapped to no Teleport user, and decides nothing", "name the user, or remove the line")
+	case source == ByUsers:
+		s.validateUsers(f)
 	case source == ByTrait && s.EmailMatch:
 		f.Warn("allow_email_username_match", "it is not used: "+traitKey+" alone says who a person is", "remove it, or set identity = \"trait-then-email\"")
 	}
@@ -128,6 +127,16 @@ func (s *Settings) validateIdentity(f *config.Faults, traitKey, trait string) {
 		s.validateEmail(f)
 	}
 	s.warnUnused(f, source)
+}
+
+// validateUsers checks the table of people.
+func (s *Settings) validateUsers(f *config.Faults) {
+	switch {
+	case len(s.Users) == 0:
+		f.Add("users", "it names nobody", "map each person's id to a Teleport user")
+	case slices.ContainsFunc(slices.Collect(maps.Values(s.Users)), blank):
+		f.Warn("users", "somebody is mapped to no Teleport user, and decides nothing", "name the user, or remove the line")
+	}
 }
 
 // warnUnused names the tables that have no effect.

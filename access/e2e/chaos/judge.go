@@ -233,18 +233,26 @@ func (c *court) excuse(o offence) string {
 	default:
 		return "its record was garbled"
 	}
-	doubts, late, slow := c.doubts(o)
-	repeated := o.kind == doubled || o.kind == twice
+	if c.side.blind {
+		return c.excuseBlind(o)
+	}
+	_, late, slow := c.doubts(o)
 	switch {
-	case !c.side.blind && repeated && late > 0:
+	case !o.repeated():
+	case late > 0:
 		return c.spend(o, "a replica stood still for longer than a lease", c.count(func(m mark) bool { return m.late }), "")
-	case !c.side.blind && repeated && slow > 0:
+	case slow > 0:
 		return c.spend(o, "the machine was too slow for leases and deadlines", c.count(func(m mark) bool { return m.slow }), "")
-	case !c.side.blind:
-		return ""
+	}
+	return ""
+}
+
+// excuseBlind finds what allows an offence where nothing can be looked up.
+func (c *court) excuseBlind(o offence) string {
+	doubts, late, slow := c.doubts(o)
+	switch {
 	case doubts+late+slow == 0:
-		return ""
-	case repeated, o.kind == stale:
+	case o.repeated(), o.kind == stale:
 		return c.spend(o, "a crash or a lost answer at a blind place", c.count(func(m mark) bool {
 			return m.crash || m.late || m.slow || m.unclear && (m.place == o.place || m.place == "")
 		}), "")
@@ -253,6 +261,9 @@ func (c *court) excuse(o offence) string {
 	}
 	return ""
 }
+
+// repeated reports whether somebody was told more than once.
+func (o offence) repeated() bool { return o.kind == doubled || o.kind == twice }
 
 // doubts counts the faults in whose course what became of a call for the request
 // at the place may not be known: crashes and lost answers, replicas that stood

@@ -135,19 +135,32 @@ func (l *listener) named(text string) (n scope) {
 
 // by reports whether a fault touched what a line names.
 func (n scope) by(m mark) bool {
-	wide := slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class) && !m.stalled
-	here := m.place != "" && strings.Contains(n.text, m.place) || len(n.places) == 0 || m.place == "" || slices.Contains(n.places, m.place)
 	switch {
 	case n.right:
-		return m.class == ofRight && (len(n.kinds) == 0 || slices.Contains(n.kinds, m.text))
+		return m.class == ofRight && n.names(m.text)
 	case m.class == ofListen, m.class == ofPress, m.back && n.press:
-		return n.press && (m.request == "" || len(n.requests) == 0 || slices.Contains(n.requests, m.request))
-	case wide, m.class == ofRight:
+		return n.press && (m.request == "" || len(n.requests) == 0 || n.about(m.request))
+	case m.wide():
 		return true
 	case len(n.requests) > 0:
-		return slices.Contains(n.requests, m.request) || m.class == ofPlace && here
+		return n.about(m.request) || m.class == ofPlace && n.at(m.place)
 	}
-	return here
+	return n.at(m.place)
+}
+
+// names reports whether a line may be about the right to a kind of resource.
+func (n scope) names(kind string) bool { return len(n.kinds) == 0 || slices.Contains(n.kinds, kind) }
+
+func (n scope) about(request string) bool { return slices.Contains(n.requests, request) }
+
+// at reports whether a line may be about a place.
+func (n scope) at(place string) bool {
+	return place == "" || len(n.places) == 0 || slices.Contains(n.places, place) || strings.Contains(n.text, place)
+}
+
+// wide reports whether a fault may touch everything.
+func (m mark) wide() bool {
+	return m.class == ofRight || !m.stalled && slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class)
 }
 
 // writeLogs writes the logs of all replicas, and the presses, where the settings say.

@@ -85,9 +85,6 @@ func Start(o Options) (*World, error) {
 }
 
 func (w *World) start(path string) (err error) {
-	if w.options.Config == "" {
-		w.options.Config = ShortTimes
-	}
 	if w.dir, err = os.MkdirTemp("", "teleport-plugins-"); err != nil {
 		return fmt.Errorf("making a directory for the config: %w", err)
 	}
@@ -106,25 +103,31 @@ func (w *World) start(path string) (err error) {
 	if w.options.Review != nil {
 		w.Cluster.AllowSubmitFor(cluster.PluginRole, "*")
 	}
-	if w.options.Recipients == nil {
-		w.options.Recipients = map[string][]string{"*": w.far.Places()[:1]}
-	}
 	if err := w.Cluster.IssueIdentity(w.Identity(), w.User(), 24*time.Hour); err != nil {
 		return err
 	}
 	w.ConfigPath = filepath.Join(w.dir, "config.toml")
-	if err := w.Configure(w.options.Recipients, w.options.Config); err != nil {
+	if w.options.Recipients == nil {
+		w.options.Recipients = map[string][]string{"*": w.far.Places()[:1]}
+	}
+	if err := w.Configure(w.options.Recipients, or(w.options.Config, ShortTimes)); err != nil {
 		return err
 	}
+	w.describeReplicas(path)
+	if w.options.Halted {
+		return nil
+	}
+	return w.StartReplicas()
+}
+
+// describeReplicas makes the replicas, which are still to be started, of the binary
+// at the path where the options name no other.
+func (w *World) describeReplicas(path string) {
 	args := append([]string{"start", "-c", w.ConfigPath, "--diag-addr", "127.0.0.1:0"}, w.options.Args...)
 	for i := range max(w.options.Replicas, 1) {
 		path := or(w.options.Binaries[i], path)
 		w.replicas = append(w.replicas, &Replica{path: path, args: args, env: w.options.Env, lines: newLines()})
 	}
-	if w.options.Halted {
-		return nil
-	}
-	return w.StartReplicas()
 }
 
 // StartReplicas starts all replicas and waits until they are ready.

@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/fault"
 )
 
 // World is a harness.World that keeps count of what people should see. Its
@@ -246,40 +244,6 @@ func (w *World) act(i int) {
 	}
 }
 
-// beside runs a disturbance while work goes on, and waits for both. The
-// disturbance is told to end when the work has.
-func (w *World) beside(disturb func(ctx context.Context) error, work func()) {
-	if w.failed() != nil {
-		return
-	}
-	ctx, stop := context.WithCancel(w.ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- disturb(ctx) }()
-	work()
-	stop()
-	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-		w.must(err)
-	}
-}
-
-// every does something again and again until the context ends.
-func every(pause time.Duration, do func(i int) error) func(ctx context.Context) error {
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(pause)
-		defer tick.Stop()
-		for i := 0; ; i++ {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-			if err := do(i); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // settle waits until people see all that they should by now, and that is
 // recorded. It is a station on the way, and not the end.
 func (w *World) settle() {
@@ -378,34 +342,6 @@ func (w *World) says(ready bool, text string) {
 	})
 	if w.failed() != nil {
 		w.must(fmt.Errorf("%w; it says:\n%s", w.failed(), words))
-	}
-}
-
-// again starts a replica that has ended, and waits until it is ready.
-func (w *World) again(replica int) {
-	if w.failed() != nil {
-		return
-	}
-	w.must(w.Replica(replica).Start())
-	ctx, cancel := w.patient()
-	defer cancel()
-	if w.failed() == nil {
-		w.must(w.Replica(replica).Ready(ctx))
-	}
-}
-
-// fault makes the service misbehave.
-func (w *World) fault(f fault.Fault) {
-	if w.failed() == nil {
-		w.Service().Faults().Add(f)
-	}
-}
-
-// clearFaults ends all faults of the service.
-func (w *World) clearFaults() {
-	if w.failed() == nil {
-		w.Service().Faults().Clear()
-		w.heal()
 	}
 }
 

@@ -231,17 +231,10 @@ func (s *Server) getIncident(c *call) (int, any, error) {
 // listIncidents filters as the reference says: without a range of time only the
 // last month is searched.
 func (s *Server) listIncidents(c *call) (int, any, error) {
-	q, now := c.Form, s.Now()
-	since, err := moment(q, "since", now.AddDate(0, -1, 0))
+	q := c.Form
+	since, until, err := span(q, s.Now())
 	if err != nil {
 		return 0, nil, err
-	}
-	until, err := moment(q, "until", now)
-	if err != nil {
-		return 0, nil, err
-	}
-	if until.Sub(since) > 6*31*24*time.Hour {
-		return 0, nil, invalid("The range may not exceed 6 months")
 	}
 	all := q.Get("date_range") == "all"
 	list := filter(s.state.incidents, func(in *Incident) bool {
@@ -254,6 +247,20 @@ func (s *Server) listIncidents(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	return paged(q, "incidents", list, func(in *Incident) any { return s.showIncident(in, q) })
+}
+
+// span reads the range of time that is asked for.
+func span(q url.Values, now time.Time) (since, until time.Time, err error) {
+	if since, err = moment(q, "since", now.AddDate(0, -1, 0)); err != nil {
+		return since, until, err
+	}
+	if until, err = moment(q, "until", now); err != nil {
+		return since, until, err
+	}
+	if until.Sub(since) > 6*31*24*time.Hour {
+		return since, until, invalid("The range may not exceed 6 months")
+	}
+	return since, until, nil
 }
 
 // sortIncidents brings incidents, which are in the order in which they were made,

@@ -94,13 +94,7 @@ func (c *blockChecker) block(path string, v any) {
 		c.problem(path, "must be an object")
 		return
 	}
-	c.identifier(path, b, "block_id")
-	if id, _ := b["block_id"].(string); id != "" {
-		if c.ids[id] {
-			c.problem(path+"/block_id", "`block_id` already exists for another block")
-		}
-		c.ids[id] = true
-	}
+	c.blockID(path, b)
 	switch kind, _ := b["type"].(string); kind {
 	case "section":
 		c.section(path, b)
@@ -128,6 +122,17 @@ func (c *blockChecker) block(path string, v any) {
 		c.problem(path, "missing required field: type")
 	default:
 		c.problem(path+"/type", "unsupported type: %s", kind)
+	}
+}
+
+// blockID checks the name of a block, which no other may have.
+func (c *blockChecker) blockID(path string, b map[string]any) {
+	c.identifier(path, b, "block_id")
+	if id, _ := b["block_id"].(string); id != "" {
+		if c.ids[id] {
+			c.problem(path+"/block_id", "`block_id` already exists for another block")
+		}
+		c.ids[id] = true
 	}
 }
 

@@ -114,34 +114,31 @@ func (f *finder) identifier(n *ast.Ident) {
 // statements leaves out one statement at a time.
 func (f *finder) statements(list []ast.Stmt) {
 	for _, s := range list {
-		switch s := s.(type) {
-		case *ast.ExprStmt:
-			if isDebug(s.X) {
-				continue
-			}
-		case *ast.AssignStmt:
-			if s.Tok == token.DEFINE {
-				continue
-			}
-		case *ast.BranchStmt:
-			if s.Tok != token.BREAK && s.Tok != token.CONTINUE {
-				continue
-			}
-		case *ast.ReturnStmt:
-			if len(s.Results) > 0 {
-				continue
-			}
-		case *ast.DeferStmt:
-			if isCancel(s.Call) {
-				continue
-			}
-		case *ast.IncDecStmt, *ast.GoStmt, *ast.SendStmt:
-		default:
-			continue
+		if canBeLeftOut(s) {
+			// What it names stays in use, so that the rest compiles.
+			f.add(dropStatement, s.Pos(), s.End(), "if false { "+f.textOf(s)+" }", f.textOf(s), leftOut)
 		}
-		// What it names stays in use, so that the rest compiles.
-		f.add(dropStatement, s.Pos(), s.End(), "if false { "+f.textOf(s)+" }", f.textOf(s), leftOut)
 	}
+}
+
+// canBeLeftOut reports whether the code compiles without a statement, and does
+// something else.
+func canBeLeftOut(s ast.Stmt) bool {
+	switch s := s.(type) {
+	case *ast.ExprStmt:
+		return !isDebug(s.X)
+	case *ast.AssignStmt:
+		return s.Tok != token.DEFINE
+	case *ast.BranchStmt:
+		return s.Tok == token.BREAK || s.Tok == token.CONTINUE
+	case *ast.ReturnStmt:
+		return len(s.Results) == 0
+	case *ast.DeferStmt:
+		return !isCancel(s.Call)
+	case *ast.IncDecStmt, *ast.GoStmt, *ast.SendStmt:
+		return true
+	}
+	return false
 }
 
 // isDebug reports whether something is a line in the log that is written for
