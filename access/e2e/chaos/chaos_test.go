@@ -193,19 +193,25 @@ func TestLinesAreExplainedByFaults(t *testing.T) {
 }
 
 // What deadlines and leases do on a machine that is slow is no fault of the plugins,
-// as often as it was slow; what has nothing to do with time is.
+// as often as it was slow; what has nothing to do with time is. A record that was
+// garbled excuses one more.
 func TestASlowMachineExcusesWhatTimeDecides(t *testing.T) {
 	const id = "0c0f9d5e-1111-7222-8333-444455556677"
 	for name, tc := range map[string]struct {
 		slow    int
+		garbled int
 		twice   int // announcements too many
 		decided bool
 		beyond  int
 	}{
-		"doubled":                          {0, 1, false, 1},
-		"doubled while slow":               {1, 1, false, 0},
-		"doubled more often than slow":     {1, 2, false, 1},
-		"decided and not shown while slow": {1, 0, true, 1},
+		"doubled":                                {0, 0, 1, false, 1},
+		"doubled while slow":                     {1, 0, 1, false, 0},
+		"doubled more often than slow":           {1, 0, 2, false, 1},
+		"doubled by a garbled record":            {0, 1, 1, false, 0},
+		"doubled by that, and while slow":        {1, 1, 2, false, 0},
+		"doubled more often than both allow":     {1, 1, 3, false, 1},
+		"decided and not shown while slow":       {1, 0, 0, true, 1},
+		"decided, not shown, the record garbled": {0, 1, 0, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &request{
@@ -216,6 +222,7 @@ func TestASlowMachineExcusesWhatTimeDecides(t *testing.T) {
 			p.requests = []*request{r}
 			w := halted(t, p)
 			s := w.sides[0]
+			r.garbled[s.name] = tc.garbled
 			s.buttons = false // messages of Teleport's own plugin have none
 			if err := w.create(r); err != nil {
 				t.Fatal(err)

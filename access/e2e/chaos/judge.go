@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teleport-plugins/access/e2e/harness"
+	"teleport-plugins/lib/sandbox/panel"
 )
 
 // kind is what can be wrong with a request at a place.
@@ -19,7 +20,7 @@ const (
 	stale    kind = "stale"           // a message shows what is not so
 	stray    kind = "astray"          // a message where none belongs
 	missing  kind = "reply missing"   // a review is not told
-	twice    kind = "reply doubled"   // a review is told more than once
+	twice    kind = "reply doubled"   // a review or the end is told more than once
 	disorder kind = "reply misplaced" // a review is told before an earlier one
 	noButton kind = "buttons missing" // a request can be decided, and a message has no buttons
 	leftOver kind = "buttons left"    // a message has buttons, and nothing is left to decide
@@ -103,9 +104,13 @@ func (c *court) place(r *request, is truth, recipient, place string, sights []ha
 	}
 	truths := is.states()
 	for _, s := range live {
-		if !slices.Contains(truths, s.Status) {
+		status, repeated := strings.CutSuffix(s.Status, panel.Repeated)
+		switch {
+		case !slices.Contains(truths, status):
 			c.offend(r, place, stale, "%s shows %s, not %s", s.ID, s.Status, truths)
-		} else {
+		case repeated:
+			c.offend(r, place, twice, "%s shows %s", s.ID, s.Status)
+		default:
 			c.seen++
 			c.buttons(r, is, s)
 		}
@@ -229,7 +234,9 @@ func (c *court) excuse(o offence) string {
 	switch n := o.request.garbled[c.side.name]; {
 	case n == 0, o.kind == lost, o.kind == stale && !c.side.blind:
 	case o.kind == doubled, o.kind == stale:
-		return c.spend(o, "its record was garbled", n, o.request.id+string(o.kind))
+		if why := c.spend(o, "its record was garbled", n, o.request.id+string(o.kind)); why != "" {
+			return why
+		}
 	default:
 		return "its record was garbled"
 	}

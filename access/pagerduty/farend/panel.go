@@ -67,7 +67,7 @@ func incident(in pagerdutyapi.Incident, people map[string]string) []panel.Messag
 		case in.Open():
 			state = "PENDING"
 		case endings[state] > 1:
-			state += ", told more than once"
+			state += panel.Repeated
 		}
 		m.Request, m.State = request, state
 	}

@@ -58,6 +58,9 @@ type Message struct {
 	Review  bool   `json:"-"`
 }
 
+// Repeated follows a State that a message tells more than once.
+const Repeated = ", told more than once"
+
 // Switch is something that people can switch on and off.
 type Switch struct {
 	ID    string `json:"id"`
