@@ -56,7 +56,7 @@ func TestSuggestedReviewersAreToldThroughTheMapAlone(t *testing.T) {
 	v := sample()
 	v.SuggestedReviewers = []string{"bob@example.com", "carol@example.com", requests, "user:1"}
 	want := []string{requests, "user:" + discordapi.BobID}
-	if got := b.parts.Router.Recipients(t.Context(), v); !slices.Equal(got, want) {
+	if got := b.parts.Router.Recipients(t.Context(), v).Recipients(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

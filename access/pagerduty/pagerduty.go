@@ -47,8 +47,8 @@ func newService(s Section, d plugin.Deps) *service {
 
 // Recipients implements integration.Router: every service that the annotation
 // names.
-func (s *service) Recipients(_ context.Context, v request.View) []string {
-	return annotated(v, s.NotifyService)
+func (s *service) Recipients(_ context.Context, v request.View) integration.Choices {
+	return integration.Choose("the annotation "+s.NotifyService+" of a role", annotated(v, s.NotifyService)...)
 }
 
 // annotated lists the values of an annotation, each once, in order.

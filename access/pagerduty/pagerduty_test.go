@@ -251,7 +251,7 @@ func TestEndlessPagesEnd(t *testing.T) {
 func TestRecipientsAreAllServicesOfTheAnnotation(t *testing.T) {
 	r := newRig(t, "notify_service = \"page\"")
 	v := request.View{Annotations: map[string][]string{"page": {"b", " a ", "b", ""}, "pagerduty_notify_service": {"c"}}}
-	if got := r.parts.Router.Recipients(t.Context(), v); !slices.Equal(got, []string{"b", "a"}) {
+	if got := r.parts.Router.Recipients(t.Context(), v).Recipients(); !slices.Equal(got, []string{"b", "a"}) {
 		t.Errorf("got %q", got)
 	}
 	if got := r.parts.Router.Recipients(t.Context(), request.View{}); len(got) != 0 {

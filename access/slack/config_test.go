@@ -235,7 +235,7 @@ func TestSuggestedReviewersAreLookedUpInTheConfig(t *testing.T) {
 	got := parts.Router.Recipients(t.Context(), request.View{
 		Roles: []string{"editor"}, SuggestedReviewers: []string{"bob", "carol@sso.example", "dave@example.com", "eve"},
 	})
-	if want := []string{"general", "bob@example.com", "U0SANDBOX03", "dave@example.com"}; !slices.Equal(got, want) {
+	if want := []string{"general", "bob@example.com", "U0SANDBOX03", "dave@example.com"}; !slices.Equal(got.Recipients(), want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

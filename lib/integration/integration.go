@@ -108,9 +108,53 @@ type Requester interface {
 	Requester(v request.View) string
 }
 
-// Router chooses the recipients of a request, by the names in the config.
+// Router chooses the recipients of a request.
 type Router interface {
-	Recipients(ctx context.Context, v request.View) []string
+	Recipients(ctx context.Context, v request.View) Choices
+}
+
+// Choice is a recipient and why it is one.
+type Choice struct {
+	// Recipient is the name as it stands in the config or in the request; empty for
+	// somebody who is meant and cannot be told.
+	Recipient string `json:"recipient,omitempty"`
+	// Why says for an operator what chose the recipient, or who is left out and why:
+	// `access monitoring rule "dev"`.
+	Why string `json:"why"`
+}
+
+// Choices are recipients in the order in which they are told, each once.
+type Choices []Choice
+
+// Choose makes choices that have one reason.
+func Choose(why string, recipients ...string) (list Choices) {
+	for _, name := range recipients {
+		list.Add(name, why)
+	}
+	return list
+}
+
+// Add adds a recipient, or one more reason for one that is there.
+func (c *Choices) Add(recipient, why string) {
+	for i := range *c {
+		if have := &(*c)[i]; have.Recipient == recipient && recipient != "" {
+			if have.Why != why {
+				have.Why += "; " + why
+			}
+			return
+		}
+	}
+	*c = append(*c, Choice{recipient, why})
+}
+
+// Recipients are those who can be told.
+func (c Choices) Recipients() (names []string) {
+	for _, choice := range c {
+		if choice.Recipient != "" {
+			names = append(names, choice.Recipient)
+		}
+	}
+	return names
 }
 
 // Decider decides about pending requests beside the people.

@@ -84,7 +84,9 @@ type deskService struct {
 	name string
 }
 
-func (deskService) Recipients(context.Context, request.View) []string { return []string{"ops"} }
+func (deskService) Recipients(context.Context, request.View) integration.Choices {
+	return integration.Choose("everybody hears of everything", "ops")
+}
 
 func (deskService) Tells(k integration.Kind) bool { return k == integration.Announce }
 

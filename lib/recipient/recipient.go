@@ -4,9 +4,11 @@ package recipient
 import (
 	"context"
 	"net/mail"
+	"strconv"
 
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
 )
@@ -25,17 +27,13 @@ type Static struct {
 // Recipients lists the recipients of a request, each once: those of its roles,
 // then the suggested reviewers. A suggestion of whom no recipient can be made is
 // left out, with a warning.
-func (s Static) Recipients(_ context.Context, v request.View) []string {
-	var list []string
-	seen := make(map[string]bool)
-	add := func(name string) {
-		if !seen[name] {
-			seen[name] = true
-			list = append(list, name)
+func (s Static) Recipients(_ context.Context, v request.View) (list integration.Choices) {
+	for _, role := range v.Roles {
+		key := s.Table.keyOf(role)
+		why := "[role_to_recipients] " + strconv.Quote(key)
+		for _, name := range s.Table[key] {
+			list.Add(name, why)
 		}
-	}
-	for _, name := range s.Table.For(v.Roles) {
-		add(name)
 	}
 	for _, reviewer := range v.SuggestedReviewers {
 		name, ok := reviewer, IsEmail(reviewer)
@@ -43,11 +41,12 @@ func (s Static) Recipients(_ context.Context, v request.View) []string {
 			name, ok = s.Reviewer(reviewer)
 		}
 		if !ok {
-			s.Log.Warn("A suggested reviewer cannot be told",
-				zap.String("request_id", v.ID), zap.String("reviewer", message.Cut(reviewer, 100)))
+			short := message.Cut(reviewer, 100)
+			s.Log.Warn("A suggested reviewer cannot be told", zap.String("request_id", v.ID), zap.String("reviewer", short))
+			list.Add("", "the suggested reviewer "+strconv.Quote(short)+" cannot be told")
 			continue
 		}
-		add(name)
+		list.Add(name, "the suggested reviewer "+strconv.Quote(message.Cut(reviewer, 100)))
 	}
 	return list
 }
@@ -59,16 +58,14 @@ func IsEmail(s string) bool {
 }
 
 // First routes by the first router that names anybody.
-type First []interface {
-	Recipients(ctx context.Context, v request.View) []string
-}
+type First []integration.Router
 
 // Recipients asks one router after the other.
-func (f First) Recipients(ctx context.Context, v request.View) []string {
+func (f First) Recipients(ctx context.Context, v request.View) (list integration.Choices) {
 	for _, r := range f {
-		if list := r.Recipients(ctx, v); len(list) > 0 {
+		if list = r.Recipients(ctx, v); len(list.Recipients()) > 0 {
 			return list
 		}
 	}
-	return nil
+	return list
 }

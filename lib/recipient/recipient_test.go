@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/request"
 )
@@ -44,7 +45,7 @@ func TestRecipientsOfARequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			core, logged := observer.New(zap.WarnLevel)
 			router := recipient.Static{Table: recipient.Table{recipient.Anyone: c.table}, Log: zap.New(core), Reviewer: c.reviewer}
-			got := router.Recipients(t.Context(), request.View{ID: "req", Roles: c.roles, SuggestedReviewers: c.reviewers})
+			got := router.Recipients(t.Context(), request.View{ID: "req", Roles: c.roles, SuggestedReviewers: c.reviewers}).Recipients()
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -52,6 +53,22 @@ func TestRecipientsOfARequest(t *testing.T) {
 				t.Errorf("%d warnings, want %d: %v", logged.Len(), c.warnings, logged.All())
 			}
 		})
+	}
+}
+
+func TestWhySomebodyIsARecipient(t *testing.T) {
+	router := recipient.Static{Log: zap.NewNop(), Table: recipient.Table{"db-*": {"dba", "b@example.org"}, "*": {"all"}}}
+	got := router.Recipients(t.Context(), request.View{
+		Roles: []string{"db-admin", "dev"}, SuggestedReviewers: []string{"b@example.org", "bob"},
+	})
+	want := integration.Choices{
+		{Recipient: "dba", Why: `[role_to_recipients] "db-*"`},
+		{Recipient: "b@example.org", Why: `[role_to_recipients] "db-*"; the suggested reviewer "b@example.org"`},
+		{Recipient: "all", Why: `[role_to_recipients] "*"`},
+		{Why: `the suggested reviewer "bob" cannot be told`},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
@@ -79,7 +96,9 @@ func TestIsEmail(t *testing.T) {
 // named is a router that names the same recipients for everything.
 type named []string
 
-func (n named) Recipients(context.Context, request.View) []string { return n }
+func (n named) Recipients(context.Context, request.View) integration.Choices {
+	return integration.Choose("named", n...)
+}
 
 func TestTheFirstRouterThatNamesAnybodyCounts(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -93,7 +112,7 @@ func TestTheFirstRouterThatNamesAnybodyCounts(t *testing.T) {
 		"never both at once": {recipient.First{named{}, named{"b"}, named{"c"}}, []string{"b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := c.routers.Recipients(t.Context(), request.View{}); !slices.Equal(got, c.want) {
+			if got := c.routers.Recipients(t.Context(), request.View{}).Recipients(); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})

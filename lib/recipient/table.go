@@ -67,7 +67,7 @@ func (t Table) For(roles []string) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, role := range roles {
-		for _, recipient := range t.forRole(role) {
+		for _, recipient := range t[t.keyOf(role)] {
 			if !seen[recipient] {
 				seen[recipient] = true
 				all = append(all, recipient)
@@ -77,9 +77,10 @@ func (t Table) For(roles []string) []string {
 	return all
 }
 
-func (t Table) forRole(role string) []string {
-	if list := t[role]; len(list) > 0 {
-		return list
+// keyOf is the key whose entry counts for a role.
+func (t Table) keyOf(role string) string {
+	if len(t[role]) > 0 {
+		return role
 	}
 	best := Anyone
 	for pattern, list := range t {
@@ -87,7 +88,7 @@ func (t Table) forRole(role string) []string {
 			best = pattern
 		}
 	}
-	return t[best]
+	return best
 }
 
 // moreSpecific orders patterns: the longer first, those of one length by their

@@ -69,8 +69,8 @@ func (x *round) recipients(ctx context.Context) (names []string) {
 		return x.Memory.chosen // by a round that had to wait before it could claim
 	}
 	defer func() { x.Memory.chosen = slices.Clip(names) }()
-	for _, name := range x.Router.Recipients(ctx, x.wants.View) {
-		if name != "" && !slices.Contains(names, name) {
+	for _, name := range x.Router.Recipients(ctx, x.wants.View).Recipients() {
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 		if len(names) > maxRouted {

@@ -64,11 +64,11 @@ func inTime(t *testing.T, f func(r *rig)) {
 
 type router struct{ r *rig }
 
-func (x router) Recipients(context.Context, request.View) []string {
+func (x router) Recipients(context.Context, request.View) integration.Choices {
 	x.r.choosing.Lock()
 	defer x.r.choosing.Unlock()
 	x.r.chosen++
-	return x.r.recipients
+	return integration.Choose("they are chosen", x.r.recipients...)
 }
 
 type health struct {

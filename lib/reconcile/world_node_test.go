@@ -171,7 +171,9 @@ func (n *node) blunder(what string) {
 type crowd []string
 
 // Recipients implements integration.Router.
-func (c crowd) Recipients(context.Context, request.View) []string { return c }
+func (c crowd) Recipients(context.Context, request.View) integration.Choices {
+	return integration.Choose("it is there", c...)
+}
 
 func (w *world) names() (names []string) {
 	for i := range w.places {

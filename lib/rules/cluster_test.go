@@ -109,7 +109,7 @@ func (p *plugin) route(c *cluster.Cluster, params cluster.CreateParams) []string
 	if err != nil || req == nil {
 		p.t.Fatal(req, err)
 	}
-	return p.Recipients(p.t.Context(), teleport.View(req))
+	return p.Recipients(p.t.Context(), teleport.View(req)).Recipients()
 }
 
 func put(t *testing.T, c *cluster.Cluster, name, plugin, condition string, recipients ...string) {
@@ -301,7 +301,7 @@ func TestRulesThatChangeWhileThePluginRuns(t *testing.T) {
 	becomes := func(want ...string) {
 		t.Helper()
 		for range w.read {
-			if got := p.Recipients(t.Context(), request.View{Roles: []string{"editor"}}); slices.Equal(got, want) {
+			if got := p.Recipients(t.Context(), request.View{Roles: []string{"editor"}}).Recipients(); slices.Equal(got, want) {
 				return
 			}
 		}

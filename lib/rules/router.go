@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/rules/predicate"
 	"teleport-plugins/lib/teleport"
@@ -216,7 +218,7 @@ func (r *Router) once(key string) bool {
 // Recipients returns the recipients of all rules that the request matches, each
 // once, in the order of the rules' names. It returns none if no rule matches or
 // if what a rule needs to know cannot be found out.
-func (r *Router) Recipients(ctx context.Context, v request.View) []string {
+func (r *Router) Recipients(ctx context.Context, v request.View) (list integration.Choices) {
 	rules := r.current(ctx)
 	env, err := r.environment(ctx, rules, v)
 	if err != nil {
@@ -224,16 +226,14 @@ func (r *Router) Recipients(ctx context.Context, v request.View) []string {
 			zap.String("request_id", v.ID), zap.Error(err))
 		return nil
 	}
-	var list, matched []string
+	var matched []string
 	for _, rule := range rules {
 		if !r.matches(rule, env) {
 			continue
 		}
 		matched = append(matched, rule.name)
 		for _, name := range rule.recipients {
-			if !slices.Contains(list, name) {
-				list = append(list, name)
-			}
+			list.Add(name, "the access monitoring rule "+strconv.Quote(rule.name))
 		}
 	}
 	r.Log.Debug("Applied the access monitoring rules", zap.String("request_id", v.ID),

@@ -20,6 +20,7 @@ import (
 
 	rulesv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accessmonitoringrules/v1"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/rules"
@@ -127,7 +128,7 @@ func example() request.View {
 // wantRecipients routes the example.
 func (r *rig) wantRecipients(want ...string) {
 	r.t.Helper()
-	if got := r.Recipients(r.t.Context(), example()); !slices.Equal(got, want) {
+	if got := r.Recipients(r.t.Context(), example()).Recipients(); !slices.Equal(got, want) {
 		r.t.Errorf("recipients %q, want %q", got, want)
 	}
 }
@@ -175,7 +176,7 @@ func TestTheConfigDecidesWhereNoRuleMatches(t *testing.T) {
 	r.reload()
 	route := recipient.First{r, fixed{"by-config"}}
 	for role, want := range map[string]string{"editor": "by-rule", "viewer": "by-config"} {
-		if got := route.Recipients(t.Context(), request.View{Roles: []string{role}}); !slices.Equal(got, []string{want}) {
+		if got := route.Recipients(t.Context(), request.View{Roles: []string{role}}).Recipients(); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: %q, want %q", role, got, want)
 		}
 	}
@@ -183,7 +184,9 @@ func TestTheConfigDecidesWhereNoRuleMatches(t *testing.T) {
 
 type fixed []string
 
-func (f fixed) Recipients(context.Context, request.View) []string { return f }
+func (f fixed) Recipients(context.Context, request.View) integration.Choices {
+	return integration.Choose("fixed", f...)
+}
 
 func TestRulesWithoutRecipientsAreForOthers(t *testing.T) {
 	r := newRig(t, nil, newRule("review", `true`), newRule("odd", `is_odd(1)`), newRule("blank", `true`, ""))
@@ -383,7 +386,7 @@ func TestLabels(t *testing.T) {
 	r.cluster.set(nil, inProd, newRule("b", editors, "y"))
 	r.reload()
 	r.wantRecipients("x", "y")
-	if got := r.Recipients(t.Context(), request.View{ID: "2", Roles: []string{"editor"}}); !slices.Equal(got, []string{"y"}) {
+	if got := r.Recipients(t.Context(), request.View{ID: "2", Roles: []string{"editor"}}).Recipients(); !slices.Equal(got, []string{"y"}) {
 		t.Errorf("without resources: %q", got)
 	}
 	if !slices.Equal(asked, []string{"1"}) {
@@ -420,8 +423,8 @@ func TestSettingsOfLaterVersionsAreToldOnce(t *testing.T) {
 func TestRecipientsBelongToTheCaller(t *testing.T) {
 	r := newRig(t, nil, newRule("a", editors, "x", "y"))
 	first := r.Recipients(t.Context(), example())
-	first[0] = "changed"
-	if got := r.Recipients(t.Context(), example()); !reflect.DeepEqual(got, []string{"x", "y"}) {
+	first[0].Recipient = "changed"
+	if got := r.Recipients(t.Context(), example()).Recipients(); !reflect.DeepEqual(got, []string{"x", "y"}) {
 		t.Errorf("got %q", got)
 	}
 }
