@@ -46,6 +46,17 @@ type Step struct {
 	Post   int                // of Show: the index of the message
 }
 
+// String says for an operator what is to be done.
+func (s Step) String() string {
+	switch s.Verb {
+	case Settle:
+		return "find out whether " + s.Effect.String() + " has happened"
+	case Show:
+		return "bring the message up to date"
+	}
+	return "tell " + s.Effect.String()
+}
+
 // MaxReviews is how many reviews are told one by one below a message. The message
 // itself shows how many there are.
 const MaxReviews = 50

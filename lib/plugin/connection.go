@@ -106,6 +106,9 @@ func (s *session) traits(ctx context.Context, user string) (map[string][]string,
 // labels reads the labels of the resources that a request is for.
 func (s *session) labels(ctx context.Context, request string) ([]map[string]string, error) {
 	return on(s, func(conn *teleport.Conn) ([]map[string]string, error) {
+		if s.example != nil && s.example.GetName() == request {
+			return conn.LabelsOf(ctx, s.info.Load().ClusterName, s.example)
+		}
 		return conn.ResourceLabels(ctx, s.info.Load().ClusterName, request)
 	})
 }

@@ -43,7 +43,15 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	app.Command("version", "Print the version.")
 	start := app.Command("start", "Start the plugin.")
 	check := app.Command("check", "Check the config, the connection to Teleport and to "+i.Title+", and stop.")
-	for _, cmd := range []*kingpin.CmdClause{start, check} {
+	explain := app.Command("explain", "Say who hears of an access request, why, and what was told so far.")
+	var q question
+	explain.Flag("request", "ID of a request that exists.").StringVar(&q.request)
+	explain.Flag("user", "Teleport user who might make a request.").StringVar(&q.user)
+	explain.Flag("role", "Role that the user might ask for; may be repeated.").StringsVar(&q.roles)
+	explain.Flag("resource", "Resource that the user might ask for, as kind/name or /cluster/kind/name; may be repeated.").StringsVar(&q.resources)
+	explain.Flag("reviewer", "Reviewer whom the user might suggest; may be repeated.").StringsVar(&q.reviewers)
+	explain.Flag("json", "Print JSON.").BoolVar(&q.json)
+	for _, cmd := range []*kingpin.CmdClause{start, check, explain} {
 		cmd.Flag("config", "Path of the config file.").Short('c').Default("/etc/" + binary + ".toml").StringVar(&f.config)
 		cmd.Flag("debug", "Log at severity debug, whatever the config says.").Short('d').BoolVar(&f.debug)
 	}
@@ -73,6 +81,8 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 		return 0
 	case "check":
 		return checkCommand(i, f, stdout, log)
+	case "explain":
+		return explainCommand(i, f, q, stdout, stderr, log)
 	}
 	return startCommand(i, f, log)
 }

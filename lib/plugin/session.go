@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
@@ -42,9 +43,13 @@ type session struct {
 	parts      Parts
 	transport  *outbound.Transport
 	rules      *rules.Router
+	router     integration.Router // the rules, and the config where they choose nobody
 	reconciler *reconcile.Reconciler
 	redial     chan struct{}
 	relist     chan struct{}
+
+	// example is a request that does not exist, about which explain asks.
+	example types.AccessRequest
 
 	identity atomic.Pointer[teleport.Identity]
 	conn     atomic.Pointer[teleport.Conn]
@@ -88,9 +93,10 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	s.rules = rules.New(rules.Options{
 		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
 	})
+	s.router = recipient.First{s.rules, s.parts.Router}
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: d.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: recipient.First{s.rules, s.parts.Router}, Codec: s.parts.Codec,
+		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router, Codec: s.parts.Codec,
 		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{d.conditions, d.health}, Observer: observe,
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
 		Log:    d.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,

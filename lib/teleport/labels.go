@@ -25,6 +25,11 @@ func (c *Conn) ResourceLabels(ctx context.Context, cluster, request string) ([]m
 	if req == nil {
 		return nil, fmt.Errorf("reading the resources of access request %s: it does not exist", request)
 	}
+	return c.LabelsOf(ctx, cluster, req)
+}
+
+// LabelsOf is ResourceLabels for a request that was read, or that does not exist.
+func (c *Conn) LabelsOf(ctx context.Context, cluster string, req types.AccessRequest) ([]map[string]string, error) {
 	var ids []types.ResourceID
 	for _, r := range Resources(req) {
 		ids = append(ids, r.ID)

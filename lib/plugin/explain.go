@@ -1,0 +1,215 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gravitational/teleport/api/types"
+	"go.uber.org/zap"
+
+	"teleport-plugins/lib/diag"
+	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/plan"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/teleport"
+)
+
+// question is what explain is asked about: a request that exists, or one that
+// somebody might make.
+type question struct {
+	request   string
+	user      string
+	roles     []string
+	resources []string
+	reviewers []string
+	json      bool
+}
+
+// explainBudget bounds the whole of the command explain.
+const explainBudget = time.Minute
+
+// explainCommand says who hears of a request and why, and returns 1 where it cannot
+// say so.
+func explainCommand(i Integration, f flags, q question, stdout, stderr io.Writer, log *diag.Logger) int {
+	ctx, cancel := context.WithTimeout(context.Background(), explainBudget)
+	defer cancel()
+	if !f.debug { // warnings say why somebody is not told
+		log = &diag.Logger{Logger: log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))}
+	}
+	e, err := explain(ctx, i, f, q, log)
+	switch {
+	case err != nil:
+	case q.json:
+		d := json.NewEncoder(stdout)
+		d.SetIndent("", "  ")
+		err = d.Encode(e)
+	default:
+		_, err = io.WriteString(stdout, e.text())
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func explain(ctx context.Context, i Integration, f flags, q question, log *diag.Logger) (*explanation, error) {
+	if err := q.validate(); err != nil {
+		return nil, err
+	}
+	settings, err := load(i, f.config, log.Logger)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDaemon(i, flags{}, log)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.prepare(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	src, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	req, err := s.asked(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return s.explain(ctx, req)
+}
+
+// validate says what a question lacks.
+func (q question) validate() error {
+	switch {
+	case q.request != "" && len(q.roles)+len(q.resources)+len(q.reviewers)+len(q.user) > 0:
+		return errors.New("--request names a request that exists; leave out --user, --role, --resource and --reviewer")
+	case q.request == "" && (q.user == "" || len(q.roles) == 0):
+		return errors.New("name a request with --request, or who asks for what with --user and --role")
+	}
+	return nil
+}
+
+// asked is the request that the question is about.
+func (s *session) asked(ctx context.Context, q question) (types.AccessRequest, error) {
+	if q.request != "" {
+		req, err := cluster{s}.GetRequest(ctx, q.request)
+		if err == nil && req == nil {
+			err = fmt.Errorf("the cluster shows no access request %s: it does not exist any more, or the plugin's role may not read it (access_request: list, read)", q.request)
+		}
+		return req, err
+	}
+	req, err := types.NewAccessRequest(teleport.NoRequest, q.user, q.roles...)
+	if err != nil {
+		return nil, fmt.Errorf("making up a request: %w", err)
+	}
+	ids, err := resourceIDs(q.resources, s.info.Load().ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	req.SetRequestedResourceIDs(ids)
+	req.SetSuggestedReviewers(q.reviewers)
+	req.SetCreationTime(time.Now().UTC())
+	annotations, err := s.conn.Load().Annotations(ctx, q.user)
+	if err != nil {
+		s.health.Note("annotations", "those of the user's roles are not known ("+err.Error()+"); they are left out")
+	}
+	req.SetSystemAnnotations(annotations)
+	s.example = req
+	return req, nil
+}
+
+// resourceIDs reads resources, each as Teleport writes them ("/cluster/node/name") or
+// without the cluster ("node/name").
+func resourceIDs(texts []string, cluster string) (ids []types.ResourceID, err error) {
+	for _, text := range texts {
+		full := text
+		if !strings.HasPrefix(text, "/") {
+			full = "/" + cluster + "/" + text
+		}
+		id, err := types.ResourceIDFromString(full)
+		if err != nil {
+			return nil, fmt.Errorf("%q names no resource; write kind/name, as in node/0c0f9d5e-1111-7222-8333-444455556677, or /cluster/kind/name", text)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// explain puts together what the engine would do, and what it has recorded.
+func (s *session) explain(ctx context.Context, req types.AccessRequest) (*explanation, error) {
+	wants := s.reconciler.Wants(teleport.View(req))
+	rec, err := s.recorded(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	e := &explanation{
+		User: wants.User, Roles: wants.Roles, Resources: wants.Resources, Status: wants.Status,
+		ApprovalsNeeded: wants.ApprovalsNeeded, Buttons: wants.Decidable,
+	}
+	if s.example == nil {
+		e.Request = wants.ID
+	}
+	choices := s.router.Recipients(ctx, wants.View)
+	if requester, ok := s.parts.Service.(integration.Requester); ok {
+		if name := requester.Requester(wants.View); name != "" {
+			choices.Add(name, "made the request")
+		}
+	}
+	told := rec.Progress.Deliveries
+	e.choose(choices, told)
+	for i := range e.Recipients {
+		r := &e.Recipients[i]
+		s.resolve(ctx, r)
+		at := slices.IndexFunc(told, func(d plugindata.Delivery) bool { return d.Recipient == r.Recipient })
+		switch {
+		case at >= 0:
+			r.told(wants, told[at])
+		case len(told) > 0:
+			r.Due = "nothing: recipients are chosen once, when a request is announced, and this one was not among them"
+		case !wants.Announced:
+			r.Due = "nothing: the request had ended before it could be announced"
+		default:
+			r.Due = plan.Step{Effect: integration.Effect{Kind: integration.Announce}}.String()
+		}
+	}
+	for _, n := range s.health.Status().Notes {
+		e.Notes = append(e.Notes, n.Name+": "+n.Text)
+	}
+	return e, nil
+}
+
+// recorded is the record of a request, or an empty one.
+func (s *session) recorded(ctx context.Context, req types.AccessRequest) (*plugindata.Record, error) {
+	if s.example != nil {
+		return plugindata.New(s.parts.Codec), nil
+	}
+	data, err := cluster{s}.GetPluginData(ctx, types.KindAccessRequest, req.GetName(), s.integration.Name)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := plugindata.Decode(s.parts.Codec, data)
+	if err != nil {
+		s.health.Note("record", "what is readable of it is used: "+err.Error())
+	}
+	return rec, nil
+}
+
+// resolve asks the service for the address of a recipient.
+func (s *session) resolve(ctx context.Context, r *explained) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	address, err := s.parts.Service.Resolve(ctx, r.Recipient)
+	if err != nil {
+		r.Fault = err.Error()
+	}
+	r.Address = address
+}

@@ -1,0 +1,147 @@
+package plugin
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/plan"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
+)
+
+// explanation is what the command explain prints; its form as JSON is documented in
+// the reference.
+type explanation struct {
+	// Request is empty for one that somebody might make.
+	Request         string         `json:"request,omitempty"`
+	User            string         `json:"user"`
+	Roles           []string       `json:"roles"`
+	Resources       []string       `json:"resources,omitempty"`
+	Status          request.Status `json:"status"`
+	ApprovalsNeeded int            `json:"approvals_needed,omitempty"`
+	// Buttons says that its messages have buttons to approve and deny.
+	Buttons    bool        `json:"buttons"`
+	Recipients []explained `json:"recipients"`
+	// LeftOut says who is meant and cannot be told.
+	LeftOut []string `json:"left_out,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// explained is one recipient.
+type explained struct {
+	integration.Choice
+	// Address is what the service calls the recipient; Fault says why that is not
+	// known.
+	Address string `json:"address,omitempty"`
+	Fault   string `json:"fault,omitempty"`
+	// Same says that another recipient has the same address and is told instead.
+	Same     bool            `json:"same,omitempty"`
+	Messages []explainedPost `json:"messages,omitempty"`
+	// Due is the next step, or empty if nothing is due.
+	Due string `json:"due,omitempty"`
+}
+
+// explainedPost is a message and what it is known to show.
+type explainedPost struct {
+	Channel string         `json:"channel"`
+	ID      string         `json:"id"`
+	Status  request.Status `json:"status,omitempty"`
+	Reviews int            `json:"reviews,omitempty"`
+}
+
+// choose lists those who are chosen now, and those who were when the request was
+// announced.
+func (e *explanation) choose(now integration.Choices, told []plugindata.Delivery) {
+	for _, c := range now {
+		if c.Recipient == "" {
+			e.LeftOut = append(e.LeftOut, c.Why)
+			continue
+		}
+		e.Recipients = append(e.Recipients, explained{Choice: c})
+	}
+	for _, d := range told {
+		if !slices.ContainsFunc(e.Recipients, func(r explained) bool { return r.Recipient == d.Recipient }) {
+			why := "chosen when the request was announced; it would not be now"
+			e.Recipients = append(e.Recipients, explained{Choice: integration.Choice{Recipient: d.Recipient, Why: why}})
+		}
+	}
+}
+
+// told notes what is recorded of a recipient, and what is due.
+func (r *explained) told(w plan.Wants, d plugindata.Delivery) {
+	for _, p := range d.Posts {
+		r.Messages = append(r.Messages, explainedPost{p.Channel, p.ID, p.Shown.Status, p.Shown.Reviews})
+	}
+	r.Address, r.Same = cmp.Or(d.Address, r.Address), d.Skipped
+	if step, due := w.Next(&d); due {
+		r.Due = step.String()
+	}
+}
+
+// text is the explanation for a person.
+func (e *explanation) text() string {
+	var b strings.Builder
+	what := strings.Join(e.Roles, ", ")
+	if len(e.Resources) > 0 {
+		what += " on " + strings.Join(e.Resources, ", ")
+	}
+	if e.Request == "" {
+		fmt.Fprintf(&b, "If %s asked for %s now, this would be told:\n", e.User, what)
+	} else {
+		fmt.Fprintf(&b, "Request %s of %s for %s is %s.\n", e.Request, e.User, what, e.Status)
+	}
+	if len(e.Recipients) == 0 {
+		b.WriteString("\nnobody\n")
+	}
+	for _, r := range e.Recipients {
+		fmt.Fprintf(&b, "\n%s\n", r.Recipient)
+		for _, line := range r.lines() {
+			b.WriteString("  " + line + "\n")
+		}
+	}
+	if len(e.LeftOut) > 0 {
+		b.WriteString("\nleft out\n")
+	}
+	for _, who := range e.LeftOut {
+		b.WriteString("  " + who + "\n")
+	}
+	if e.Buttons {
+		b.WriteString("\nThe messages have buttons.\n")
+	}
+	for _, note := range e.Notes {
+		b.WriteString("\nnote  " + note + "\n")
+	}
+	return b.String()
+}
+
+// lines say what there is to say of a recipient.
+func (r explained) lines() []string {
+	lines := []string{"because   " + r.Why}
+	switch {
+	case r.Fault != "":
+		lines = append(lines, "FAIL      "+r.Fault)
+	case r.Address != r.Recipient:
+		lines = append(lines, "address   "+r.Address)
+	}
+	if r.Same {
+		lines = append(lines, "told      where another recipient is, who has the same address")
+	}
+	for _, m := range r.Messages {
+		lines = append(lines, "told      "+m.String())
+	}
+	if r.Due != "" {
+		lines = append(lines, "due       "+r.Due)
+	}
+	return lines
+}
+
+func (p explainedPost) String() string {
+	text := "message " + p.ID + " in " + p.Channel
+	if p.Status != "" {
+		text += fmt.Sprintf(", which shows %s and %d reviews", p.Status, p.Reviews)
+	}
+	return text
+}
