@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"teleport-plugins/access/e2e/harness"
@@ -20,17 +21,21 @@ type explanation struct {
 
 func (w *world) explain(args ...string) (e explanation) {
 	w.Helper()
+	w.must(json.Unmarshal(w.output(append([]string{"explain", "--json"}, args...)...), &e))
+	return e
+}
+
+// output runs a command of the service's plugin with the config.
+func (w *world) output(args ...string) []byte {
+	w.Helper()
 	path, err := harness.Binary(w.Plugin())
 	w.must(err)
-	cmd := exec.CommandContext(w.Context(), path, append([]string{"explain", "-c", w.ConfigPath, "--json"}, args...)...)
+	cmd := exec.CommandContext(w.Context(), path, append(args, "-c", w.ConfigPath)...)
 	out, err := cmd.Output()
-	if err == nil {
-		err = json.Unmarshal(out, &e)
-	}
 	if err != nil {
 		w.Fatalf("%v: %v\n%s", cmd, err, out)
 	}
-	return e
+	return out
 }
 
 // Whom explain names before a request is made, and no others, are told of it then;
@@ -72,6 +77,33 @@ func TestExplainAgreesWithWhatIsTold(t *testing.T) {
 			if len(want) == 0 || len(want) != len(told) || len(after.Recipients) != len(want) || !slices.Contains(told, w.Place(places[1])) {
 				t.Errorf("explain names %q before and %+v after; told were %q", want, after.Recipients, told)
 			}
+		})
+	}
+}
+
+// What preview shows is what is posted, and nothing is posted for it.
+func TestPreviewIsWhatIsPosted(t *testing.T) {
+	for _, service := range harness.Services() {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			w := start(t, harness.Options{Service: service, Halted: true})
+			place := w.Service().Places()[0]
+			w.Cluster.Annotate(role, w.Annotations(place))
+			id, err := w.Cluster.CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{role}, Reason: "INC-1 <@everyone> *bold*"})
+			w.must(err)
+			text := string(w.output("preview", "--request", id))
+			if strings.Contains(text, w.Service().Token()) {
+				t.Error("preview prints a secret")
+			}
+			if n := w.Service().Calls(w.Methods().Post); n > 0 {
+				t.Errorf("preview makes %d calls that post", n)
+			}
+			for _, part := range []string{"INC-1", cluster.Alice, role, "POST "} {
+				if !strings.Contains(text, part) {
+					t.Errorf("no %q in\n%s", part, text)
+				}
+			}
+			t.Log(text)
 		})
 	}
 }

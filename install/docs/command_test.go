@@ -84,7 +84,7 @@ func used(words []string) (flags []string) {
 func TestCommandsThatAreShownExist(t *testing.T) {
 	program := binary(t)
 	help := map[string][]string{}
-	for _, command := range []string{"start", "check", "explain", "configure", "version"} {
+	for _, command := range []string{"start", "check", "explain", "preview", "configure", "version"} {
 		help[command] = flagsOf(shows(t, root, program, command, "--help"))
 	}
 	usage := flagsOf(shows(t, root, "sh", "install/install", "--help"))
@@ -128,7 +128,7 @@ func TestReferenceHasTheCommandLine(t *testing.T) {
 	program := binary(t)
 	text := read(t, "install/REFERENCE.md").section(t, "## Command line")
 	var flags []string
-	for _, command := range []string{"start", "check", "explain"} {
+	for _, command := range []string{"start", "check", "explain", "preview"} {
 		for _, flag := range flagsOf(shows(t, root, program, command, "--help")) {
 			if len(flag) > 1 && !strings.HasPrefix(flag, "help") && !slices.Contains(flags, "--"+flag) {
 				flags = append(flags, "--"+flag)

@@ -144,6 +144,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, &Error{Kind: Wait, Op: c.op, After: wait, Err: errors.New("held back by the service's rate limit")}
 	}
+	if held, err := rehearsed(req); held {
+		return nil, &Error{Kind: Retry, Op: c.op, Err: err}
+	}
 	if t.userAgent != "" {
 		req = req.WithContext(req.Context()) // a copy: the caller's own may not be changed
 		req.Header = req.Header.Clone()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
@@ -31,26 +32,30 @@ type question struct {
 	json      bool
 }
 
-// explainBudget bounds the whole of the command explain.
-const explainBudget = time.Minute
+// answerBudget bounds the whole of a command that answers a question.
+const answerBudget = time.Minute
 
-// explainCommand says who hears of a request and why, and returns 1 where it cannot
-// say so.
-func explainCommand(i Integration, f flags, q question, stdout, stderr io.Writer, log *diag.Logger) int {
-	ctx, cancel := context.WithTimeout(context.Background(), explainBudget)
+// answer is what a question is answered with.
+type answer interface {
+	text() string // for a person
+}
+
+// answerCommand answers a question about a request, and returns 1 where it cannot.
+func answerCommand(i Integration, f flags, q question, stdout, stderr io.Writer, log *diag.Logger, fn func(*session, context.Context, types.AccessRequest) (answer, error)) int {
+	ctx, cancel := context.WithTimeout(context.Background(), answerBudget)
 	defer cancel()
 	if !f.debug { // warnings say why somebody is not told
 		log = &diag.Logger{Logger: log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))}
 	}
-	e, err := explain(ctx, i, f, q, log)
+	a, err := about(ctx, i, f, q, log, fn)
 	switch {
 	case err != nil:
 	case q.json:
 		d := json.NewEncoder(stdout)
 		d.SetIndent("", "  ")
-		err = d.Encode(e)
+		err = d.Encode(a)
 	default:
-		_, err = io.WriteString(stdout, e.text())
+		_, err = io.WriteString(stdout, a.text())
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -59,7 +64,9 @@ func explainCommand(i Integration, f flags, q question, stdout, stderr io.Writer
 	return 0
 }
 
-func explain(ctx context.Context, i Integration, f flags, q question, log *diag.Logger) (*explanation, error) {
+// about calls fn with a session that is connected, and the request that the question
+// is about.
+func about(ctx context.Context, i Integration, f flags, q question, log *diag.Logger, fn func(*session, context.Context, types.AccessRequest) (answer, error)) (a answer, err error) {
 	if err := q.validate(); err != nil {
 		return nil, err
 	}
@@ -84,7 +91,17 @@ func explain(ctx context.Context, i Integration, f flags, q question, log *diag.
 	if err != nil {
 		return nil, err
 	}
-	return s.explain(ctx, req)
+	return fn(s, ctx, req)
+}
+
+// flags lets a command take the question.
+func (q *question) flags(cmd *kingpin.CmdClause) {
+	cmd.Flag("request", "ID of a request that exists.").StringVar(&q.request)
+	cmd.Flag("user", "Teleport user who might make a request.").StringVar(&q.user)
+	cmd.Flag("role", "Role that the user might ask for; may be repeated.").StringsVar(&q.roles)
+	cmd.Flag("resource", "Resource that the user might ask for, as kind/name or /cluster/kind/name; may be repeated.").StringsVar(&q.resources)
+	cmd.Flag("reviewer", "Reviewer whom the user might suggest; may be repeated.").StringsVar(&q.reviewers)
+	cmd.Flag("json", "Print JSON.").BoolVar(&q.json)
 }
 
 // validate says what a question lacks.
@@ -145,7 +162,7 @@ func resourceIDs(texts []string, cluster string) (ids []types.ResourceID, err er
 }
 
 // explain puts together what the engine would do, and what it has recorded.
-func (s *session) explain(ctx context.Context, req types.AccessRequest) (*explanation, error) {
+func (s *session) explain(ctx context.Context, req types.AccessRequest) (answer, error) {
 	wants := s.reconciler.Wants(teleport.View(req))
 	rec, err := s.recorded(ctx, req)
 	if err != nil {

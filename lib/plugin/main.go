@@ -44,14 +44,12 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	start := app.Command("start", "Start the plugin.")
 	check := app.Command("check", "Check the config, the connection to Teleport and to "+i.Title+", and stop.")
 	explain := app.Command("explain", "Say who hears of an access request, why, and what was told so far.")
+	preview := app.Command("preview", "Print what would be sent to announce an access request, and send nothing.")
 	var q question
-	explain.Flag("request", "ID of a request that exists.").StringVar(&q.request)
-	explain.Flag("user", "Teleport user who might make a request.").StringVar(&q.user)
-	explain.Flag("role", "Role that the user might ask for; may be repeated.").StringsVar(&q.roles)
-	explain.Flag("resource", "Resource that the user might ask for, as kind/name or /cluster/kind/name; may be repeated.").StringsVar(&q.resources)
-	explain.Flag("reviewer", "Reviewer whom the user might suggest; may be repeated.").StringsVar(&q.reviewers)
-	explain.Flag("json", "Print JSON.").BoolVar(&q.json)
-	for _, cmd := range []*kingpin.CmdClause{start, check, explain} {
+	for _, cmd := range []*kingpin.CmdClause{explain, preview} {
+		q.flags(cmd)
+	}
+	for _, cmd := range []*kingpin.CmdClause{start, check, explain, preview} {
 		cmd.Flag("config", "Path of the config file.").Short('c').Default("/etc/" + binary + ".toml").StringVar(&f.config)
 		cmd.Flag("debug", "Log at severity debug, whatever the config says.").Short('d').BoolVar(&f.debug)
 	}
@@ -82,7 +80,9 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	case "check":
 		return checkCommand(i, f, stdout, log)
 	case "explain":
-		return explainCommand(i, f, q, stdout, stderr, log)
+		return answerCommand(i, f, q, stdout, stderr, log, (*session).explain)
+	case "preview":
+		return answerCommand(i, f, q, stdout, stderr, log, (*session).preview)
 	}
 	return startCommand(i, f, log)
 }
