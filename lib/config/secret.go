@@ -193,8 +193,9 @@ func (s *Secret) Validate(f *Faults) {
 		f.Add("", err.Error(), s.source.advice())
 		return
 	}
-	if seen := s.source.seen; seen != nil && seen.Mode().Perm()&0o004 != 0 {
-		f.Warn("", fmt.Sprintf("every user of this machine can read the secret file %q", s.source.file), "take the permission away with chmod o-r")
+	f.Guarded("", s.source.file, "secret file", true)
+	if s.source.literal != nil && modeOf(f.l.file)&othersRead != 0 {
+		f.Warn("", "every user of this machine can read this file, and with it the secret", "take the permission away with chmod o-r, or write the secret into a file of its own")
 	}
 }
 

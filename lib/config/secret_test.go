@@ -52,7 +52,7 @@ func TestSecretSources(t *testing.T) {
 	write(t, bom, "\ufeffmarked\r\n", 0)
 	for text, want := range map[string]string{
 		"plain":                  "plain",
-		"\n plain\n":              "plain",
+		"\n plain\n":             "plain",
 		"env:CONFIG_TEST_SECRET": "from-env",
 		// As `export NAME="$(…)\n"` or a secret of a cluster made with echo gives it.
 		"env:CONFIG_TEST_NEWLINE": "from-env",

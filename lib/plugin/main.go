@@ -49,6 +49,7 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	}
 	start.Flag("diag-addr", "Serve /healthz, /readyz and /metrics on this host:port; off by default.").StringVar(&f.diagAddr)
 	start.Flag("pid-file", "Accepted for old unit files, and ignored.").Hidden().String()
+	start.Flag("insecure-no-tls", "Accepted for old unit files, and ignored: nothing is served without need.").Hidden().Bool()
 
 	log, err := diag.NewLogger(diag.LogOptions{}, false)
 	if err != nil {
@@ -82,6 +83,10 @@ func load(i Integration, path string, log *zap.Logger) (Settings, error) {
 	s := i.New()
 	report, err := config.Load(path, s)
 	for _, w := range report.Warnings {
+		if w.Grave {
+			log.Error(w.String())
+			continue
+		}
 		log.Warn(w.String())
 	}
 	if err != nil {

@@ -157,7 +157,8 @@ func TestStart(t *testing.T) {
 	r.write("first", "[log]", "output = \""+r.logFile+"\"")
 	code := make(chan int, 1)
 	go func() {
-		c, _ := command(integrationOf(r.desk), "start", "-d", "-c", r.config, "--diag-addr=127.0.0.1:0")
+		c, _ := command(integrationOf(r.desk), "start", "-d", "-c", r.config, "--diag-addr=127.0.0.1:0",
+			"--pid-file=/nowhere/pid", "--insecure-no-tls") // of old unit files
 		code <- c
 	}()
 	serving := regexp.MustCompile(`Serving health and metrics address:"?([0-9.:]+)`)

@@ -54,7 +54,7 @@ type session struct {
 }
 
 // prepare makes a session and looks whether its credentials are good. It
-// refuses what only a person can mend.
+// refuses what only a person can put right.
 func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, error) {
 	base := settings.Common()
 	identity, err := teleport.Load(teleport.Credentials{
@@ -90,7 +90,7 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	})
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: d.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: recipient.First{s.rules, s.parts.Router}, Codec: s.parts.Codec,
+		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router(), Codec: s.parts.Codec,
 		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{d.conditions, d.health}, Observer: observe,
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
 		Log:    d.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,
@@ -99,6 +99,14 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	s.reconciler.Checked(err)
 	s.noteCheck(err)
 	return s, nil
+}
+
+// router chooses recipients by the rules in the cluster, or else by the config.
+func (s *session) router() recipient.First {
+	return recipient.First{
+		recipient.Named{Router: s.rules, Log: s.log.Logger},
+		recipient.Named{Router: s.parts.Router, Log: s.log.Logger},
+	}
 }
 
 func timing(d Delivery) reconcile.Timing {

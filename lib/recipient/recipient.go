@@ -4,6 +4,7 @@ package recipient
 import (
 	"context"
 	"net/mail"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -56,6 +57,26 @@ func (s Static) Recipients(_ context.Context, v request.View) []string {
 func IsEmail(s string) bool {
 	a, err := mail.ParseAddress(s)
 	return err == nil && a.Address == s
+}
+
+// Named leaves out recipients who have no name but a web address, which may be a
+// secret: nobody is told there, and no log or record may show it.
+type Named struct {
+	Router interface {
+		Recipients(ctx context.Context, v request.View) []string
+	}
+	Log *zap.Logger
+}
+
+// Recipients lists what the router does.
+func (n Named) Recipients(ctx context.Context, v request.View) []string {
+	list := n.Router.Recipients(ctx, v)
+	if !slices.ContainsFunc(list, IsWebAddress) {
+		return list
+	}
+	n.Log.Warn("A recipient of an access request is a web address, which may be a secret, and is left out; name a channel or a person",
+		zap.String("request_id", v.ID))
+	return slices.DeleteFunc(slices.Clone(list), IsWebAddress)
 }
 
 // First routes by the first router that names anybody.

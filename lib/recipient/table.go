@@ -3,6 +3,7 @@ package recipient
 import (
 	"cmp"
 	"errors"
+	"regexp"
 	"strings"
 
 	"teleport-plugins/lib/config"
@@ -33,6 +34,8 @@ func (n *Names) UnmarshalTOML(raw any) error {
 	names := make(Names, 0, len(items))
 	for _, item := range items {
 		switch name, isString := item.(string); {
+		case IsWebAddress(name):
+			return errors.New("a recipient is a web address, which may be the secret of a webhook; name a channel or a person")
 		case !isString && ok:
 			return errors.New("this list holds " + config.Describe(item) + do)
 		case !isString:
@@ -49,6 +52,9 @@ func (n *Names) UnmarshalTOML(raw any) error {
 // anyone. A plugin that routes by this table calls it from the Validate of its
 // whole config; f is the collector at the key of the table.
 func (t Table) Require(f *config.Faults) {
+	for role := range t {
+		WarnOfPattern(f, role, role)
+	}
 	switch {
 	case len(t) == 0:
 		f.Add("", "the table is missing or empty", `add it with at least "*" = ["recipient"]`)
@@ -56,6 +62,22 @@ func (t Table) Require(f *config.Faults) {
 		f.Add("", `there is no entry for "*"`, `add "*" = ["recipient"], which holds for every role without an entry of its own`)
 	case len(t[Anyone]) == 0:
 		f.Add(Anyone, `the entry for "*" is empty`, "name at least one recipient")
+	}
+}
+
+// IsWebAddress reports whether a recipient is a web address. None is told at one,
+// and one that leads to a webhook is a secret.
+func IsWebAddress(name string) bool { return strings.Contains(name, "://") }
+
+// expression finds what no name of a role has. A dot before the star may belong to
+// the name, as in "db.*".
+var expression = regexp.MustCompile(`^\^|\$$|\\|(^|[-_])\.\*`)
+
+// WarnOfPattern warns, at a key, of a role or pattern that is written as a regular
+// expression and would match nothing.
+func WarnOfPattern(f *config.Faults, key, pattern string) {
+	if expression.MatchString(pattern) {
+		f.Warn(key, "this looks like a regular expression, and is none: only * has a meaning, that of any text", `write for example "dev-*"`)
 	}
 }
 

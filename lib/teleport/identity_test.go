@@ -62,7 +62,7 @@ func TestFilesFromWindows(t *testing.T) {
 		ClientKey: marked("key", file.PrivateKey), ClientCert: marked("crt", file.Certs.TLS), RootCAs: marked("cas", file.CACerts.TLS[0]),
 	}
 	for name, c := range map[string]Credentials{
-		"an identity file": {Identity: marked("identity", ca.encode(file))},
+		"an identity file":                  {Identity: marked("identity", ca.encode(file))},
 		"with its authorities joined to it": {Identity: marked("joined", ca.encode(file), file.CACerts.TLS[0])},
 		"with its certificate beside it":    {Identity: marked("aside", ca.encode(aside))},
 		"a key pair":                        pair,
