@@ -39,6 +39,7 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	app := kingpin.New(binary, "Carries Teleport access requests to "+i.Title+".")
 	app.UsageWriter(stderr).ErrorWriter(stderr)
 	app.HelpFlag.Short('h')
+	app.Flag("version", "Print the version, as the command version does.").Bool()
 	app.Command("configure", "Print an example config.")
 	app.Command("version", "Print the version.")
 	start := app.Command("start", "Start the plugin.")
@@ -56,26 +57,49 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		app.Usage(nil)
 		return 0
+	case args[0] == "--version":
+		args = []string{"version"}
 	}
 	command, err := app.Parse(args)
 	if err != nil {
 		log.Error(err.Error() + "; see " + binary + " --help")
 		return 1
 	}
+	out := &printer{w: stdout}
+	code := 0
 	switch command {
 	case "configure":
-		fmt.Fprint(stdout, i.Example)
-		return 0
+		fmt.Fprint(out, i.Example)
 	case "version":
-		fmt.Fprintln(stdout, versionLine(binary))
-		return 0
+		fmt.Fprintln(out, versionLine(binary))
 	case "check":
-		return checkCommand(i, f, stdout, log)
+		code = checkCommand(i, f, out, log)
+	default:
+		return startCommand(i, f, log)
 	}
-	return startCommand(i, f, log)
+	if out.err != nil {
+		log.Error("what the command prints could not be written: " + out.err.Error())
+		return 1
+	}
+	return code
+}
+
+// printer keeps the first error of writing, which nobody looks at on the way.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) Write(text []byte) (int, error) {
+	n, err := p.w.Write(text)
+	if p.err == nil {
+		p.err = err
+	}
+	return n, err //nolint:wrapcheck // for those who print
 }
 
 // load reads the config and logs its warnings; faults are logged one a line.

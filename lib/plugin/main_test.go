@@ -35,6 +35,7 @@ func TestCommands(t *testing.T) {
 		"none":                      {nil, 0, `^$`},
 		"configure":                 {[]string{"configure"}, 0, `^\[desk\]\n$`},
 		"version":                   {[]string{"version"}, 0, `^teleport-desk v0\.0\.0-dev ` + regexp.QuoteMeta(runtime.Version()) + `\n$`},
+		"the flag for version":      {[]string{"--version"}, 0, `^teleport-desk v0\.0\.0-dev ` + regexp.QuoteMeta(runtime.Version()) + `\n$`},
 		"an unknown command":        {[]string{"dance"}, 1, `^$`},
 		"an unknown flag":           {[]string{"start", "--dance"}, 1, `^$`},
 		"start without a config":    {[]string{"start", "-c", "/nowhere/at/all.toml"}, 1, `^$`},
@@ -47,6 +48,20 @@ func TestCommands(t *testing.T) {
 				t.Errorf("exit code %d, want %d; printed %q", code, tc.code, out)
 			}
 		})
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestWhatCannotBePrintedIsAFault(t *testing.T) {
+	r := newRig(t)
+	for _, args := range [][]string{{"configure"}, {"version"}, {"--version"}, {"check", "-c", r.config}} {
+		if code := Run(integrationOf(r.desk), args, full{}, io.Discard); code != 1 {
+			t.Errorf("%q: exit code %d", args, code)
+		}
 	}
 }
 
