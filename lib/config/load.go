@@ -45,6 +45,7 @@ func decode(file, text string, into any) (Report, error) {
 		root:     v.Elem(),
 	}
 	l.fillStruct(v.Elem(), tree, "", "")
+	l.flat(v.Elem(), tree)
 	l.validate(v.Elem(), "")
 	if modeOf(file)&othersWrite != 0 {
 		(&Faults{l: l}).grave("", "every user of this machine can write this file", "take the permission away with chmod o-w")

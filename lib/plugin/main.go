@@ -135,7 +135,7 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 		logError(early.Logger, err)
 		return 1
 	}
-	log, err := diag.NewLogger(diag.LogOptions(settings.Common().Log), f.debug)
+	log, err := openLog(diag.LogOptions(settings.Common().Log), f.debug)
 	if err != nil {
 		logError(early.Logger, err)
 		return 1
@@ -157,6 +157,22 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 	}
 	log.Info("The plugin has shut down")
 	return 0
+}
+
+// openLog makes the log that the config describes, at stderr if its file cannot be
+// opened: requests are to be told all the same.
+func openLog(o diag.LogOptions, debug bool) (*diag.Logger, error) {
+	log, refused := diag.NewLogger(o, debug)
+	if refused == nil {
+		return log, nil
+	}
+	o.Output = "stderr"
+	log, err := diag.NewLogger(o, debug)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the log: %w", err)
+	}
+	log.Error("The log file cannot be opened; the log goes to stderr", zap.Error(refused))
+	return log, nil
 }
 
 // Serve runs an integration within this process, as the command start does, until

@@ -142,7 +142,7 @@ func readFault(path string, err error) error {
 		return newFault(ErrMissing, err, "the credentials file %s does not exist", path)
 	case errors.Is(err, fs.ErrPermission):
 		return newFault(ErrUnreadable, err,
-			"the credentials file %s is not readable for this process (user id %d)", path, os.Getuid())
+			"the credentials file %s is not readable for this process; give it to user id %d with chown, or run the plugin as its owner", path, os.Getuid())
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

@@ -204,7 +204,7 @@ func wantFault(t *testing.T, err, kind error, want string) {
 func TestLoadNamesAnUnreadableFile(t *testing.T) {
 	// Root reads everything, so the system's refusal is made up.
 	err := readFault("/etc/identity", &os.PathError{Op: "open", Path: "/etc/identity", Err: os.ErrPermission})
-	wantFault(t, err, ErrUnreadable, `the credentials file /etc/identity is not readable for this process \(user id \d+\)`)
+	wantFault(t, err, ErrUnreadable, `the credentials file /etc/identity is not readable for this process; give it to user id \d+ with chown, or run the plugin as its owner`)
 }
 
 func TestLoadToleratesASlowClock(t *testing.T) {
