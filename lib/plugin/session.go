@@ -140,7 +140,7 @@ func (s *session) noteCheck(err error) {
 	case outbound.KindOf(err) == outbound.Refused:
 		s.conditions.Set(reconcile.ConditionService, true, "")
 	case !outbound.Answered(err):
-		s.conditions.Set(reconcile.ConditionService, false, "this is not known: "+err.Error())
+		s.conditions.Set(reconcile.ConditionService, false, "it did not answer the last check: "+err.Error())
 	}
 }
 
