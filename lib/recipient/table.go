@@ -84,8 +84,12 @@ func WarnOfPattern(f *config.Faults, key, pattern string) {
 // For gives the recipients for the requested roles, each once, in the order in
 // which they are first named. For each role the entry of exactly that name
 // counts, else that of the longest pattern that matches, else that of "*". An
-// entry without recipients is as if it were not there.
+// entry without recipients is as if it were not there. A request for no roles is for
+// those of "*".
 func (t Table) For(roles []string) []string {
+	if len(roles) == 0 {
+		roles = []string{Anyone}
+	}
 	var all []string
 	seen := map[string]bool{}
 	for _, role := range roles {

@@ -29,7 +29,7 @@ func TestRecipientsForRoles(t *testing.T) {
 		roles []string
 		want  []string
 	}{
-		"no role":                            {nil, nil},
+		"no role":                            {nil, []string{"all"}},
 		"an unknown role":                    {[]string{"ops"}, []string{"all"}},
 		"an exact name":                      {[]string{"dev"}, []string{"devs", "lead"}},
 		"a pattern":                          {[]string{"dev-web"}, []string{"dev-any"}},
