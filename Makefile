@@ -7,11 +7,13 @@ VERSION ?= 0.0.0-dev
 GITREF  ?= $(shell git describe --always --long --dirty --tags --abbrev=12 2>/dev/null)
 
 GO      ?= go
-STAMP   := -X teleport-plugins/lib/plugin.version=$(VERSION) -X teleport-plugins/lib/plugin.gitref=$(GITREF)
+STAMP    = -X teleport-plugins/lib/plugin.version=$(VERSION) -X teleport-plugins/lib/plugin.gitref=$(STAMPREF)
+# A release says of which plugin it is too, as Teleport's own do.
+STAMPREF = $(GITREF)
 # Most of a binary is the generated code of the Teleport API. Without inlining
 # it is two megabytes smaller and, where it is used here, no slower to notice.
 SMALL   := -gcflags=github.com/gravitational/teleport/api/...=-l
-GOBUILD := $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
+GOBUILD  = $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
 # Everything is built as the binaries are, so that nothing is compiled twice; the
 # race detector alone needs cgo.
 export GOFLAGS := -trimpath -buildvcs=false $(SMALL) -gcflags=github.com/pb33f/...=-l

@@ -13,6 +13,7 @@ DOCKER      ?= docker
 GITREF   := $(GITREF)
 EPOCH    := $(EPOCH)
 REVISION := $(REVISION)
+SHORTREF := $(shell printf %.9s '$(REVISION)')
 export VERSION GITREF EPOCH REVISION
 
 # Nothing of the machine may reach a binary: not its own compiler, whichever
@@ -34,6 +35,7 @@ version-check:
 		|| { echo "VERSION is '$(VERSION)'; give it as 1.2.3, without a v" >&2; exit 1; }
 
 # One plugin for one ARCH, laid out as it is to be packed.
+stage-% image-%: STAMPREF = teleport-$*-v$(VERSION)-$(SHORTREF)
 stage-%: DIR = $(RELEASE_DIR)/stage/$(call archive,$*,$(ARCH))/teleport-access-$*
 stage-%: FORCE
 	@mkdir -p $(DIR)/roles $(DIR)/docs

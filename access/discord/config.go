@@ -2,7 +2,7 @@ package discord
 
 import (
 	_ "embed" // for the example config
-	"net/url"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -30,7 +30,8 @@ type Config struct {
 
 // Section is the section [discord].
 type Section struct {
-	Token config.Secret `toml:"token" doc:"bot token: the token itself, the path of a file that holds it, or env:NAME"`
+	Token  config.Secret      `toml:"token" doc:"bot token: the token itself, the path of a file that holds it, or env:NAME"`
+	CAFile config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
 	// APIURL ends in a slash after Load.
 	APIURL string `toml:"api_url" alias:"apiurl" doc:"base address of the Discord API"`
 	// Users maps Teleport users, requesters and suggested reviewers, to Discord;
@@ -58,10 +59,7 @@ func (s *Section) Validate(f *config.Faults) {
 	} else if token, err := s.Token.Read(); err == nil && strings.ContainsAny(token, " \t\r\n") {
 		f.Add("token", "the token holds white space", `write it alone, without the word "Bot"`)
 	}
-	u, err := url.Parse(s.APIURL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		f.Add("api_url", "this is not a web address", "write for example "+defaultAPI)
-	}
+	f.WebAddress("api_url", s.APIURL, defaultAPI)
 	if !strings.HasSuffix(s.APIURL, "/") {
 		s.APIURL += "/"
 	}
@@ -77,6 +75,9 @@ func (s *Section) Validate(f *config.Faults) {
 
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	if err := d.Transport.Trust(c.Discord.CAFile.Certificates()); err != nil {
+		return plugin.Parts{}, fmt.Errorf("discord.ca_file: %w", err)
+	}
 	s := newService(c.Discord, d)
 	s.asks, s.listens = c.Review.AsksReason, c.Review.Enabled
 	for _, names := range c.RoleToRecipients {

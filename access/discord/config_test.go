@@ -58,6 +58,7 @@ func TestAConfigThatCannotWorkSaysWhy(t *testing.T) {
 		"no token":        {`token = "abc.def"`, "", "there is no token"},
 		"token with Bot":  {`"abc.def"`, `"Bot abc.def"`, `without the word "Bot"`},
 		"no address":      {"[discord]", "[discord]\napi_url = \"discord\"", "not a web address"},
+		"the web site":    {"[discord]", "[discord]\napi_url = \"https://discord.com\"", "this leads to the service's web site and not to its API; write https://discord.com/api/"},
 		"foreign scheme":  {"[discord]", "[discord]\napi_url = \"ftp://x/\"", "not a web address"},
 		"user by name":    {"[role_to", "[discord.users]\n\"a@b.c\" = \"alice#1\"\n[role_to", "not a Discord user id"},
 		"no recipients":   {`"*" = "1"`, "", "missing or empty"},

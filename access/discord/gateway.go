@@ -186,7 +186,7 @@ func (s *service) open(ctx context.Context, address string) (*socket, error) {
 	// The library does not look at the context while it waits for the handshake.
 	stop := func() bool { return true }
 	dialer := websocket.Dialer{
-		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: s.times.step,
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: s.times.step, TLSClientConfig: s.transport.TLS(),
 		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			if err == nil {
@@ -203,7 +203,7 @@ func (s *service) open(ctx context.Context, address string) (*socket, error) {
 		_ = resp.Body.Close()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the gateway: %w", err)
+		return nil, fmt.Errorf("connecting to the gateway: %w", outbound.Plainly(err))
 	}
 	conn.SetReadLimit(maxFrame)
 	c := &socket{

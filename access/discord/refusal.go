@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,7 @@ func sorted(op string, call *outbound.Call, err error) *outbound.Error {
 	switch {
 	case !ok && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
 	case !ok:
-		e.Hint = foreignHint
+		e.Hint = cmp.Or(e.Hint, foreignHint)
 		e.Err = errors.New("the answer is not Discord's, or not whole") // the library's error holds the token
 	case code == 0:
 		e.Kind, e.Scope, e.Hint, e.Code = outbound.Refused, outbound.TheToken, tokenHint, text

@@ -2,6 +2,8 @@ package pagerduty
 
 import (
 	_ "embed" // for the example config
+	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,18 +37,19 @@ type Section struct {
 	APIKey    config.Secret `toml:"api_key" doc:"REST API key that may write: the key itself, the path of a file that holds it, or env:NAME"`
 	UserEmail string        `toml:"user_email" doc:"e-mail address of the PagerDuty user in whose name incidents and notes are written"`
 	// NotifyService and Services are never empty after Load.
-	NotifyService      string            `toml:"notify_service" default:"\"pagerduty_notify_service\"" doc:"annotation that names the services to notify"`
-	Services           string            `toml:"services" default:"\"pagerduty_services\"" doc:"annotation that names the services whose people on call are approved"`
-	RequestAnnotations Annotations       `toml:"RequestAnnotations"`
-	Region             string            `toml:"region" default:"\"us\"" doc:"service region of the account: us or eu"`
-	APIEndpoint        string            `toml:"api_endpoint" doc:"base address of the REST API, in place of the region's"`
-	Urgency            string            `toml:"urgency" doc:"urgency of incidents: high or low; by default the service decides"`
-	Priority           string            `toml:"priority" doc:"name of the priority of incidents; by default none"`
-	Users              map[string]string `toml:"users" doc:"Teleport user to e-mail address at PagerDuty"`
-	UserEmailTrait     string            `toml:"user_email_trait" doc:"trait of Teleport users that holds their e-mail address at PagerDuty"`
-	UserEmailSuffix    string            `toml:"user_email_suffix" doc:"what makes a Teleport user name an e-mail address at PagerDuty, as in @example.com"`
-	AutoApprove        approval.Rules    `toml:"auto_approve"`
-	ServiceID          config.Ignored    `toml:"service_id" deprecated:"name the service in the annotation pagerduty_notify_service of a role"`
+	NotifyService      string             `toml:"notify_service" default:"\"pagerduty_notify_service\"" doc:"annotation that names the services to notify"`
+	Services           string             `toml:"services" default:"\"pagerduty_services\"" doc:"annotation that names the services whose people on call are approved"`
+	RequestAnnotations Annotations        `toml:"RequestAnnotations"`
+	Region             string             `toml:"region" default:"\"us\"" doc:"service region of the account: us or eu"`
+	APIEndpoint        string             `toml:"api_endpoint" doc:"base address of the REST API, in place of the region's"`
+	CAFile             config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
+	Urgency            string             `toml:"urgency" doc:"urgency of incidents: high or low; by default the service decides"`
+	Priority           string             `toml:"priority" doc:"name of the priority of incidents; by default none"`
+	Users              map[string]string  `toml:"users" doc:"Teleport user to e-mail address at PagerDuty"`
+	UserEmailTrait     string             `toml:"user_email_trait" doc:"trait of Teleport users that holds their e-mail address at PagerDuty"`
+	UserEmailSuffix    string             `toml:"user_email_suffix" doc:"what makes a Teleport user name an e-mail address at PagerDuty, as in @example.com"`
+	AutoApprove        approval.Rules     `toml:"auto_approve"`
+	ServiceID          config.Ignored     `toml:"service_id" deprecated:"name the service in the annotation pagerduty_notify_service of a role"`
 }
 
 // Annotations is the table [pagerduty.RequestAnnotations], the other place for
@@ -107,11 +110,20 @@ func (s *Section) validateEndpoint(f *config.Faults) {
 	case s.Region != "":
 		f.Warn("region", "it has no effect beside api_endpoint", "remove one of the two")
 	}
-	u, err := url.Parse(s.APIEndpoint)
-	if known && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-		f.Add("api_endpoint", "this is not a web address", "write for example https://api.eu.pagerduty.com, or remove the key")
+	if known {
+		s.validateAddress(f, regions)
 	}
 	s.APIEndpoint = strings.TrimRight(s.APIEndpoint, "/")
+}
+
+// validateAddress checks the address of the API. Under PagerDuty's own domain
+// there are other things too: the web site of the account, and the Events API.
+func (s *Section) validateAddress(f *config.Faults, regions map[string]string) {
+	f.WebAddress("api_endpoint", s.APIEndpoint, regions[s.Region])
+	u, err := url.Parse(s.APIEndpoint)
+	if err == nil && strings.HasSuffix(u.Hostname(), ".pagerduty.com") && !slices.Contains(slices.Collect(maps.Values(regions)), "https://"+u.Hostname()) {
+		f.Warn("api_endpoint", "this is not one of the addresses of the REST API", "remove the key; region leads to the right one")
+	}
 }
 
 func (s *Section) validateIdentity(f *config.Faults) {
@@ -127,6 +139,9 @@ func (s *Section) validateIdentity(f *config.Faults) {
 
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	if err := d.Transport.Trust(c.PagerDuty.CAFile.Certificates()); err != nil {
+		return plugin.Parts{}, fmt.Errorf("pagerduty.ca_file: %w", err)
+	}
 	s := newService(c.PagerDuty, d)
 	return plugin.Parts{
 		Service: s, Deciders: []integration.Decider{newOnCall(s, d.Traits)}, Router: s, Codec: Codec{},

@@ -48,7 +48,7 @@ func sorted(call *outbound.Call, op string, err error) error {
 		// PagerDuty is known to say so without its error object.
 		e.Hint = unknownHint
 	case e.Kind == outbound.Unclear && e.Status >= 300 && e.Status < 500:
-		e.Hint = betweenHint
+		e.Hint = cmp.Or(e.Hint, betweenHint)
 	}
 	if reads(op) && e.Kind == outbound.Unclear {
 		e.Kind = outbound.Retry // there is nothing that it may have done

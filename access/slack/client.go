@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,6 +79,9 @@ func (c *client) call(ctx context.Context, method, target string, do func(contex
 			c.transport.Hold(method, target, e.After)
 		}
 	}
+	if e.Status != 0 && errors.Is(err, errForeign) {
+		e.Hint = cmp.Or(e.Hint, foreignHint)
+	}
 	if e.Kind == outbound.Wait && target != "" {
 		e.Scope = outbound.ThePlace
 	}
@@ -86,6 +90,9 @@ func (c *client) call(ctx context.Context, method, target string, do func(contex
 	}
 	return e
 }
+
+// foreignHint is what to do where something answers that is not Slack.
+const foreignHint = "see that slack.api_url leads to Slack's API, and whether a proxy or gateway on the way answers in its place"
 
 // errForeign stands for an answer in a form that Slack gives none.
 var errForeign = errors.New("the answer is not one of Slack's")

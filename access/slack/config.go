@@ -2,8 +2,8 @@ package slack
 
 import (
 	_ "embed" // for the example config
+	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -34,11 +34,14 @@ type Config struct {
 
 // Section is the section [slack].
 type Section struct {
-	Token config.Secret `toml:"token" doc:"bot token (xoxb-…): the token itself, the path of a file that holds it, or env:NAME"`
+	Token  config.Secret      `toml:"token" doc:"bot token (xoxb-…): the token itself, the path of a file that holds it, or env:NAME"`
+	CAFile config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
 	// APIURL ends in a slash after Load.
 	APIURL string `toml:"api_url" alias:"apiurl" doc:"base address of the Slack Web API"`
 	// Recipients is the only routing that the oldest plugins knew.
 	Recipients []string `toml:"recipients" deprecated:"write them as \"*\" = [...] in [role_to_recipients]" doc:"recipients of every request"`
+	// Channel is what the very first plugin had in place of Recipients.
+	Channel string `toml:"channel" deprecated:"write it as \"*\" = \"...\" in [role_to_recipients]" doc:"recipient of every request"`
 	// Users maps Teleport users, requesters and suggested reviewers, to Slack.
 	Users map[string]string `toml:"users" doc:"Teleport user to e-mail address or Slack user id, where the user's name is not the address"`
 }
@@ -53,26 +56,36 @@ func Integration() plugin.Integration {
 	}
 }
 
-// Validate checks the routing, and takes over that of the oldest configs.
+// Validate checks the routing, and takes over that of old configs. Those that name
+// nobody at all worked once: suggested reviewers are told.
 func (c *Config) Validate(f *config.Faults) {
-	c.Slack.Recipients = slices.DeleteFunc(c.Slack.Recipients, func(name string) bool { return name == "" })
-	if len(c.Slack.Recipients) > 0 {
-		if len(c.RoleToRecipients) == 0 {
-			c.RoleToRecipients = recipient.Table{recipient.Anyone: c.Slack.Recipients}
-			return
+	for key, names := range map[string][]string{"recipients": c.Slack.Recipients, "channel": {c.Slack.Channel}} {
+		if slices.ContainsFunc(names, recipient.IsWebAddress) {
+			f.In("slack").Add(key, "a recipient is a web address, which may be the secret of a webhook", "name a channel or a person")
 		}
-		f.In("slack").Warn("recipients", "it has no effect beside [role_to_recipients]", "remove it")
 	}
-	c.RoleToRecipients.Require(f.In("role_to_recipients"))
+	old := slices.DeleteFunc(append(slices.Clone(c.Slack.Recipients), c.Slack.Channel), func(name string) bool { return name == "" })
+	routing := f.In("role_to_recipients")
+	switch {
+	case len(old) == 0 && len(c.RoleToRecipients) == 0 && !f.Has("role_to_recipients"):
+		routing.Warn("", "the table is missing, so that only suggested reviewers are told", `add it with at least "*" = ["recipient"]`)
+		return
+	case len(old) > 0 && len(c.RoleToRecipients) == 0:
+		c.RoleToRecipients = recipient.Table{recipient.Anyone: old}
+		return
+	}
+	for _, key := range []string{"recipients", "channel"} {
+		if len(old) > 0 && f.In("slack").Has(key) {
+			f.In("slack").Warn(key, "it has no effect beside [role_to_recipients]", "remove it")
+		}
+	}
+	c.RoleToRecipients.Require(routing)
 }
 
 // Validate checks the token's kind and the API's address.
 func (s *Section) Validate(f *config.Faults) {
 	s.validateToken(f)
-	u, err := url.Parse(s.APIURL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		f.Add("api_url", "this is not a web address", "write for example "+defaultAPI)
-	}
+	f.WebAddress("api_url", s.APIURL, defaultAPI)
 	if !strings.HasSuffix(s.APIURL, "/") {
 		s.APIURL += "/"
 	}
@@ -96,6 +109,9 @@ func (s *Section) validateToken(f *config.Faults) {
 
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	if err := d.Transport.Trust(c.Slack.CAFile.Certificates()); err != nil {
+		return plugin.Parts{}, fmt.Errorf("slack.ca_file: %w", err)
+	}
 	s := &service{
 		client: client{token: c.Slack.Token, tokenKey: "slack.token", transport: d.Transport, http: d.Transport.Client()},
 		log:    d.Log, note: d.Note, rooms: rooms{turn: make(chan struct{}, 1)}, users: maps.Clone(c.Slack.Users),

@@ -88,13 +88,30 @@ func TestEachFaultOfAConfigIsTold(t *testing.T) {
 			text:   teleportPart + slackPart + "api_url = \"slack.com\"\n" + routingPart,
 			faults: "slack.toml:6: slack.api_url: this is not a web address; write for example https://slack.com/api/\n",
 		},
+		"the address of the web site": {
+			text:   teleportPart + slackPart + "api_url = \"https://slack.com\"\n" + routingPart,
+			faults: "slack.toml:6: slack.api_url: this leads to the service's web site and not to its API; write https://slack.com/api/\n",
+		},
 		"an address of another kind": {
 			text:   teleportPart + slackPart + "api_url = \"ftp://slack.com/\"\n" + routingPart,
 			faults: "slack.toml:6: slack.api_url: this is not a web address; write for example https://slack.com/api/\n",
 		},
 		"no recipients": {
-			text:   teleportPart + slackPart,
-			faults: "slack.toml: role_to_recipients: the table is missing or empty; add it with at least \"*\" = [\"recipient\"]\n",
+			text:     teleportPart + slackPart,
+			warnings: "slack.toml: role_to_recipients: the table is missing, so that only suggested reviewers are told; add it with at least \"*\" = [\"recipient\"]\n",
+		},
+		"an empty table": {
+			text:   teleportPart + slackPart + "[role_to_recipients]\n",
+			faults: "slack.toml:6: role_to_recipients: the table is missing or empty; add it with at least \"*\" = [\"recipient\"]\n",
+		},
+		"the channel of the very first plugin": {
+			text:     teleportPart + slackPart + "channel = \"general\"\n",
+			warnings: "slack.toml:6: slack.channel: this key is deprecated; write it as \"*\" = \"...\" in [role_to_recipients]\n",
+		},
+		"the channel of the very first plugin beside a table": {
+			text: teleportPart + slackPart + "channel = \"general\"\n" + routingPart,
+			warnings: "slack.toml:6: slack.channel: this key is deprecated; write it as \"*\" = \"...\" in [role_to_recipients]\n" +
+				"slack.toml:6: slack.channel: it has no effect beside [role_to_recipients]; remove it\n",
 		},
 		"no recipients for other roles": {
 			text:   teleportPart + slackPart + "[role_to_recipients]\nprod = \"general\"\n",
@@ -105,9 +122,9 @@ func TestEachFaultOfAConfigIsTold(t *testing.T) {
 			warnings: "slack.toml:6: slack.recipients: this key is deprecated; write them as \"*\" = [...] in [role_to_recipients]\n",
 		},
 		"no recipient in the oldest form": {
-			text:     teleportPart + slackPart + "recipients = [\"\"]\n",
-			warnings: "slack.toml:6: slack.recipients: this key is deprecated; write them as \"*\" = [...] in [role_to_recipients]\n",
-			faults:   "slack.toml: role_to_recipients: the table is missing or empty; add it with at least \"*\" = [\"recipient\"]\n",
+			text: teleportPart + slackPart + "recipients = [\"\"]\n",
+			warnings: "slack.toml:6: slack.recipients: this key is deprecated; write them as \"*\" = [...] in [role_to_recipients]\n" +
+				"slack.toml: role_to_recipients: the table is missing, so that only suggested reviewers are told; add it with at least \"*\" = [\"recipient\"]\n",
 		},
 		"recipients in both forms": {
 			text: teleportPart + slackPart + "recipients = [\"general\"]\n" + routingPart,
@@ -117,8 +134,19 @@ func TestEachFaultOfAConfigIsTold(t *testing.T) {
 		"all at once": {
 			text: teleportPart + "[slack]\napi_url = \"x\"\n",
 			faults: "slack.toml:4: slack.token: there is no token; set the bot token that Slack shows under OAuth & Permissions\n" +
-				"slack.toml:5: slack.api_url: this is not a web address; write for example https://slack.com/api/\n" +
-				"slack.toml: role_to_recipients: the table is missing or empty; add it with at least \"*\" = [\"recipient\"]\n",
+				"slack.toml:5: slack.api_url: this is not a web address; write for example https://slack.com/api/\n",
+			warnings: "slack.toml: role_to_recipients: the table is missing, so that only suggested reviewers are told; add it with at least \"*\" = [\"recipient\"]\n",
+		},
+		"webhooks as recipients": {
+			text: teleportPart + slackPart + "recipients = [\"https://hooks.slack.com/" + secret + "\"]\nchannel = \"https://hooks.slack.com/" + secret + "\"\n" +
+				"[role_to_recipients]\n\"*\" = \"https://hooks.slack.com/services/" + secret + "\"\n",
+			warnings: "slack.toml:6: slack.recipients: this key is deprecated; write them as \"*\" = [...] in [role_to_recipients]\n" +
+				"slack.toml:6: slack.recipients: it has no effect beside [role_to_recipients]; remove it\n" +
+				"slack.toml:7: slack.channel: this key is deprecated; write it as \"*\" = \"...\" in [role_to_recipients]\n" +
+				"slack.toml:7: slack.channel: it has no effect beside [role_to_recipients]; remove it\n",
+			faults: "slack.toml:6: slack.recipients: a recipient is a web address, which may be the secret of a webhook; name a channel or a person\n" +
+				"slack.toml:7: slack.channel: a recipient is a web address, which may be the secret of a webhook; name a channel or a person\n" +
+				"slack.toml:9: role_to_recipients.\"*\": a recipient is a web address, which may be the secret of a webhook; name a channel or a person\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -188,13 +188,13 @@ func (l *listener) open(ctx context.Context) (*socket, error) {
 	}
 	dialing, cancel := context.WithTimeoutCause(ctx, stepTime, errors.New("no answer from Slack in time"))
 	defer cancel()
-	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: stepTime}
+	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: stepTime, TLSClientConfig: l.app.transport.TLS()}
 	ws, resp, err := dialer.DialContext(dialing, address, nil)
 	if resp != nil && resp.Body != nil {
 		_ = resp.Body.Close()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the connection of Socket Mode: %w", withoutAddress(err))
+		return nil, fmt.Errorf("opening the connection of Socket Mode: %w", outbound.Plainly(err))
 	}
 	s := &socket{listener: l, ws: ws, since: time.Now(), ends: make(chan error, 1), expires: make(chan struct{}, 1)}
 	ws.SetReadLimit(maxFrame)

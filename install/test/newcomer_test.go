@@ -200,7 +200,7 @@ func (c checkout) release(t *testing.T) {
 			contains(t, sums, fmt.Sprintf("teleport-access-%s-v1.2.3-linux-%s-bin.tar.gz: OK", service, arch))
 		}
 		version := c.run(t, fmt.Sprintf("cd build/release && tar xzf teleport-access-%s-v1.2.3-linux-amd64-bin.tar.gz && teleport-access-%s/teleport-%s version", service, service, service))
-		contains(t, version, "teleport-"+service+" v1.2.3 git:")
+		contains(t, version, "teleport-"+service+" v1.2.3 git:teleport-"+service+"-v1.2.3-")
 	}
 }
 

@@ -95,7 +95,7 @@ func TestShipArm64(t *testing.T) {
 		foreign := filepath.Join(unpack(t, "new", service, newVersion, "arm64"), name)
 		contains(t, output(t, "file", "--brief", foreign), "aarch64", "statically linked", "stripped")
 		version := output(t, "qemu-aarch64-static", foreign, "version")
-		contains(t, version, name+" v"+newVersion+" git:")
+		contains(t, version, name+" v"+newVersion+" git:"+name+"-v"+newVersion+"-")
 		if want := output(t, native, "version"); version != want {
 			t.Errorf("on arm64 the version is %q, on amd64 %q", version, want)
 		}

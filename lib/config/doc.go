@@ -3,7 +3,7 @@
 // A plugin composes one struct from the sections that it needs and fills it
 // with its defaults; [Load] overwrites what the file sets. Every fault in the
 // file is reported at once, with file, line, key and the way out, so that an
-// operator mends a file in one go. Keys that no field takes are warnings, not
+// operator corrects a file in one go. Keys that no field takes are warnings, not
 // faults, because files written for earlier releases must keep working.
 //
 // No message of this package holds the value of a key that may be a secret.

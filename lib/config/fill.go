@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -181,10 +182,31 @@ func (l *loader) fillMap(v reflect.Value, raw any, path string) {
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		l.written[join(path, key)] = join(l.shown(path), key)
 		item := reflect.New(v.Type().Elem()).Elem()
+		if inner, isTable := table[key].(map[string]any); isTable && !takesTable(v.Type().Elem()) {
+			l.mismatch(join(path, key), "this is a table, as a key with a dot makes one", "put the whole key in quotes, as in "+quotedWhole(key, inner))
+			continue
+		}
 		l.fill(item, table[key], join(path, key), join(l.shown(path), key))
 		out.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), item)
 	}
 	v.Set(out)
+}
+
+// takesTable tells whether the values of a map may be tables.
+func takesTable(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
+}
+
+// quotedWhole is the key that was meant by one with dots, as far as it has one way
+// to go.
+func quotedWhole(key string, table map[string]any) string {
+	for len(table) == 1 {
+		for next, value := range table {
+			key += "." + next
+			table, _ = value.(map[string]any)
+		}
+	}
+	return strconv.Quote(key)
 }
 
 // mismatch records that the value at a path could not be used.

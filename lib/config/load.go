@@ -45,8 +45,12 @@ func decode(file, text string, into any) (Report, error) {
 		root:     v.Elem(),
 	}
 	l.fillStruct(v.Elem(), tree, "", "")
+	l.flat(v.Elem(), tree)
 	l.validate(v.Elem(), "")
-	report := Report{Warnings: sorted(l.warnings)}
+	if modeOf(file)&othersWrite != 0 {
+		(&Faults{l: l}).grave("", "every user of this machine can write this file", "take the permission away with chmod o-w")
+	}
+	report := Report{Warnings: append(sorted(l.warnings), environmentWarnings()...)}
 	if len(l.faults) > 0 {
 		return report, &Error{Faults: sorted(l.faults)}
 	}
@@ -151,7 +155,7 @@ func unreadable(path string, err error) *Error {
 }
 
 func syntaxError(file string, err error) *Error {
-	p := Problem{File: file, What: "this is not TOML", Do: "mend the line; strings need quotes"}
+	p := Problem{File: file, What: "this is not TOML", Do: "correct the line; strings need quotes, and so do keys with anything but letters, digits, - and _"}
 	if parse := (toml.ParseError{}); errors.As(err, &parse) {
 		p.Line = parse.Position.Line
 		p.Key = oneLine(parse.LastKey)

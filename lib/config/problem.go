@@ -16,6 +16,9 @@ type Problem struct {
 	Do   string // what to do about it
 	// Unknown is set for a warning about a key that no field takes.
 	Unknown bool
+	// Grave is set for a warning about what may do harm: it is to be logged as an
+	// error, though the plugin can work.
+	Grave bool
 }
 
 // String gives the problem on one line:
@@ -60,19 +63,19 @@ type Report struct {
 	Warnings []Problem // in the order of their lines
 }
 
-// Strict gives an *Error with the unknown keys as faults, or nil when there are
-// none. A command that checks a file uses it; one that runs on it does not.
+// Strict gives an *Error with the unknown keys and what is grave as faults, or nil
+// when there are none. A command that checks a file uses it; one that runs on it does not.
 func (r Report) Strict() error {
-	var unknown []Problem
+	var faults []Problem
 	for _, w := range r.Warnings {
-		if w.Unknown {
-			unknown = append(unknown, w)
+		if w.Unknown || w.Grave {
+			faults = append(faults, w)
 		}
 	}
-	if len(unknown) == 0 {
+	if len(faults) == 0 {
 		return nil
 	}
-	return &Error{Faults: unknown}
+	return &Error{Faults: faults}
 }
 
 // sorted orders by line, each problem once; what has no line comes last.

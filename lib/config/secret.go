@@ -49,6 +49,7 @@ type secretSource struct {
 // NewSecret makes a Secret from text in the form that a config file holds; the
 // empty text gives a Secret that is not set.
 func NewSecret(text string) Secret {
+	text = trimmed(text)
 	switch name, env := strings.CutPrefix(text, "env:"); {
 	case text == "":
 		return Secret{}
@@ -65,8 +66,8 @@ func secretFile(path string) Secret { return Secret{&secretSource{file: path}} }
 // IsSet tells whether the file gives the secret in any form.
 func (s Secret) IsSet() bool { return s.source != nil }
 
-// Read gives the secret: for a file its present content without the white space
-// around it. A file that can no longer be read, or is empty, yields its last
+// Read gives the secret, without the white space around it: of a file, its present
+// content. A file that can no longer be read, or is empty, yields its last
 // good content; Problem then says why. The error names the source and never
 // holds the secret. A Secret that is not set gives an error.
 func (s Secret) Read() (string, error) {
@@ -93,8 +94,12 @@ func (s Secret) Problem() error {
 }
 
 func (s *secretSource) readEnv() (string, error) {
-	if value := os.Getenv(s.env); value != "" {
-		return value, nil
+	value, set := os.LookupEnv(s.env)
+	switch text := trimmed(value); {
+	case text != "":
+		return text, nil
+	case set:
+		return "", fmt.Errorf("the environment variable %q is empty", s.env)
 	}
 	return "", fmt.Errorf("the environment variable %q is not set", s.env)
 }
@@ -159,7 +164,13 @@ func readBounded(path string) (string, error) {
 	if len(content) > maxSecret {
 		return "", errors.New("it is larger than 1 MiB")
 	}
-	return strings.TrimSpace(string(content)), nil
+	return trimmed(string(content)), nil
+}
+
+// trimmed cuts off what editors and shells leave around a secret: white space, and
+// the byte order mark of files written on Windows.
+func trimmed(text string) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
 }
 
 // UnmarshalTOML takes the string forms described at Secret.
@@ -182,8 +193,9 @@ func (s *Secret) Validate(f *Faults) {
 		f.Add("", err.Error(), s.source.advice())
 		return
 	}
-	if seen := s.source.seen; seen != nil && seen.Mode().Perm()&0o004 != 0 {
-		f.Warn("", fmt.Sprintf("every user of this machine can read the secret file %q", s.source.file), "take the permission away with chmod o-r")
+	f.Guarded("", s.source.file, "secret file", true)
+	if s.source.literal != nil && modeOf(f.l.file)&othersRead != 0 {
+		f.Warn("", "every user of this machine can read this file, and with it the secret", "take the permission away with chmod o-r, or write the secret into a file of its own")
 	}
 }
 

@@ -44,13 +44,20 @@ func mustRead(t *testing.T, s config.Secret, want string) {
 
 func TestSecretSources(t *testing.T) {
 	t.Setenv("CONFIG_TEST_SECRET", "from-env")
+	t.Setenv("CONFIG_TEST_NEWLINE", "\t from-env \r\n")
 	path := filepath.Join(t.TempDir(), "secret")
 	long := strings.Repeat("long", 2000)
 	write(t, path, " \n"+long+"\r\n", 0)
+	bom := filepath.Join(t.TempDir(), "secret")
+	write(t, bom, "\ufeffmarked\r\n", 0)
 	for text, want := range map[string]string{
 		"plain":                  "plain",
+		"\n plain\n":             "plain",
 		"env:CONFIG_TEST_SECRET": "from-env",
-		path:                     long,
+		// As `export NAME="$(…)\n"` or a secret of a cluster made with echo gives it.
+		"env:CONFIG_TEST_NEWLINE": "from-env",
+		path:                      long,
+		bom:                       "marked",
 	} {
 		mustRead(t, config.NewSecret(text), want)
 	}
@@ -58,6 +65,22 @@ func TestSecretSources(t *testing.T) {
 		t.Error("the empty secret counts as set")
 	} else if _, err := s.Read(); err == nil {
 		t.Error("the empty secret can be read")
+	}
+}
+
+func TestASecretOfWhichNothingIsLeftIsNamed(t *testing.T) {
+	t.Setenv("CONFIG_TEST_EMPTY", " \n")
+	path := filepath.Join(t.TempDir(), "secret")
+	write(t, path, "\ufeff \n", 0)
+	for text, want := range map[string]string{
+		"env:CONFIG_TEST_EMPTY":  `the environment variable "CONFIG_TEST_EMPTY" is empty`,
+		"env:CONFIG_TEST_ABSENT": `the environment variable "CONFIG_TEST_ABSENT" is not set`,
+		" \n":                    "the secret is not set",
+		path:                     fmt.Sprintf("the secret file %q is empty", path),
+	} {
+		if _, err := config.NewSecret(text).Read(); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
 	}
 }
 

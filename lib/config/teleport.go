@@ -48,6 +48,10 @@ func (t *Teleport) Validate(f *Faults) {
 	t.validateAddr(f)
 	t.validateCredentials(f)
 	t.validateRefresh(f)
+	f.Guarded("identity", t.Identity, "identity file", true)
+	f.Guarded("client_key", t.ClientKey, "private key", true)
+	f.Guarded("client_crt", t.ClientCrt, "certificate", false)
+	f.Guarded("root_cas", t.RootCAs, "file of certificate authorities", false)
 }
 
 func (t *Teleport) validateAddr(f *Faults) {

@@ -88,6 +88,9 @@ func (s *Settings) Validate(f *config.Faults, traitKey, trait string) {
 	if len(s.Roles) == 0 {
 		f.Warn("roles", "it is empty, so that no request has buttons", "remove it, or name the roles that may be decided here")
 	}
+	for _, role := range s.Roles {
+		recipient.WarnOfPattern(f, "roles", role)
+	}
 	if s.SubmitAs == AsPlugin {
 		s.validateReviewers(f)
 	}
@@ -101,6 +104,7 @@ func (s *Settings) validateReviewers(f *config.Faults) {
 		f.Add("reviewers", "nobody may decide: with submit_as = \"plugin\" the cluster cannot judge who pressed", "list the Teleport users for each role in [review.reviewers]")
 	}
 	for _, role := range slices.Sorted(maps.Keys(s.Reviewers)) {
+		recipient.WarnOfPattern(f.In("reviewers"), role, role)
 		if len(s.Reviewers[role]) == 0 {
 			f.In("reviewers").Add(role, "it names nobody", "name at least one Teleport user, or remove the role from roles")
 		}

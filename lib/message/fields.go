@@ -7,7 +7,9 @@ package message
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"teleport-plugins/lib/request"
 )
@@ -70,7 +72,7 @@ const (
 	// InlineLimit bounds a role, a list of roles, logins or resources.
 	InlineLimit = 400
 	// ReasonLimit bounds the reason of a request, a review or a decision.
-	ReasonLimit = 400
+	ReasonLimit = 500
 )
 
 // Fields returns the lines of an announcement in the documented order.
@@ -110,6 +112,10 @@ func roleFields(v request.View) []Field {
 	}
 	var fields []Field
 	for _, role := range v.Roles {
+		if _, known := v.Logins[role]; !known { // it may not be read, or not in time
+			fields = append(fields, Field{Key: FieldRole, Label: "Role", Kind: Code, Text: role})
+			continue
+		}
 		logins := join(slices.Sorted(slices.Values(v.Logins[role])), ", ")
 		if logins == "" {
 			logins = "-"
@@ -159,20 +165,42 @@ func duration(v request.View) time.Duration {
 	return v.AccessUntil.Sub(v.Created)
 }
 
-// join joins at most as many items as can be shown, so that a list of ten
+// countRoom is the room for the count of what is left out of a list, in characters.
+const countRoom = 24
+
+// join joins as many items as have room and counts the others, so that a list of ten
 // thousand resources costs no more than one that fits.
 func join(items []string, sep string) string {
-	out := ""
-	for i, item := range items {
-		if i > 0 {
-			out += sep
+	if whole(items, sep) {
+		return strings.Join(items, sep)
+	}
+	var shown []string
+	room := InlineLimit - countRoom
+	for _, item := range items {
+		if len(shown) == 0 {
+			item = Cut(item, room)
 		}
-		out += item
-		if len(out) > InlineLimit*4 {
+		if room -= utf8.RuneCountInString(item) + len(sep); room < 0 && len(shown) > 0 {
 			break
 		}
+		shown = append(shown, item)
 	}
-	return out
+	text := strings.Join(shown, sep)
+	if more := len(items) - len(shown); more > 0 {
+		text += fmt.Sprintf(" … and %d more", more)
+	}
+	return text
+}
+
+// whole reports whether a list fits as it is.
+func whole(items []string, sep string) bool {
+	n := 0
+	for _, item := range items {
+		if n += utf8.RuneCountInString(item) + len(sep); n > InlineLimit+len(sep) {
+			return false
+		}
+	}
+	return true
 }
 
 // Duration writes a length of time as people say it, to the minute: "2 days

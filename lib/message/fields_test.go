@@ -120,12 +120,50 @@ func TestManyNamesCostNoMoreThanCanBeShown(t *testing.T) {
 		names[i] = fmt.Sprintf("node/host-%d", i)
 	}
 	for _, f := range message.Fields(sample(func(v *request.View) { v.Roles, v.Resources = names, names })) {
-		if n := len(f.Text); n > 4*message.InlineLimit+100 {
-			t.Errorf("%s has %d bytes", f.Label, n)
+		if f.Key != message.FieldRoles && f.Key != message.FieldResources {
+			continue
 		}
-		if cut := message.CodeText(f.Text, message.InlineLimit, nil); f.Kind == message.Code && !strings.HasSuffix(cut, message.Truncated) {
-			t.Errorf("%s does not show that it is cut", f.Label)
+		shown := strings.Count(f.Text, ",") + 1
+		if want := fmt.Sprintf(" … and %d more", 10_000-shown); shown < 20 || !strings.HasSuffix(f.Text, want) {
+			t.Errorf("%s does not end in %q: %q", f.Label, want, f.Text)
 		}
+		if whole := message.CodeText(f.Text, message.InlineLimit, nil); whole != "`"+f.Text+"`" {
+			t.Errorf("%s has no room for its count: %q", f.Label, whole)
+		}
+	}
+}
+
+func TestAListOfNamesIsCountedNotCut(t *testing.T) {
+	long := strings.Repeat("é", message.InlineLimit)
+	for name, c := range map[string]struct {
+		names []string
+		want  string
+	}{
+		"all have room":         {[]string{"a", "b"}, "a,b"},
+		"one fills the room":    {[]string{long}, long},
+		"the first is too long": {[]string{long + "é", "b"}, message.Cut(long+"é", message.InlineLimit-24) + " … and 1 more"},
+		"one alone is too long": {[]string{long + "é"}, message.Cut(long+"é", message.InlineLimit-24)},
+		"the last has no room":  {[]string{"a", long}, "a … and 1 more"},
+		"all that follow, too":  {[]string{"a", long, "b"}, "a … and 2 more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range message.Fields(sample(func(v *request.View) { v.Roles = c.names })) {
+				if f.Key == message.FieldRoles && f.Text != c.want {
+					t.Errorf("got %q, want %q", f.Text, c.want)
+				}
+			}
+		})
+	}
+}
+
+// A role of which nothing is known hides nothing of the others.
+func TestLoginsThatAreKnownAreShown(t *testing.T) {
+	got := list(message.Fields(sample(func(v *request.View) {
+		v.Roles, v.Logins = []string{"known", "unknown", "none"}, map[string][]string{"known": {"root"}, "none": nil}
+	})))
+	want := "Role [code] \"known\" + Login(s) [code] \"root\"\nRole [code] \"unknown\"\nRole [code] \"none\" + Login(s) [code] \"-\"\n"
+	if !strings.Contains(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

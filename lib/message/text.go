@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -73,15 +74,16 @@ func quoted(s string, limit int, esc Escape, backtick, before, after string) str
 func escaped(s string, limit int, esc Escape) (out string, cut bool) {
 	var b strings.Builder
 	b.Grow(min(len(s), limit))
-	n := 0
+	n, before := 0, rune(0)
 	for _, r := range s {
 		if n == limit {
 			return b.String(), true
 		}
 		n++
-		if Invisible(r) {
+		if Invisible(r) || joiner(r) && idle(before) {
 			continue
 		}
+		before = r
 		instead := ""
 		if esc != nil {
 			instead = esc(r)
@@ -95,19 +97,30 @@ func escaped(s string, limit int, esc Escape) (out string, cut bool) {
 	return b.String(), false
 }
 
-// Invisible reports whether a character has no place in a message: control
-// characters other than tab and line break, and the marks that turn the
-// direction of the text around it, with which one can make a message show
-// something else than it says.
+// Invisible reports whether a character has no place in a message, since with it a
+// message can show something else than it says, or two names can look the same:
+// control characters other than tab and line break, the marks that turn the direction
+// of the text around it or join what is beside it, tags, and letters that are blank.
 func Invisible(r rune) bool {
-	switch {
-	case r == '\n' || r == '\t':
+	if r == '\n' || r == '\t' {
 		return false
-	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x200E, r == 0x200F, r == 0x061C:
-		return true
 	}
-	return unicode.IsControl(r)
+	formats := unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) && !joiner(r)
+	return formats || unicode.IsControl(r) || slices.Contains(blanks, r)
 }
+
+// joiner reports whether a character joins its neighbours, or keeps them apart. Emoji
+// and many scripts need that.
+func joiner(r rune) bool { return r == 0x200C || r == 0x200D }
+
+// idle reports whether a joiner behind a character does nothing that can be seen.
+func idle(before rune) bool {
+	return before < unicode.MaxASCII || unicode.In(before, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Han, unicode.Hangul)
+}
+
+// blanks are letters and marks that show nothing: the combining grapheme joiner, the
+// fillers of Hangul, the inherent vowels of Khmer, and selectors of Mongolian.
+var blanks = []rune{0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0}
 
 // Cut shortens a finished text to at most limit characters without splitting
 // one; what is cut is marked. Texts with markup are cut before they are marked

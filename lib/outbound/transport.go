@@ -3,6 +3,8 @@ package outbound
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,8 @@ type Options struct {
 // calls that come too early itself. It never repeats a call.
 type Transport struct {
 	base      http.RoundTripper
+	tuned     *http.Transport // the base, where it is our own
+	trusted   *x509.CertPool  // nil stands for the system's
 	userAgent string
 	observer  Observer
 
@@ -67,7 +70,7 @@ type gate struct{ op, target string }
 func NewTransport(o Options) *Transport {
 	t := &Transport{base: o.Base, userAgent: o.UserAgent, observer: o.Observer, gates: make(map[gate]time.Time)}
 	if t.base == nil {
-		t.base = &http.Transport{
+		t.tuned = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 			ForceAttemptHTTP2:     true,
@@ -78,8 +81,36 @@ func NewTransport(o Options) *Transport {
 			TLSHandshakeTimeout:   10 * time.Second,
 			ExpectContinueTimeout: time.Second,
 		}
+		t.base = t.tuned
 	}
 	return t
+}
+
+// Trust makes further certificate authorities known, beside those of the system. It
+// must come before the first call.
+func (t *Transport) Trust(authorities []*x509.Certificate) error {
+	if len(authorities) == 0 || t.tuned == nil {
+		return nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return fmt.Errorf("reading the system's certificate authorities: %w", err)
+	}
+	for _, cert := range authorities {
+		pool.AddCert(cert)
+	}
+	t.trusted = pool
+	t.tuned.TLSClientConfig = t.TLS()
+	return nil
+}
+
+// TLS is the config for connections to the service that are made past the transport;
+// nil means the usual one.
+func (t *Transport) TLS() *tls.Config {
+	if t.trusted == nil {
+		return nil
+	}
+	return &tls.Config{RootCAs: t.trusted, MinVersion: tls.VersionTLS12}
 }
 
 // Client returns an http.Client on the transport. It follows no redirects: no
@@ -104,6 +135,7 @@ type Call struct {
 	sent       atomic.Bool
 
 	mu     sync.Mutex
+	scheme string
 	status int
 	header http.Header
 	early  time.Duration
@@ -159,6 +191,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		status := resp.StatusCode
 		c.set(status, resp.Header, 0)
+		c.via(req.URL.Scheme)
 		resp.Body = &boundedBody{body: resp.Body, left: maxBody}
 		if status == http.StatusTooManyRequests {
 			t.hold(c, retryAfter(resp.Header))
@@ -265,6 +298,13 @@ func (c *Call) set(status int, h http.Header, early time.Duration) {
 	c.status, c.header, c.early = status, h, early
 }
 
+// via notes how the service was reached.
+func (c *Call) via(scheme string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.scheme = scheme
+}
+
 // Status is the HTTP status of the answer, or zero.
 func (c *Call) Status() int {
 	c.mu.Lock()
@@ -292,9 +332,10 @@ func (c *Call) Fail(err error) *Error {
 		return nil
 	}
 	c.mu.Lock()
-	status, header, early := c.status, c.header, c.early
+	scheme, status, header, early := c.scheme, c.status, c.header, c.early
 	c.mu.Unlock()
-	e := &Error{Op: c.op, Status: status, Err: withoutURL(err)}
+	sentence, hint := InWords(err)
+	e := &Error{Op: c.op, Status: status, Err: sentence, Hint: cmp.Or(hint, plainHint(scheme, status))}
 	switch {
 	case early > 0:
 		e.Kind, e.After = Wait, early
@@ -309,17 +350,4 @@ func (c *Call) Fail(err error) *Error {
 		e.Kind = Unclear
 	}
 	return e
-}
-
-// withoutURL drops the address from an error, since a query can hold what
-// nobody should read in a log, and says in words that time ran out.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
-	}
-	return err
 }

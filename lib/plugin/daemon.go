@@ -23,6 +23,9 @@ const (
 	drainTime = 15 * time.Second
 	// abortTime is how long their results may take to be recorded after that.
 	abortTime = 5 * time.Second
+	// echoTime is how long the same signal counts as one: timeout(1) and terminals
+	// send it to the process and to its group.
+	echoTime = time.Second
 )
 
 // conditionDelivering holds while no request has waited for too long.
@@ -150,7 +153,7 @@ func (d *daemon) hold(ctx context.Context, s *session, signals <-chan os.Signal)
 			case syscall.SIGTERM, syscall.SIGINT:
 				d.stopping(sig)
 				t.stop()
-				_, err := d.drain(t.ended, t.abort, signals, true)
+				_, err := d.drain(t.ended, t.abort, signals, &asked{sig, time.Now()})
 				return nil, err
 			}
 		}
@@ -212,7 +215,7 @@ func (t *tenure) keep() {
 // end meanwhile.
 func (t *tenure) handOver(next *session, signals <-chan os.Signal) (*session, error) {
 	t.stop()
-	asked, err := t.drain(t.ended, t.abort, signals, false)
+	asked, err := t.drain(t.ended, t.abort, signals, nil)
 	if err != nil || asked {
 		return nil, err
 	}
@@ -226,31 +229,40 @@ func (d *daemon) stopping(sig os.Signal) {
 	d.tellSystemd(d.systemd.Stopping())
 }
 
-// drain waits for a session to finish what is under way, within bounds. asked
-// says whether the process was asked to end, before or meanwhile; to be asked
-// twice ends the wait.
-func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signal, asked bool) (bool, error) {
+// asked is the signal that asked the process to end, and when.
+type asked struct {
+	by os.Signal
+	at time.Time
+}
+
+// again reports whether a further signal asks anew.
+func (a asked) again(sig os.Signal) bool { return sig != a.by || time.Since(a.at) >= echoTime }
+
+// drain waits for a session to finish what is under way, within bounds. It returns
+// whether the process was asked to end, before or meanwhile; to be asked twice ends
+// the wait.
+func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signal, before *asked) (bool, error) {
 	patience := time.NewTimer(drainTime)
 	defer patience.Stop()
 	aborted := false
 	for {
 		select {
 		case err := <-ended:
-			return asked, err
+			return before != nil, err
 		case sig := <-signals:
 			switch {
 			case sig == syscall.SIGHUP:
 				d.again = true
 			case sig != syscall.SIGTERM && sig != syscall.SIGINT:
-			case asked:
-				return asked, errForced
-			default:
-				asked = true
+			case before == nil:
+				before = &asked{sig, time.Now()}
 				d.stopping(sig)
+			case before.again(sig):
+				return true, errForced
 			}
 		case <-patience.C:
 			if aborted {
-				return asked, errForced
+				return before != nil, errForced
 			}
 			aborted = true
 			d.log.Warn("Steps are still under way; they are broken off and will be looked into by the next start")

@@ -59,19 +59,20 @@ func (d *decorator) Decorate(ctx context.Context, v *request.View, req types.Acc
 	both.Wait()
 }
 
-// loginsOf returns the logins of all roles, or none if one is not known.
+// loginsOf returns the logins of the roles that are known.
 func (d *decorator) loginsOf(ctx context.Context, conn *teleport.Conn, roles []string) map[string][]string {
 	end := time.Now().Add(decorateTime)
 	all := make(map[string][]string, len(roles))
 	for _, role := range roles {
 		if time.Now().After(end) {
-			return nil
+			break
 		}
-		found := d.roleLogins(ctx, conn, role)
-		if !found.known {
-			return nil
+		if found := d.roleLogins(ctx, conn, role); found.known {
+			all[role] = found.logins
 		}
-		all[role] = found.logins
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	return all
 }

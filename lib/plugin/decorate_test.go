@@ -41,6 +41,8 @@ func TestLoginsOfRoles(t *testing.T) {
 		want  string
 	}{
 		"of each role":   {[]string{"db-admin", "demo-role"}, "db-admin=postgres,dba demo-role=ubuntu,ec2-user"},
+		"of those known": {[]string{"db-admin", "no-such-role"}, "db-admin=postgres,dba"},
+		"of none known":  {[]string{"no-such-role"}, ""},
 		"without logins": {[]string{"requester"}, "requester="},
 		"without roles":  {nil, ""},
 	} {

@@ -38,6 +38,14 @@ func TestTheEndHasBounds(t *testing.T) {
 		"asked to end":    {finish: 9 * time.Second, signals: map[time.Duration]os.Signal{time.Second: syscall.SIGTERM}, took: 9 * time.Second, asked: true},
 		"asked to reload": {finish: 9 * time.Second, signals: map[time.Duration]os.Signal{time.Second: syscall.SIGHUP}, took: 9 * time.Second, again: true},
 		"another signal":  {finish: 9 * time.Second, signals: map[time.Duration]os.Signal{time.Second: syscall.SIGUSR1}, took: 9 * time.Second},
+		"asked by an echo": {
+			finish: 9 * time.Second, took: 9 * time.Second, asked: true,
+			signals: map[time.Duration]os.Signal{time.Second: syscall.SIGTERM, 2*time.Second - 1: syscall.SIGTERM},
+		},
+		"asked again after a second": {
+			signals: map[time.Duration]os.Signal{time.Second: syscall.SIGTERM, 2 * time.Second: syscall.SIGTERM},
+			want:    errForced, took: 2 * time.Second, asked: true,
+		},
 		"asked twice to end": {
 			signals: map[time.Duration]os.Signal{time.Second: syscall.SIGTERM, 3 * time.Second: syscall.SIGINT},
 			want:    errForced, took: 3 * time.Second, asked: true,
@@ -58,7 +66,7 @@ func TestTheEndHasBounds(t *testing.T) {
 					if tc.obeys {
 						ended <- nil
 					}
-				}, signals, false)
+				}, signals, nil)
 				if !errors.Is(err, tc.want) || asked != tc.asked || d.again != tc.again || time.Since(start) != tc.took {
 					t.Errorf("after %v: %v, asked=%v, again=%v", time.Since(start), err, asked, d.again)
 				}

@@ -175,7 +175,7 @@ func (s *session) explain(ctx context.Context, req types.AccessRequest) (answer,
 	if s.example == nil {
 		e.Request = wants.ID
 	}
-	choices := s.router.Recipients(ctx, wants.View)
+	choices := s.router().Recipients(ctx, wants.View)
 	if requester, ok := s.parts.Service.(integration.Requester); ok {
 		if name := requester.Requester(wants.View); name != "" {
 			choices.Add(name, "made the request")

@@ -73,7 +73,7 @@ type Parts struct {
 // to reach the recipients that the config names. What it finds goes to the log;
 // it never stops the start.
 type Inspector interface {
-	// Inspect returns one sentence for each thing that a person should mend:
+	// Inspect returns one sentence for each thing that a person should correct:
 	// what is wrong, where, and what to do.
 	Inspect(ctx context.Context) []string
 }

@@ -39,6 +39,7 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	app := kingpin.New(binary, "Carries Teleport access requests to "+i.Title+".")
 	app.UsageWriter(stderr).ErrorWriter(stderr)
 	app.HelpFlag.Short('h')
+	app.Flag("version", "Print the version, as the command version does.").Bool()
 	app.Command("configure", "Print an example config.")
 	app.Command("version", "Print the version.")
 	start := app.Command("start", "Start the plugin.")
@@ -55,36 +56,60 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	}
 	start.Flag("diag-addr", "Serve /healthz, /readyz and /metrics on this host:port; off by default.").StringVar(&f.diagAddr)
 	start.Flag("pid-file", "Accepted for old unit files, and ignored.").Hidden().String()
+	start.Flag("insecure-no-tls", "Accepted for old unit files, and ignored: nothing is served without need.").Hidden().Bool()
 
 	log, err := diag.NewLogger(diag.LogOptions{}, false)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		app.Usage(nil)
 		return 0
+	case args[0] == "--version":
+		args = []string{"version"}
 	}
 	command, err := app.Parse(args)
 	if err != nil {
 		log.Error(err.Error() + "; see " + binary + " --help")
 		return 1
 	}
+	out := &printer{w: stdout}
+	code := 0
 	switch command {
 	case "configure":
-		fmt.Fprint(stdout, i.Example)
-		return 0
+		fmt.Fprint(out, i.Example)
 	case "version":
-		fmt.Fprintln(stdout, versionLine(binary))
-		return 0
+		fmt.Fprintln(out, versionLine(binary))
 	case "check":
-		return checkCommand(i, f, stdout, log)
+		code = checkCommand(i, f, out, log)
 	case "explain":
-		return answerCommand(i, f, q, stdout, stderr, log, (*session).explain)
+		code = answerCommand(i, f, q, out, stderr, log, (*session).explain)
 	case "preview":
-		return answerCommand(i, f, q, stdout, stderr, log, (*session).preview)
+		code = answerCommand(i, f, q, out, stderr, log, (*session).preview)
+	default:
+		return startCommand(i, f, log)
 	}
-	return startCommand(i, f, log)
+	if out.err != nil {
+		log.Error("what the command prints could not be written: " + out.err.Error())
+		return 1
+	}
+	return code
+}
+
+// printer keeps the first error of writing, which nobody looks at on the way.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) Write(text []byte) (int, error) {
+	n, err := p.w.Write(text)
+	if p.err == nil {
+		p.err = err
+	}
+	return n, err //nolint:wrapcheck // for those who print
 }
 
 // load reads the config and logs its warnings; faults are logged one a line.
@@ -92,6 +117,10 @@ func load(i Integration, path string, log *zap.Logger) (Settings, error) {
 	s := i.New()
 	report, err := config.Load(path, s)
 	for _, w := range report.Warnings {
+		if w.Grave {
+			log.Error(w.String())
+			continue
+		}
 		log.Warn(w.String())
 	}
 	if err != nil {
@@ -116,7 +145,7 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 		logError(early.Logger, err)
 		return 1
 	}
-	log, err := diag.NewLogger(diag.LogOptions(settings.Common().Log), f.debug)
+	log, err := openLog(diag.LogOptions(settings.Common().Log), f.debug)
 	if err != nil {
 		logError(early.Logger, err)
 		return 1
@@ -138,6 +167,22 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 	}
 	log.Info("The plugin has shut down")
 	return 0
+}
+
+// openLog makes the log that the config describes, at stderr if its file cannot be
+// opened: requests are to be told all the same.
+func openLog(o diag.LogOptions, debug bool) (*diag.Logger, error) {
+	log, refused := diag.NewLogger(o, debug)
+	if refused == nil {
+		return log, nil
+	}
+	o.Output = "stderr"
+	log, err := diag.NewLogger(o, debug)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the log: %w", err)
+	}
+	log.Error("The log file cannot be opened; the log goes to stderr", zap.Error(refused))
+	return log, nil
 }
 
 // Serve runs an integration within this process, as the command start does, until

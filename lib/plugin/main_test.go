@@ -35,6 +35,7 @@ func TestCommands(t *testing.T) {
 		"none":                      {nil, 0, `^$`},
 		"configure":                 {[]string{"configure"}, 0, `^\[desk\]\n$`},
 		"version":                   {[]string{"version"}, 0, `^teleport-desk v0\.0\.0-dev ` + regexp.QuoteMeta(runtime.Version()) + `\n$`},
+		"the flag for version":      {[]string{"--version"}, 0, `^teleport-desk v0\.0\.0-dev ` + regexp.QuoteMeta(runtime.Version()) + `\n$`},
 		"an unknown command":        {[]string{"dance"}, 1, `^$`},
 		"an unknown flag":           {[]string{"start", "--dance"}, 1, `^$`},
 		"start without a config":    {[]string{"start", "-c", "/nowhere/at/all.toml"}, 1, `^$`},
@@ -47,6 +48,20 @@ func TestCommands(t *testing.T) {
 				t.Errorf("exit code %d, want %d; printed %q", code, tc.code, out)
 			}
 		})
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestWhatCannotBePrintedIsAFault(t *testing.T) {
+	r := newRig(t)
+	for _, args := range [][]string{{"configure"}, {"version"}, {"--version"}, {"check", "-c", r.config}} {
+		if code := Run(integrationOf(r.desk), args, full{}, io.Discard); code != 1 {
+			t.Errorf("%q: exit code %d", args, code)
+		}
 	}
 }
 
@@ -76,7 +91,6 @@ func TestStartFails(t *testing.T) {
 		args   []string
 	}{
 		"an unreadable config":          {func(r *rig) { r.writeText("[teleport\n") }, nil},
-		"a log that cannot be opened":   {func(r *rig) { r.write("first", "[log]", `output = "/nowhere/at/all.log"`) }, nil},
 		"an address that cannot be had": {func(*rig) {}, []string{"--diag-addr=192.0.2.1:1"}},
 		"refused credentials": {func(r *rig) {
 			r.desk.check = func(context.Context) error { return refusedToken() }
@@ -90,6 +104,36 @@ func TestStartFails(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 		})
+	}
+}
+
+// A guide names a log file where the plugin may not write, under systemd and in
+// containers; that is no reason to tell nobody.
+func TestALogThatCannotBeOpenedGoesToStderr(t *testing.T) {
+	r := newRig(t)
+	r.write("first", "[log]", `output = "/nowhere/at/all.log"`)
+	before := os.Stderr
+	defer func() { os.Stderr = before }()
+	file, err := os.Create(r.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	os.Stderr = file
+	code := make(chan int, 1)
+	go func() {
+		c, _ := command(integrationOf(r.desk), "start", "-c", r.config)
+		code <- c
+	}()
+	r.until("the plugin is ready", r.logged("Plugin is ready"))
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if c := <-code; c != 0 {
+		t.Errorf("exit code %d", c)
+	}
+	if want := "ERROR  The log file cannot be opened; the log goes to stderr error:\"opening the log file: open /nowhere/at/all.log: no such file or directory\""; !strings.Contains(r.log(), want) {
+		t.Errorf("the log does not say %s:\n%s", want, r.log())
 	}
 }
 
@@ -157,7 +201,8 @@ func TestStart(t *testing.T) {
 	r.write("first", "[log]", "output = \""+r.logFile+"\"")
 	code := make(chan int, 1)
 	go func() {
-		c, _ := command(integrationOf(r.desk), "start", "-d", "-c", r.config, "--diag-addr=127.0.0.1:0")
+		c, _ := command(integrationOf(r.desk), "start", "-d", "-c", r.config, "--diag-addr=127.0.0.1:0",
+			"--pid-file=/nowhere/pid", "--insecure-no-tls") // of old unit files
 		code <- c
 	}()
 	serving := regexp.MustCompile(`Serving health and metrics address:"?([0-9.:]+)`)

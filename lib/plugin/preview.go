@@ -37,7 +37,7 @@ type preview struct {
 // call from being made.
 func (s *session) preview(ctx context.Context, req types.AccessRequest) (answer, error) {
 	v := s.reconciler.Wants(teleport.View(req)).View
-	choices := s.router.Recipients(ctx, v)
+	choices := s.router().Recipients(ctx, v)
 	var p preview
 	for _, c := range choices {
 		if c.Recipient != "" {

@@ -43,7 +43,6 @@ type session struct {
 	parts      Parts
 	transport  *outbound.Transport
 	rules      *rules.Router
-	router     integration.Router // the rules, and the config where they choose nobody
 	reconciler *reconcile.Reconciler
 	redial     chan struct{}
 	relist     chan struct{}
@@ -59,7 +58,7 @@ type session struct {
 }
 
 // prepare makes a session and looks whether its credentials are good. It
-// refuses what only a person can mend.
+// refuses what only a person can put right.
 func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, error) {
 	base := settings.Common()
 	identity, err := teleport.Load(teleport.Credentials{
@@ -93,10 +92,9 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	s.rules = rules.New(rules.Options{
 		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
 	})
-	s.router = recipient.First{s.rules, s.parts.Router}
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: d.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router, Codec: s.parts.Codec,
+		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router(), Codec: s.parts.Codec,
 		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{d.conditions, d.health}, Observer: observe,
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
 		Log:    d.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,
@@ -105,6 +103,14 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 	s.reconciler.Checked(err)
 	s.noteCheck(err)
 	return s, nil
+}
+
+// router chooses recipients by the rules in the cluster, or else by the config.
+func (s *session) router() recipient.First {
+	return recipient.First{
+		recipient.Named{Router: s.rules, Log: s.log.Logger},
+		recipient.Named{Router: s.parts.Router, Log: s.log.Logger},
+	}
 }
 
 func timing(d Delivery) reconcile.Timing {
@@ -138,7 +144,7 @@ func (s *session) noteCheck(err error) {
 	case outbound.KindOf(err) == outbound.Refused:
 		s.conditions.Set(reconcile.ConditionService, true, "")
 	case !outbound.Answered(err):
-		s.conditions.Set(reconcile.ConditionService, false, "this is not known: "+err.Error())
+		s.conditions.Set(reconcile.ConditionService, false, "it did not answer the last check: "+err.Error())
 	}
 }
 

@@ -4,6 +4,7 @@ package recipient
 import (
 	"context"
 	"net/mail"
+	"slices"
 	"strconv"
 
 	"go.uber.org/zap"
@@ -28,7 +29,7 @@ type Static struct {
 // then the suggested reviewers. A suggestion of whom no recipient can be made is
 // left out, with a warning.
 func (s Static) Recipients(_ context.Context, v request.View) (list integration.Choices) {
-	for _, role := range v.Roles {
+	for _, role := range orAnyone(v.Roles) {
 		key := s.Table.keyOf(role)
 		why := "[role_to_recipients] " + strconv.Quote(key)
 		for _, name := range s.Table[key] {
@@ -55,6 +56,27 @@ func (s Static) Recipients(_ context.Context, v request.View) (list integration.
 func IsEmail(s string) bool {
 	a, err := mail.ParseAddress(s)
 	return err == nil && a.Address == s
+}
+
+// Named leaves out recipients who have no name but a web address, which may be a
+// secret: nobody is told there, and no log or record may show it.
+type Named struct {
+	Router integration.Router
+	Log    *zap.Logger
+}
+
+// Recipients lists what the router does.
+func (n Named) Recipients(ctx context.Context, v request.View) integration.Choices {
+	web := func(c integration.Choice) bool { return IsWebAddress(c.Recipient) }
+	list := n.Router.Recipients(ctx, v)
+	if !slices.ContainsFunc(list, web) {
+		return list
+	}
+	n.Log.Warn("A recipient of an access request is a web address, which may be a secret, and is left out; name a channel or a person",
+		zap.String("request_id", v.ID))
+	list = slices.DeleteFunc(slices.Clone(list), web)
+	list.Add("", "a web address, which may be a secret, is no recipient")
+	return list
 }
 
 // First routes by the first router that names anybody.

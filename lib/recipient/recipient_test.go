@@ -2,6 +2,7 @@ package recipient_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ func TestRecipientsOfARequest(t *testing.T) {
 	}{
 		"of the roles":                {table: recipient.Names{"a", "b"}, roles: []string{"r"}, want: []string{"a", "b"}},
 		"each once":                   {table: recipient.Names{"a", "b", "a"}, roles: []string{"r"}, want: []string{"a", "b"}},
+		"of no roles at all":          {table: recipient.Names{"a"}, want: []string{"a"}},
 		"nobody":                      {roles: []string{"r"}},
 		"suggested reviewers follow":  {table: recipient.Names{"a"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"a", "b@example.org"}},
 		"a reviewer is among them":    {table: recipient.Names{"b@example.org"}, roles: []string{"r"}, reviewers: []string{"b@example.org"}, want: []string{"b@example.org"}},
@@ -114,6 +116,38 @@ func TestTheFirstRouterThatNamesAnybodyCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := c.routers.Recipients(t.Context(), request.View{}).Recipients(); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A webhook is a secret: it is neither told nor shown, and does not stand in the way
+// of others.
+func TestWebAddressesAreLeftOut(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	hook := "https://hooks.example.com/services/SECRET"
+	safe := func(names ...string) recipient.Named {
+		return recipient.Named{Router: named(names), Log: zap.New(core)}
+	}
+	for name, c := range map[string]struct {
+		routers recipient.First
+		want    []string
+		warned  int
+	}{
+		"beside others":                      {recipient.First{safe("a", hook, "b")}, []string{"a", "b"}, 1},
+		"alone, so that the next one counts": {recipient.First{safe(hook), safe("b")}, []string{"b"}, 1},
+		"none of them":                       {recipient.First{safe("a"), safe("b")}, []string{"a"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.routers.Recipients(t.Context(), request.View{ID: "r1"}).Recipients()
+			all := logs.TakeAll()
+			if !slices.Equal(got, c.want) || len(all) != c.warned {
+				t.Errorf("got %q and %d warnings, want %q and %d", got, len(all), c.want, c.warned)
+			}
+			for _, line := range all {
+				if strings.Contains(fmt.Sprint(line.Message, line.ContextMap()), "SECRET") || line.ContextMap()["request_id"] != "r1" {
+					t.Errorf("logged %v", line)
+				}
 			}
 		})
 	}

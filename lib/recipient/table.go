@@ -3,6 +3,7 @@ package recipient
 import (
 	"cmp"
 	"errors"
+	"regexp"
 	"strings"
 
 	"teleport-plugins/lib/config"
@@ -33,6 +34,8 @@ func (n *Names) UnmarshalTOML(raw any) error {
 	names := make(Names, 0, len(items))
 	for _, item := range items {
 		switch name, isString := item.(string); {
+		case IsWebAddress(name):
+			return errors.New("a recipient is a web address, which may be the secret of a webhook; name a channel or a person")
 		case !isString && ok:
 			return errors.New("this list holds " + config.Describe(item) + do)
 		case !isString:
@@ -49,6 +52,9 @@ func (n *Names) UnmarshalTOML(raw any) error {
 // anyone. A plugin that routes by this table calls it from the Validate of its
 // whole config; f is the collector at the key of the table.
 func (t Table) Require(f *config.Faults) {
+	for role := range t {
+		WarnOfPattern(f, role, role)
+	}
 	switch {
 	case len(t) == 0:
 		f.Add("", "the table is missing or empty", `add it with at least "*" = ["recipient"]`)
@@ -59,14 +65,31 @@ func (t Table) Require(f *config.Faults) {
 	}
 }
 
+// IsWebAddress reports whether a recipient is a web address. None is told at one,
+// and one that leads to a webhook is a secret.
+func IsWebAddress(name string) bool { return strings.Contains(name, "://") }
+
+// expression finds what no name of a role has. A dot before the star may belong to
+// the name, as in "db.*".
+var expression = regexp.MustCompile(`^\^|\$$|\\|(^|[-_])\.\*`)
+
+// WarnOfPattern warns, at a key, of a role or pattern that is written as a regular
+// expression and would match nothing.
+func WarnOfPattern(f *config.Faults, key, pattern string) {
+	if expression.MatchString(pattern) {
+		f.Warn(key, "this looks like a regular expression, and is none: only * has a meaning, that of any text", `write for example "dev-*"`)
+	}
+}
+
 // For gives the recipients for the requested roles, each once, in the order in
 // which they are first named. For each role the entry of exactly that name
 // counts, else that of the longest pattern that matches, else that of "*". An
-// entry without recipients is as if it were not there.
+// entry without recipients is as if it were not there. A request for no roles is for
+// those of "*".
 func (t Table) For(roles []string) []string {
 	var all []string
 	seen := map[string]bool{}
-	for _, role := range roles {
+	for _, role := range orAnyone(roles) {
 		for _, recipient := range t[t.keyOf(role)] {
 			if !seen[recipient] {
 				seen[recipient] = true
@@ -75,6 +98,14 @@ func (t Table) For(roles []string) []string {
 		}
 	}
 	return all
+}
+
+// orAnyone are the roles whose entries count.
+func orAnyone(roles []string) []string {
+	if len(roles) == 0 {
+		return []string{Anyone}
+	}
+	return roles
 }
 
 // keyOf is the key whose entry counts for a role.

@@ -1,10 +1,13 @@
 package recipient_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/recipient"
 )
 
@@ -26,7 +29,7 @@ func TestRecipientsForRoles(t *testing.T) {
 		roles []string
 		want  []string
 	}{
-		"no role":                            {nil, nil},
+		"no role":                            {nil, []string{"all"}},
 		"an unknown role":                    {[]string{"ops"}, []string{"all"}},
 		"an exact name":                      {[]string{"dev"}, []string{"devs", "lead"}},
 		"a pattern":                          {[]string{"dev-web"}, []string{"dev-any"}},
@@ -76,4 +79,53 @@ func FuzzRecipientsFor(f *testing.F) {
 			t.Errorf("%q matches what does not begin with %q", pattern, first)
 		}
 	})
+}
+
+// routing is a config with nothing but a table.
+type routing struct {
+	Table recipient.Table   `toml:"role_to_recipients"`
+	Users map[string]string `toml:"users"`
+}
+
+func (r *routing) Validate(f *config.Faults) { r.Table.Require(f.In("role_to_recipients")) }
+
+func TestMistakesInATable(t *testing.T) {
+	const (
+		quote   = "this is a table, as a key with a dot makes one; put the whole key in quotes, as in "
+		hook    = "a recipient is a web address, which may be the secret of a webhook; name a channel or a person"
+		pattern = "this looks like a regular expression, and is none: only * has a meaning, that of any text; write for example \"dev-*\""
+	)
+	for line, want := range map[string]string{
+		`db.admin = "x"`:                           "role_to_recipients.db: " + quote + `"db.admin"`,
+		`db.eu.admin = "x"`:                        "role_to_recipients.db: " + quote + `"db.eu.admin"`,
+		"db.a = \"x\"\ndb.b = \"y\"":               "role_to_recipients.db: " + quote + `"db"`,
+		`"db.admin" = "x"`:                         "",
+		"[users]\nalice.smith = \"x\"":             "users.alice: " + quote + `"alice.smith"`,
+		"[role_to_recipients.prod]\n\"*\" = \"x\"": "role_to_recipients.prod: " + quote + `"prod.*"`,
+		`"^dev-.*$" = "x"`:                         `role_to_recipients."^dev-.*$": ` + pattern,
+		`"db.*" = "x"`:                             "",
+		`"dev-.*" = "x"`:                           `role_to_recipients."dev-.*": ` + pattern,
+		`'dev\d' = "x"`:                            `role_to_recipients."dev\\d": ` + pattern,
+		`"dev-*" = "x"`:                            "",
+		`".*" = "x"`:                               `role_to_recipients.".*": ` + pattern,
+		`dev = "https://hooks.example/SECRET"`:     "role_to_recipients.dev: " + hook,
+		`dev = ["a", "https://x/SECRET"]`:          "role_to_recipients.dev: " + hook,
+	} {
+		t.Run(line, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.toml")
+			if err := os.WriteFile(path, []byte("[role_to_recipients]\n\"*\" = \"all\"\n"+line+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			report, err := config.Load(path, &routing{})
+			got := ""
+			if err != nil {
+				got = err.Error()
+			} else if len(report.Warnings) > 0 {
+				got = report.Warnings[0].String()
+			}
+			if _, says, _ := strings.Cut(got, "config.toml:3: "); says != want && !(want == "" && got == "") && !strings.HasSuffix(got, ": "+want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
 }

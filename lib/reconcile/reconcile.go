@@ -146,11 +146,11 @@ type Observer interface {
 // Conditions that a Reconciler states.
 const (
 	// ConditionRequests: the cluster shows us the access requests.
-	ConditionRequests = "access requests readable"
+	ConditionRequests = "allowed to read access requests"
 	// ConditionRecords: we may read and write our records.
-	ConditionRecords = "plugin data writable"
+	ConditionRecords = "allowed to write plugin data"
 	// ConditionService: the service accepts our credentials.
-	ConditionService = "service credentials accepted"
+	ConditionService = "accepted by the service"
 )
 
 // Reconciler brings messages and access requests into line. What it hears of them

@@ -116,10 +116,17 @@ func (c Credentials) read() (content, error) {
 		if err != nil {
 			return nil, readFault(path, err)
 		}
-		out = append(out, b)
+		if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
+			return nil, newFault(ErrMalformed, nil, "the credentials file %s is in UTF-16, as Windows writes it; save it as UTF-8", path)
+		}
+		out = append(out, bytes.ReplaceAll(b, byteOrderMark, nil))
 	}
 	return out, nil
 }
+
+// byteOrderMark stands before texts that were written on Windows; where several were
+// joined, in the middle too. Parsers of PEM do not see the line that begins with it.
+var byteOrderMark = []byte("\ufeff")
 
 func (c Credentials) complete() error {
 	if c.Identity != "" || (c.ClientKey != "" && c.ClientCert != "" && c.RootCAs != "") {
@@ -135,7 +142,7 @@ func readFault(path string, err error) error {
 		return newFault(ErrMissing, err, "the credentials file %s does not exist", path)
 	case errors.Is(err, fs.ErrPermission):
 		return newFault(ErrUnreadable, err,
-			"the credentials file %s is not readable for this process (user id %d)", path, os.Getuid())
+			"the credentials file %s is not readable for this process; give it to user id %d with chown, or run the plugin as its owner", path, os.Getuid())
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
@@ -185,7 +192,7 @@ func parseIdentityFile(path string, raw []byte) (client.Credentials, *x509.Certi
 	if err != nil && bytes.Contains(raw, []byte("-----BEGIN")) {
 		// The SSH certificate may lie in a file beside.
 		if cert, rerr := os.ReadFile(keypaths.IdentitySSHCertPath(path)); rerr == nil {
-			text = strings.TrimRight(text, "\n") + "\n" + string(cert)
+			text = strings.TrimRight(text, "\n") + "\n" + string(bytes.ReplaceAll(cert, byteOrderMark, nil))
 			file, err = identityfile.FromString(text)
 		}
 	}

@@ -46,6 +46,40 @@ func TestLoadReadsWhoTheIdentityIs(t *testing.T) {
 	}
 }
 
+// Editors on Windows begin a file with a byte order mark, and some write UTF-16.
+func TestFilesFromWindows(t *testing.T) {
+	ca := newPKI(t, "example.com")
+	file := ca.issue(time.Now(), time.Now().Add(time.Hour))
+	dir := t.TempDir()
+	marked := func(name string, parts ...[]byte) string {
+		text := "\ufeff" + string(bytes.Join(parts, []byte("\ufeff")))
+		return put(t, filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "\n", "\r\n")))
+	}
+	aside := ca.issue(time.Now(), time.Now().Add(time.Hour))
+	marked(filepath.Base(keypaths.IdentitySSHCertPath("aside")), aside.Certs.SSH)
+	aside.Certs.SSH = nil
+	pair := Credentials{
+		ClientKey: marked("key", file.PrivateKey), ClientCert: marked("crt", file.Certs.TLS), RootCAs: marked("cas", file.CACerts.TLS[0]),
+	}
+	for name, c := range map[string]Credentials{
+		"an identity file":                  {Identity: marked("identity", ca.encode(file))},
+		"with its authorities joined to it": {Identity: marked("joined", ca.encode(file), file.CACerts.TLS[0])},
+		"with its certificate beside it":    {Identity: marked("aside", ca.encode(aside))},
+		"a key pair":                        pair,
+	} {
+		if _, err := Load(c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, order := range []string{"\xff\xfe", "\xfe\xff"} {
+		wide := put(t, filepath.Join(dir, "wide"), []byte(order+"-\x00-\x00"))
+		_, err := Load(Credentials{Identity: wide})
+		if want := "the credentials file " + wide + " is in UTF-16, as Windows writes it; save it as UTF-8"; !errors.Is(err, ErrMalformed) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestLoadFindsTheSSHCertificateBesideTheIdentityFile(t *testing.T) {
 	ca := newPKI(t, "example.com")
 	file := ca.issue(time.Now(), time.Now().Add(time.Hour))
@@ -170,7 +204,7 @@ func wantFault(t *testing.T, err, kind error, want string) {
 func TestLoadNamesAnUnreadableFile(t *testing.T) {
 	// Root reads everything, so the system's refusal is made up.
 	err := readFault("/etc/identity", &os.PathError{Op: "open", Path: "/etc/identity", Err: os.ErrPermission})
-	wantFault(t, err, ErrUnreadable, `the credentials file /etc/identity is not readable for this process \(user id \d+\)`)
+	wantFault(t, err, ErrUnreadable, `the credentials file /etc/identity is not readable for this process; give it to user id \d+ with chown, or run the plugin as its owner`)
 }
 
 func TestLoadToleratesASlowClock(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"text/template"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/message"
 )
 
@@ -74,6 +75,9 @@ func (r *Rules) Validate(f *config.Faults) {
 				f.Add(key, "the list holds an empty name", "remove it")
 			}
 		}
+	}
+	for _, role := range r.Roles {
+		recipient.WarnOfPattern(f, "roles", role)
 	}
 	if r.ReviewerReason == "" {
 		r.ReviewerReason = DefaultReason

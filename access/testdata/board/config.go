@@ -2,7 +2,7 @@ package board
 
 import (
 	_ "embed" // for the example config
-	"net/url"
+	"fmt"
 	"strings"
 
 	"teleport-plugins/lib/config"
@@ -23,8 +23,9 @@ type Config struct {
 
 // Section is the section [board].
 type Section struct {
-	URL   string        `toml:"url" doc:"web address of the service"`
-	Token config.Secret `toml:"token" doc:"token of the service: the token itself, the path of a file that holds it, or env:NAME"`
+	URL    string             `toml:"url" doc:"web address of the service"`
+	CAFile config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
+	Token  config.Secret      `toml:"token" doc:"token of the service: the token itself, the path of a file that holds it, or env:NAME"`
 }
 
 // Integration describes teleport-board to the program that runs it.
@@ -42,9 +43,7 @@ func (c *Config) Validate(f *config.Faults) {
 
 // Validate checks the address and that there is a token.
 func (s *Section) Validate(f *config.Faults) {
-	if u, err := url.Parse(s.URL); err != nil || u.Host == "" {
-		f.Add("url", "this is not a web address", "write for example https://board.example.com")
-	}
+	f.WebAddress("url", s.URL, "https://board.example.com")
 	if !s.Token.IsSet() {
 		f.Add("token", "there is no token", "set the token that the board's administrator gave you")
 	}
@@ -52,6 +51,9 @@ func (s *Section) Validate(f *config.Faults) {
 
 // Build makes the service.
 func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
+	if err := d.Transport.Trust(c.Board.CAFile.Certificates()); err != nil {
+		return plugin.Parts{}, fmt.Errorf("board.ca_file: %w", err)
+	}
 	return plugin.Parts{
 		Service: &service{client{
 			base: strings.TrimSuffix(c.Board.URL, "/"), token: c.Board.Token, http: d.Transport.Client(),

@@ -13,8 +13,37 @@ import (
 //	                                the first to the last, both included; a last
 //	                                one that is earlier than the first is on the
 //	                                next day
+//
+// and compare moments:
+//
+//	before(t, u), after(t, u)       whether t is earlier, or later, than u
+//	between(t, first, last)         whether t is neither earlier than first nor later
+//	                                than last
+//	time.RFC3339("2026-11-20T17:30:00Z")
+//	                                the moment that is written so
 func clockFunctions() map[string]function {
+	two := []kind{kindTime, kindTime}
 	return map[string]function{
+		"before": method(overload{
+			params: two, result: kindBool,
+			eval: func(a []any) (any, error) { return a[0].(time.Time).Before(a[1].(time.Time)), nil },
+		}),
+		"after": method(overload{
+			params: two, result: kindBool,
+			eval: func(a []any) (any, error) { return a[0].(time.Time).After(a[1].(time.Time)), nil },
+		}),
+		"between": method(overload{
+			params: []kind{kindTime, kindTime, kindTime}, result: kindBool,
+			eval: func(a []any) (any, error) {
+				t := a[0].(time.Time)
+				return !t.Before(a[1].(time.Time)) && !t.After(a[2].(time.Time)), nil
+			},
+		}),
+		"time.RFC3339": {overloads: []overload{{
+			params: []kind{kindString}, result: kindTime,
+			literal: func(_ int, text string) error { _, err := moment(text); return err },
+			eval:    func(a []any) (any, error) { return moment(a[0].(string)) },
+		}}},
 		"day": method(overload{
 			params: []kind{kindTime}, result: kindString,
 			eval: func(a []any) (any, error) { return a[0].(time.Time).UTC().Weekday().String(), nil },
@@ -25,6 +54,15 @@ func clockFunctions() map[string]function {
 			eval:    clockBetween,
 		}),
 	}
+}
+
+// moment reads a point in time.
+func moment(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a point in time; write it as in \"2026-11-20T17:30:00Z\"", text)
+	}
+	return t, nil
 }
 
 func clockBetween(a []any) (any, error) {

@@ -111,6 +111,34 @@ func TestLanguage(t *testing.T) {
 				`access_request.spec.requested_resources.has_labels("none", "")`,
 			},
 		},
+		"moments": {
+			[]string{
+				`access_request.spec.creation_time.before(access_request.spec.expiry)`,
+				`access_request.spec.expiry.after(access_request.spec.creation_time)`,
+				`after(access_request.spec.creation_time, time.RFC3339("2000-01-01T00:00:00Z"))`,
+				`access_request.spec.creation_time.before(time.RFC3339("2100-01-01T00:00:00+01:00"))`,
+				`access_request.spec.creation_time.between(time.RFC3339("2000-01-01T00:00:00Z"), access_request.spec.expiry)`,
+				`between(access_request.spec.expiry, access_request.spec.expiry, access_request.spec.expiry)`,
+				`time.RFC3339("2026-01-01T01:00:00+01:00").between(time.RFC3339("2026-01-01T00:00:00Z"), time.RFC3339("2026-01-01T00:00:00Z"))`,
+			},
+			[]string{
+				`access_request.spec.expiry.before(access_request.spec.creation_time)`,
+				`access_request.spec.expiry.before(access_request.spec.expiry)`,
+				`access_request.spec.expiry.after(access_request.spec.expiry)`,
+				`access_request.spec.creation_time.between(access_request.spec.expiry, time.RFC3339("2100-01-01T00:00:00Z"))`,
+				`access_request.spec.expiry.between(time.RFC3339("2000-01-01T00:00:00Z"), access_request.spec.creation_time)`,
+			},
+		},
+		"regular expressions": {
+			[]string{
+				`regexp.match(access_request.spec.roles, "^edit(or)?$")`, `regexp.match(access_request.spec.user, "@example")`,
+				`regexp.match(set("a", "b"), "b")`, `set("a").isempty() == false`, `set().isempty()`, `isempty(set())`,
+				`regexp.replace(access_request.spec.roles, "^edit(.*)$", "$1") == set("or")`,
+			},
+			[]string{
+				`regexp.match(access_request.spec.roles, "^edit$")`, `regexp.match(set(), ".*")`, `regexp.match("a", "b")`, `set("a").isempty()`,
+			},
+		},
 		"set": {
 			[]string{`set() == set()`, `set("a", "b", "a") == set("b", "a")`, `set(access_request.spec.user).contains("Alice@example.com")`},
 			[]string{`set() == set("")`, `set("a") == set("a", "b")`},
@@ -349,6 +377,8 @@ func TestParseRefuses(t *testing.T) {
 		{`option("a", true) == 1`, `line 1, column 1: option takes a bool and a value, and not (string, bool)`},
 		{`choose()`, `line 1, column 1: choose takes at least one option`},
 		{`choose(option(true, "a"), option(true, 1)) == "a"`, `line 1, column 1: choose takes options whose values are of one kind, and not (option, option)`},
+		{`regexp.match(set(), "(")`, "line 1, column 1: regexp.match: missing closing ): `(`"},
+		{`time.RFC3339("today") == access_request.spec.expiry`, `line 1, column 1: time.RFC3339: "today" is not a point in time; write it as in "2026-11-20T17:30:00Z"`},
 		{`regexp.replace(set(), "(", "") == set()`, "line 1, column 1: regexp.replace: missing closing ): `(`"},
 		{`regexp.replace(set(), "` + strings.Repeat("a", 1025) + `", "") == set()`, "line 1, column 1: regexp.replace: the regular expression is longer than 1024 bytes"},
 		{`access_request.spec.expiry.clock_between("9:00", "17:00")`, `line 1, column 1: clock_between: "9:00" is not a time of day; write it as in "09:30"`},

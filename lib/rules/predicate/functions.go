@@ -37,6 +37,10 @@ func functions() map[string]function {
 
 func setFunctions() map[string]function {
 	two := []kind{kindSet, kindSet}
+	isEmpty := method(overload{
+		params: []kind{kindSet}, result: kindBool,
+		eval: func(a []any) (any, error) { return len(a[0].(set)) == 0, nil },
+	})
 	return map[string]function{
 		"contains": method(overload{
 			params: []kind{kindSet, kindString}, result: kindBool,
@@ -50,10 +54,8 @@ func setFunctions() map[string]function {
 			params: two, result: kindBool,
 			eval: func(a []any) (any, error) { return containsAll(a[0].(set), a[1].(set)), nil },
 		}),
-		"is_empty": method(overload{
-			params: []kind{kindSet}, result: kindBool,
-			eval: func(a []any) (any, error) { return len(a[0].(set)) == 0, nil },
-		}),
+		"is_empty": isEmpty,
+		"isempty":  isEmpty,
 		"add": method(overload{
 			params: []kind{kindSet, kindString}, variadic: true, result: kindSet,
 			eval: func(a []any) (any, error) { return a[0].(set).with(texts(a[1:])...), nil },

@@ -3,8 +3,10 @@ package predicate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +33,7 @@ func textFunctions() map[string]function {
 		"strings.split":  {overloads: either([]kind{kindString}, nil, split)},
 		"email.local":    {overloads: either(nil, nil, emailLocal)},
 		"regexp.replace": {overloads: either([]kind{kindString, kindString}, checkPattern, regexpReplace)},
+		"regexp.match":   {overloads: []overload{matches(kindSet), matches(kindString)}},
 	}
 }
 
@@ -111,7 +114,25 @@ func emailLocal(in, _ []string) ([]string, error) {
 	return out, nil
 }
 
-// checkPattern looks at the regular expression of regexp.replace.
+// matches is the form of regexp.match that takes a set, of which one text has to match
+// somewhere in it, or a single string.
+func matches(of kind) overload {
+	return overload{
+		params: []kind{of, kindString}, result: kindBool, literal: checkPattern,
+		eval: func(a []any) (any, error) {
+			re, err := pattern(a[1].(string))
+			if err != nil {
+				return nil, err
+			}
+			if text, single := a[0].(string); single {
+				return re.MatchString(text), nil
+			}
+			return slices.ContainsFunc(slices.Collect(maps.Keys(a[0].(set))), re.MatchString), nil
+		},
+	}
+}
+
+// checkPattern looks at the regular expression of regexp.replace and regexp.match.
 func checkPattern(arg int, text string) error {
 	if arg != 1 {
 		return nil
