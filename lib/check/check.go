@@ -92,7 +92,12 @@ func Fault(text string) error { return Finding{Result: Failed, Text: text, Whole
 type Findings []error
 
 // Error joins all of them.
-func (f Findings) Error() string { return errors.Join(f...).Error() }
+func (f Findings) Error() string {
+	if err := errors.Join(f...); err != nil {
+		return err.Error()
+	}
+	return "nothing was found"
+}
 
 // Run tries legs and keeps what came of them. It is safe for concurrent use, but for Do.
 type Run struct {
