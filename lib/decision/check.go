@@ -26,9 +26,9 @@ const lookUp = "look up who people are (user: list, read)"
 // config names people whom the cluster knows, and that the cluster takes their reviews
 // from the plugin. What somebody presses meanwhile is decided as always, but for what
 // comes just as the connection ends, which the service shows as failed. No review is
-// left behind. It is to be known which version the cluster has, if any; needs are the
-// legs without which presses cannot be heard, and connection is the one without which
-// the cluster cannot be asked.
+// left behind. Legs is called once the version of the cluster is known, if there is a
+// connection. Without the legs in needs presses are not listened to, and without
+// the leg connection the cluster is not asked.
 func Legs(o Options, l Listener, connection string, needs ...string) []check.Leg {
 	t := &trial{Options: o, listener: l}
 	legs := []check.Leg{{Name: "presses", What: "presses in " + o.Title, Needs: needs, Try: t.connects}}

@@ -8,11 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/diag"
 )
+
+// accessWrite asks the system whether a file may be written to.
+const accessWrite = 2
 
 // Permissions of those who are neither the owner nor of the group.
 const (
@@ -47,8 +51,8 @@ func (c *checker) files(context.Context) error {
 // writable says whether everybody may change a file, or put another in its place.
 func writable(path string) error {
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil // whoever needs it says so
+	if err != nil || errors.Is(syscall.Access(path, accessWrite), syscall.EROFS) {
+		return nil // whoever needs it says so; a file system that is read-only nobody changes
 	}
 	if info.Mode()&othersWrite != 0 {
 		return fmt.Errorf("every user of this machine can change %s; take the permission away with chmod o-w", path)

@@ -54,8 +54,10 @@ func (s *session) proof(name string, needs ...string) check.Leg {
 			if inspector, ok := s.parts.Service.(Inspector); ok {
 				return inspector.Prove(ctx, name)
 			}
-			_, err := s.parts.Service.Resolve(ctx, name)
-			return err
+			if _, err := s.parts.Service.Resolve(ctx, name); err != nil {
+				return err
+			}
+			return check.Lack("the plugin cannot look at it; check --send proves it by a test message")
 		},
 	}
 }
