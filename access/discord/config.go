@@ -3,7 +3,6 @@ package discord
 import (
 	_ "embed" // for the example config
 	"fmt"
-	"slices"
 	"strings"
 
 	"teleport-plugins/lib/config"
@@ -80,11 +79,6 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	}
 	s := newService(c.Discord, d)
 	s.asks, s.listens = c.Review.AsksReason, c.Review.Enabled
-	for _, names := range c.RoleToRecipients {
-		s.configured = append(s.configured, names...)
-	}
-	slices.Sort(s.configured)
-	s.configured = slices.Compact(s.configured)
 	return plugin.Parts{
 		Service: s,
 		Router: recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: func(email string) (string, bool) {

@@ -35,14 +35,13 @@ const (
 // service carries requests to Discord's channels and people.
 type service struct {
 	client
-	log        *zap.Logger
-	configured []string          // recipients that the config names
-	users      map[string]string // Teleport user in lower case to Discord user id
-	history    *history.Index
-	memo       memo
-	asks       func(verdict request.Status) bool // whether a verdict needs a reason
-	listens    bool                              // people may decide in Discord
-	times      times
+	log     *zap.Logger
+	users   map[string]string // Teleport user in lower case to Discord user id
+	history *history.Index
+	memo    memo
+	asks    func(verdict request.Status) bool // whether a verdict needs a reason
+	listens bool                              // people may decide in Discord
+	times   times
 
 	mu      sync.Mutex
 	self    string               // our own user id, once known

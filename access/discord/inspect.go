@@ -4,91 +4,111 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bwmarrin/discordgo"
 
-	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/check"
 )
 
-const getChannel = "GET /channels/{channel}"
+const (
+	getChannel = "GET /channels/{channel}"
+	getUser    = "GET /users/{user}"
+)
 
-// rights are the permissions that the plugin uses, as Discord's settings name
-// them, and what is missing without them.
-func rights() []struct {
+// right is a permission that the plugin uses, as Discord's settings name it, and what
+// is missing without it.
+type right struct {
 	bit        int64
 	name, lack string
-} {
-	return []struct {
-		bit        int64
-		name, lack string
-	}{
-		{discordgo.PermissionViewChannel, "View Channel", "nothing can be posted"},
-		{discordgo.PermissionSendMessages, "Send Messages", "nothing can be posted"},
-		{discordgo.PermissionEmbedLinks, "Embed Links", "messages are plain text"},
-		{discordgo.PermissionReadMessageHistory, "Read Message History", "a post cannot be found again after a crash"},
-		{discordgo.PermissionCreatePublicThreads, "Create Public Threads", "reviews are shown in the announcement alone"},
-		{discordgo.PermissionSendMessagesInThreads, "Send Messages in Threads", "reviews are shown in the announcement alone"},
+	// vital says that nothing can be told without it.
+	vital bool
+}
+
+func rights() []right {
+	return []right{
+		{discordgo.PermissionViewChannel, "View Channel", "nothing can be posted", true},
+		{discordgo.PermissionSendMessages, "Send Messages", "nothing can be posted", true},
+		{discordgo.PermissionEmbedLinks, "Embed Links", "messages are plain text", false},
+		{discordgo.PermissionReadMessageHistory, "Read Message History", "a post cannot be found again after a crash", false},
+		{discordgo.PermissionCreatePublicThreads, "Create Public Threads", "reviews are shown in the announcement alone", false},
+		{discordgo.PermissionSendMessagesInThreads, "Send Messages in Threads", "reviews are shown in the announcement alone", false},
 	}
 }
 
-// Inspect looks whether the bot may do its work in the channels of the config.
-func (s *service) Inspect(ctx context.Context) []string {
-	if _, err := s.me(ctx); err != nil {
-		return nil // Check tells it
-	}
-	faults := s.unheard(ctx)
-	for _, name := range s.configured {
-		if strings.HasPrefix(name, userPrefix) || s.Person(name) != "" {
-			continue // to look would open a conversation
-		}
-		if strings.Contains(name, "://") {
-			faults = append(faults, "a web address is no recipient; "+webAddressHint)
-			continue
-		}
-		id, err := s.Resolve(ctx, name)
-		if err == nil {
-			err = s.inspect(ctx, name, id, &faults)
-		}
-		switch {
-		case hasCode(err, unknownChannel, missingAccess):
-			faults = append(faults, fmt.Sprintf("the bot cannot see the channel %s; invite it to the server with %s, and give it the permission \"View Channel\" in the channel", name, s.invite(ctx, "")))
-		case err != nil && outbound.KindOf(err) == outbound.Refused:
-			faults = append(faults, fmt.Sprintf("the recipient %s cannot be told: %v", name, err))
-		}
-	}
-	return faults
-}
-
-// unheard says why no press would reach us, if any is to.
-func (s *service) unheard(ctx context.Context) []string {
+// Probes look whether presses would reach us, if any are to.
+func (s *service) Probes() []check.Leg {
 	if !s.listens {
 		return nil
 	}
-	if _, err := s.application(ctx); errors.As(err, new(fatal)) {
-		return []string{err.Error()}
-	}
-	return nil
+	return []check.Leg{{Name: "application", What: "application of the Discord bot", Try: func(ctx context.Context) error {
+		_, err := s.application(ctx)
+		return err
+	}}}
 }
 
-// inspect compares the bot's permissions in one channel with those it needs.
-func (s *service) inspect(ctx context.Context, name, id string, faults *[]string) error {
+// Prove looks whether the bot may do its work in a channel.
+func (s *service) Prove(ctx context.Context, name string) error {
+	if mapped := s.Person(name); mapped != "" {
+		name = mapped
+	}
+	if id, isUser := strings.CutPrefix(name, userPrefix); isUser && isID(id) {
+		return s.proveUser(ctx, id)
+	}
+	id, err := s.Resolve(ctx, name)
+	if err == nil {
+		err = s.proveChannel(ctx, id)
+	}
+	if hasCode(err, unknownChannel, missingAccess) {
+		return fmt.Errorf("the bot cannot see the channel; invite it to the server with %s, and give it the permission \"View Channel\" in the channel", s.invite(ctx, ""))
+	}
+	return err
+}
+
+// proveUser looks for a user. To open the conversation would show no more: whether
+// messages arrive depends on the user's settings.
+func (s *service) proveUser(ctx context.Context, id string) error {
+	return s.do(ctx, getUser, "", func(api *discordgo.Session, with discordgo.RequestOption) error {
+		user, err := api.User(id, with)
+		if err == nil && user == nil {
+			err = errors.New("the answer names no user")
+		}
+		return err
+	})
+}
+
+// proveChannel compares the bot's permissions in a channel with those it needs.
+func (s *service) proveChannel(ctx context.Context, id string) error {
 	ch, granted, err := s.permissions(ctx, id)
 	switch {
 	case err != nil:
 		return err
 	case !writable(ch.Type):
-		*faults = append(*faults, fmt.Sprintf("nothing can be posted in %s (#%s), which is a forum or another channel without messages of its own; name a text channel", name, ch.Name))
+		return fmt.Errorf("nothing can be posted in #%s, which is a forum or another channel without messages of its own; name a text channel", ch.Name)
+	}
+	var found check.Findings
+	for _, r := range rights() {
+		if granted&r.bit != 0 || ch.IsThread() && r.bit == discordgo.PermissionSendMessages {
+			continue
+		}
+		if ch.IsThread() && r.bit == discordgo.PermissionSendMessagesInThreads {
+			r.lack, r.vital = "nothing can be posted", true
+		}
+		say := check.Lack
+		if r.vital {
+			say = broken
+		}
+		found = append(found, say("the bot lacks the permission %q in the channel #%s, so %s; grant it there, or invite the bot anew with %s",
+			r.name, ch.Name, r.lack, s.invite(ctx, ch.GuildID)))
+	}
+	if len(found) == 0 {
 		return nil
 	}
-	for _, r := range rights() {
-		if granted&r.bit == 0 {
-			*faults = append(*faults, fmt.Sprintf("the bot lacks the permission %q in the channel %s (#%s), so %s; grant it there, or invite the bot anew with %s",
-				r.name, name, ch.Name, r.lack, s.invite(ctx, ch.GuildID)))
-		}
-	}
-	return nil
+	return found
 }
+
+func broken(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // permissions are those of the bot in a channel; those in a thread are those in
 // the channel that it is in. In direct messages nothing is missing.
@@ -126,7 +146,10 @@ func (s *service) withholds(ctx context.Context, channel string, right int64) bo
 
 // writable reports whether a kind of channel has messages of its own.
 func writable(t discordgo.ChannelType) bool {
-	return t != discordgo.ChannelTypeGuildCategory && t != discordgo.ChannelTypeGuildForum && t != discordgo.ChannelTypeGuildMedia
+	const directory discordgo.ChannelType = 14
+	return !slices.Contains([]discordgo.ChannelType{
+		discordgo.ChannelTypeGuildCategory, discordgo.ChannelTypeGuildForum, discordgo.ChannelTypeGuildMedia, discordgo.ChannelTypeGuildStore, directory,
+	}, t)
 }
 
 // invite is the address at which a server's owner lets the bot in with all that

@@ -1,17 +1,20 @@
 package discord
 
 import (
+	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"teleport-plugins/access/discord/discordapi"
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/request"
 )
 
@@ -39,12 +42,11 @@ func TestRecipientsBecomeChannels(t *testing.T) {
 
 func TestTheAddressOfAWebhookIsNotShown(t *testing.T) {
 	const secret = "s3cret"
-	b := newBench(t, discordapi.Options{}, func(c *Config) {
-		c.RoleToRecipients = recipient.Table{"*": {"https://discord.com/api/webhooks/1/" + secret}}
-	})
-	_, err := b.Resolve(t.Context(), b.configured[0])
+	const address = "https://discord.com/api/webhooks/1/" + secret
+	b := newBench(t, discordapi.Options{})
+	_, err := b.Resolve(t.Context(), address)
 	wantKind(t, err, outbound.Refused)
-	text := fmt.Sprint(err, b.Inspect(t.Context()))
+	text := fmt.Sprint(err, b.Prove(t.Context(), address))
 	contains(t, text, "a web address is no recipient")
 	if strings.Contains(text, secret) {
 		t.Error(text)
@@ -85,25 +87,60 @@ func TestTheRequesterIsToldThroughTheMap(t *testing.T) {
 	}
 }
 
-func TestTheStartNamesWhatIsMissing(t *testing.T) {
-	b := newBench(t, discordapi.Options{}, func(c *Config) {
-		c.RoleToRecipients = recipient.Table{"*": {requests, "user:" + discordapi.AliceID, "alice@example.com", "Sandbox/security"}}
-	})
-	if faults := b.Inspect(t.Context()); len(faults) != 0 || b.discord.Calls(openDM) != 0 {
-		t.Errorf("faults without cause: %v", faults)
+// inspected are the lines of the command check about recipients, but for those that say
+// that all is well.
+func (b bench) inspected(t *testing.T, recipients ...string) (lines []string) {
+	t.Helper()
+	run := &check.Run{Limit: time.Minute, Tell: func(l check.Line) {
+		if l.Result != check.OK {
+			lines = append(lines, l.String())
+		}
+	}}
+	legs := b.Probes()
+	for _, name := range recipients {
+		legs = append(legs, check.Leg{What: name, Try: func(ctx context.Context) error { return b.Prove(ctx, name) }})
+	}
+	run.Do(t.Context(), legs...)
+	return lines
+}
+
+func TestCheckNamesWhatIsMissing(t *testing.T) {
+	b := newBench(t, discordapi.Options{})
+	if lines := b.inspected(t, requests, "user:"+discordapi.AliceID, "alice@example.com", "Sandbox/security"); len(lines) != 0 || b.discord.Calls(openDM) != 0 {
+		t.Errorf("without cause: %q", lines)
 	}
 	forum := b.discord.AddChannel(discordapi.Channel{Name: "ideas", GuildID: discordapi.GuildID, Type: discordapi.ForumChannel}).ID
 	poor := b.channel("poor", discordapi.ReadMessageHistory|discordapi.CreatePublicThreads)
+	mute := b.channel("mute", discordapi.SendMessagesInThreads)
 	thread := func(name, parent string) string {
 		return b.discord.AddChannel(discordapi.Channel{Name: name, GuildID: discordapi.GuildID, ParentID: parent, Type: discordapi.PublicThread}).ID
 	}
-	b.configured = []string{thread("talk", requests), thread("poor-talk", poor), forum, discordapi.HiddenChannel, discordapi.ReadOnlyChannel, "404", "Sandbox/nowhere", poor}
-	text := strings.Join(b.Inspect(t.Context()), "\n")
 	const invite = "https://discord.com/oauth2/authorize?client_id=" + discordapi.DefaultApplicationID + "&scope=bot&permissions=309237730304"
-	contains(t, text, "cannot see the channel "+discordapi.HiddenChannel, "cannot see the channel 404", invite+"&guild_id="+discordapi.GuildID,
-		`"Send Messages" in the channel `+discordapi.ReadOnlyChannel+" (#read-only)", "no text channel", "#ideas), which is a forum", "#poor-talk), so", `"Read Message History"`, `"Create Public Threads"`)
-	if n := strings.Count(text, "\n") + 1; n != 9 {
-		t.Errorf("%d sentences, want 9:\n%s", n, text)
+	talk, poorTalk, muteTalk := thread("talk", requests), thread("poor-talk", poor), thread("mute-talk", mute)
+	for name, want := range map[string][]string{
+		talk:                       nil,
+		poorTalk:                   {`note .*"Read Message History" in the channel #poor-talk`, `note .*"Create Public Threads"`},
+		muteTalk:                   {`FAIL .*"Send Messages in Threads" in the channel #mute-talk, so nothing can be posted`},
+		mute:                       {`note .*"Send Messages in Threads" in the channel #mute, so reviews`},
+		poor:                       {`note .*"Read Message History".*` + regexp.QuoteMeta(invite+"&guild_id="+discordapi.GuildID), `note .*"Create Public Threads"`},
+		forum:                      {`FAIL .*#ideas, which is a forum`},
+		discordapi.HiddenChannel:   {`FAIL .*cannot see the channel; .*` + regexp.QuoteMeta(invite)},
+		discordapi.ReadOnlyChannel: {`FAIL .*"Send Messages" in the channel #read-only`},
+		"404":                      {`FAIL .*cannot see the channel`},
+		"Sandbox/nowhere":          {`FAIL .*no text channel`},
+		"user:404":                 {`FAIL .*10013`},
+		"dave@example.com":         {`FAIL .*discord\.users`},
+	} {
+		got := b.inspected(t, name)
+		if len(got) != len(want) {
+			t.Errorf("%s: got %q", name, got)
+			continue
+		}
+		for i, line := range got {
+			if !regexp.MustCompile("^" + want[i]).MatchString(line) {
+				t.Errorf("%s: got %q, want %q", name, line, want[i])
+			}
+		}
 	}
 }
 

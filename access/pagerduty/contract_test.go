@@ -42,7 +42,7 @@ func TestEveryCallKeepsToThePublishedDescription(t *testing.T) {
 	if got := r.found(t, last, announcement, v); len(got) != 1 {
 		t.Errorf("found %q", got)
 	}
-	if found := r.Inspect(t.Context()); len(found) > 0 {
+	if found := r.inspected(t, ""); len(found) > 0 {
 		t.Errorf("inspection: %q", found)
 	}
 	if n := checker.Checked(); n < 40 {

@@ -2,37 +2,74 @@ package pagerduty
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/PagerDuty/go-pagerduty"
 
 	"teleport-plugins/access/pagerduty/approval"
+	"teleport-plugins/lib/check"
+	"teleport-plugins/lib/outbound"
 )
 
-// Inspect implements plugin.Inspector.
-func (s *service) Inspect(ctx context.Context) []string {
-	var found []string
-	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	if people, err := s.People(ctx, s.UserEmail); err != nil {
-		say("PagerDuty's users cannot be read, which automatic approval needs: %v", err)
-	} else if len(people) == 0 {
-		say("PagerDuty has no user with the address %q; set pagerduty.user_email to that of a user of the account", s.UserEmail)
-	}
-	if role := s.ownRole(ctx); strings.HasPrefix(role, "read_only") {
-		say("pagerduty.api_key belongs to a user with the role %q, who may not open incidents; use another key", role)
+// Probes implements plugin.Inspector.
+func (s *service) Probes() []check.Leg {
+	legs := []check.Leg{
+		{Name: "user", What: fmt.Sprintf("PagerDuty user %s", s.UserEmail), Try: s.proveUser},
+		{Name: "role", What: "role of the API key's user", Try: s.proveRole},
 	}
 	if s.Priority != "" {
-		if id, err := s.priorityID(ctx, s.Priority); err != nil || id == "" {
-			say("PagerDuty has no priority %q (%v); incidents get none until pagerduty.priority is corrected", s.Priority, err)
-		}
+		legs = append(legs, check.Leg{Name: "priority", What: fmt.Sprintf("PagerDuty priority %q", s.Priority), Optional: true, Try: s.provePriority})
 	}
 	for _, name := range s.AutoApprove.Schedules {
-		if ok, err := s.hasSchedule(ctx, name); err == nil && !ok {
-			say("PagerDuty has no schedule %q; correct pagerduty.auto_approve.schedules, or nobody is approved through it", name)
-		}
+		legs = append(legs, check.Leg{
+			Name: "schedule", What: fmt.Sprintf("PagerDuty schedule %q", name), Optional: true,
+			Try: func(ctx context.Context) error {
+				ok, err := s.hasSchedule(ctx, name)
+				if err == nil && !ok {
+					err = errors.New("there is none; correct pagerduty.auto_approve.schedules, or nobody is approved through it")
+				}
+				return err
+			},
+		})
 	}
-	return found
+	return legs
+}
+
+// Prove implements plugin.Inspector: a recipient is a service.
+func (s *service) Prove(ctx context.Context, name string) error {
+	_, err := s.Resolve(ctx, name)
+	return err
+}
+
+// proveUser looks for the user in whose name incidents are opened.
+func (s *service) proveUser(ctx context.Context) error {
+	people, err := s.People(ctx, s.UserEmail)
+	switch {
+	case outbound.KindOf(err) == outbound.Refused:
+		return check.Lack("PagerDuty's users cannot be read, which automatic approval needs: %v", err)
+	case err != nil:
+		return err
+	case len(people) == 0:
+		return errors.New("there is none with this address; set pagerduty.user_email to that of a user of the account")
+	}
+	return nil
+}
+
+func (s *service) proveRole(ctx context.Context) error {
+	if role := s.ownRole(ctx); strings.HasPrefix(role, "read_only") {
+		return fmt.Errorf("it is %q, which may not open incidents; use another key in pagerduty.api_key", role)
+	}
+	return nil
+}
+
+func (s *service) provePriority(ctx context.Context) error {
+	id, err := s.priorityID(ctx, s.Priority)
+	if err == nil && id == "" {
+		err = errors.New("there is none; incidents get no priority until pagerduty.priority is corrected")
+	}
+	return err
 }
 
 // ownRole is the role of the user whom the key belongs to; keys of the account

@@ -1,14 +1,17 @@
 package pagerduty
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/request"
@@ -285,29 +288,50 @@ func TestTheKeyIsReadAtEachCall(t *testing.T) {
 	}
 }
 
-func TestInspect(t *testing.T) {
+// inspected are the lines of the command check about the service and a recipient, but
+// for those that say that all is well.
+func (r *rig) inspected(t *testing.T, recipient string) (lines []string) {
+	t.Helper()
+	run := &check.Run{Limit: time.Minute, Tell: func(l check.Line) {
+		if l.Result != check.OK {
+			lines = append(lines, l.String())
+		}
+	}}
+	legs := r.Probes()
+	if recipient != "" {
+		legs = append(legs, check.Leg{What: recipient, Try: func(ctx context.Context) error { return r.Prove(ctx, recipient) }})
+	}
+	run.Do(t.Context(), legs...)
+	return lines
+}
+
+func TestCheckNamesWhatIsMissing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		config string
 		opts   pagerdutyapi.Options
 		fault  fault.Fault
-		want   []string
+
+		recipient string
+		want      []string
 	}{
 		"all in order": {config: "priority = \"P1\"\n[pagerduty.auto_approve]\nschedules = [\"primary\", \"PRTEAM0\"]"},
-		"no such user": {opts: pagerdutyapi.Options{Users: []pagerdutyapi.User{{ID: "X", Email: "x@example.com"}}}, want: []string{`PagerDuty has no user with the address "teleport@example.com"`}},
-		"users unread": {fault: fault.Fault{Method: "GET /users", Effect: fault.Refuse, Code: "2010"}, want: []string{"PagerDuty's users cannot be read"}},
-		"no priority":  {config: `priority = "P0"`, want: []string{`PagerDuty has no priority "P0"`}},
-		"no schedule":  {config: "[pagerduty.auto_approve]\nschedules = [\"Nights\"]", want: []string{`PagerDuty has no schedule "Nights"`}},
+		"no such user": {opts: pagerdutyapi.Options{Users: []pagerdutyapi.User{{ID: "X", Email: "x@example.com"}}}, want: []string{`FAIL  PagerDuty user teleport@example.com: there is none with this address`}},
+		"users unread": {fault: fault.Fault{Method: "GET /users", Effect: fault.Refuse, Code: "2010"}, want: []string{"note  PagerDuty user teleport@example.com: PagerDuty's users cannot be read"}},
+		"no priority":  {config: `priority = "P0"`, want: []string{`note  PagerDuty priority "P0": there is none`}},
+		"no schedule":  {config: "[pagerduty.auto_approve]\nschedules = [\"Nights\"]", want: []string{`note  PagerDuty schedule "Nights": there is none`}},
+		"no service":   {recipient: "Nowhere", want: []string{`FAIL  Nowhere: GET /services: PagerDuty has no service "Nowhere"`}},
+		"a service":    {recipient: "Databases"},
 		"read-only user": {opts: pagerdutyapi.Options{
 			Users: []pagerdutyapi.User{{ID: "X", Email: "teleport@example.com", Role: "read_only_user"}},
 			Keys:  []pagerdutyapi.Key{{Token: pagerdutyapi.DefaultKey, User: "X"}},
-		}, want: []string{`belongs to a user with the role "read_only_user"`}},
+		}, want: []string{`FAIL  role of the API key's user: it is "read_only_user"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRigWith(t, tc.config, tc.opts, nil)
 			if tc.fault.Effect != "" {
 				r.fault(tc.fault)
 			}
-			got := r.Inspect(t.Context())
+			got := r.inspected(t, tc.recipient)
 			if len(got) != len(tc.want) {
 				t.Fatalf("got %q, want %q", got, tc.want)
 			}

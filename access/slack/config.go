@@ -115,19 +115,17 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	s := &service{
 		client: client{token: c.Slack.Token, tokenKey: "slack.token", transport: d.Transport, http: d.Transport.Client()},
 		log:    d.Log, note: d.Note, rooms: rooms{turn: make(chan struct{}, 1)}, users: maps.Clone(c.Slack.Users),
-		configured: slices.Concat(slices.Collect(maps.Values(c.RoleToRecipients))...),
 	}
 	s.app = client{token: c.Review.AppToken, tokenKey: "review.app_token", transport: d.Transport, http: d.Transport.Client()}
 	s.app.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.app))
 	s.review, s.address = c.Review, c.Slack.APIURL
 	s.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.client))
 	s.history = history.New(s.readHistory)
-	slices.Sort(s.configured)
-	s.configured = slices.Compact(s.configured)
+	router := recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person}
+	s.configured = router.Configured()
 	return plugin.Parts{
-		Service: s,
-		Router:  recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person},
-		Codec:   plugindata.Messages{}, Reminders: &c.Reminders,
+		Service: s, Router: router,
+		Codec: plugindata.Messages{}, Reminders: &c.Reminders,
 		Decisions: &decision.Policy{Settings: c.Review.Settings, Trait: c.Review.Trait},
 	}, nil
 }

@@ -2,59 +2,96 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/slack-go/slack"
 
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/recipient"
 )
 
-// Inspect looks whether the token may do its work and whether the configured
-// recipients can be reached.
-func (s *service) Inspect(ctx context.Context) (faults []string) {
-	needed := map[string]string{
-		"chat:write":       "nothing can be posted",
-		"users:read.email": "recipients cannot be found by e-mail address",
-	}
-	if s.review.Enabled {
-		needed["users:read"] = "nobody who presses a button is recognised"
-	}
-	for scope, why := range needed {
-		if s.me().user != "" && len(s.missing(scope)) > 0 {
-			faults = append(faults, fmt.Sprintf("the Slack app lacks the scope %s, without which %s; add it under OAuth & Permissions and install the app again", scope, why))
-		}
-	}
-	slices.Sort(faults)
-	for _, name := range s.configured {
-		if fault := s.inspect(ctx, name); fault != "" {
-			faults = append(faults, fault)
-		}
-	}
-	return faults
+// Probes are the scopes of the app.
+func (s *service) Probes() []check.Leg {
+	return []check.Leg{{Name: "scopes", What: "scopes of the Slack app", Try: s.proveScopes}}
 }
 
-// inspect says what is wrong with a recipient. What cannot be looked at is no fault
-// of the recipient.
-func (s *service) inspect(ctx context.Context, name string) string {
-	address, err := s.Resolve(ctx, name)
-	if ofPlace(err) {
-		return fmt.Sprintf("the recipient %s cannot be told: %v", name, err)
+// proveScopes looks whether the token may do its work.
+func (s *service) proveScopes(context.Context) error {
+	if s.me().user == "" {
+		return nil // nothing is known
 	}
-	if err != nil || isUser(address) {
-		return ""
+	fault := func(format string, args ...any) error { return fmt.Errorf(format, args...) }
+	needs := []struct {
+		scope, lack string
+		say         func(format string, args ...any) error
+	}{
+		{"chat:write", "nothing can be posted", fault},
+		{"users:read.email", "people cannot be found by their e-mail addresses", check.Lack},
+	}
+	if slices.ContainsFunc(s.configured, recipient.IsEmail) {
+		needs[1].say = fault
+	}
+	if s.review.Enabled {
+		needs = append(needs, needs[0])
+		needs[2].scope, needs[2].lack = "users:read", "nobody who presses a button is recognised"
+	}
+	var found check.Findings
+	for _, n := range needs {
+		if len(s.missing(n.scope)) > 0 {
+			found = append(found, n.say("%s is missing, without which %s; add it under OAuth & Permissions and install the app again", n.scope, n.lack))
+		}
+	}
+	return found
+}
+
+// Prove looks whether messages can be posted to a recipient, as far as the scopes of
+// the app allow.
+func (s *service) Prove(ctx context.Context, name string) error {
+	address, err := s.Resolve(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case isUser(address) && recipient.IsEmail(name):
+		return nil // it was looked up just now
+	case isUser(address):
+		return unseen(s.proveUser(ctx, address))
+	case strings.HasPrefix(address, "D") && isID(address):
+		return nil
 	}
 	id, err := s.conversation(ctx, address)
 	if ofPlace(err) && codeOf(err) != "missing_scope" {
-		return fmt.Sprintf("the channel %s does not exist, is archived, or is private; invite the app to it with /invite", name)
+		return errors.New("there is no such channel, it is archived, or it is private; invite the app to it with /invite")
 	}
-	if err != nil {
-		return ""
+	if err == nil {
+		err = s.proveChannel(ctx, id)
 	}
-	return s.inspectChannel(ctx, id)
+	return unseen(err)
 }
 
-func (s *service) inspectChannel(ctx context.Context, id string) string {
+// unseen makes a look that the scopes do not allow no fault of the recipient.
+func unseen(err error) error {
+	if codeOf(err) != "missing_scope" {
+		return err
+	}
+	return check.Lack("not looked at, since the app lacks a scope (%v); check --send proves it by a test message", err)
+}
+
+func (s *service) proveUser(ctx context.Context, id string) error {
+	if s.me().team == "" {
+		return check.Lack("not looked at, since it is not known to which workspace the app belongs")
+	}
+	who, err := s.whois(ctx, id)
+	if err == nil && who.Outsider == "deactivated" {
+		err = errors.New("the user is deactivated; name another one")
+	}
+	return err
+}
+
+func (s *service) proveChannel(ctx context.Context, id string) error {
 	var ch *slack.Channel
 	err := s.call(ctx, "conversations.info", "", func(ctx context.Context) (err error) {
 		ch, err = s.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
@@ -62,15 +99,15 @@ func (s *service) inspectChannel(ctx context.Context, id string) string {
 	})
 	switch {
 	case codeOf(err) == "channel_not_found":
-		return fmt.Sprintf("the channel %s does not exist or is private; invite the app to it with /invite", id)
+		return errors.New("there is no such channel, or it is private; invite the app to it with /invite")
 	case err != nil:
-		return ""
+		return err
 	case ch.IsArchived:
-		return fmt.Sprintf("the channel %s (#%s) is archived; name another one", id, ch.Name)
-	case !ch.IsMember && !ch.IsIM:
-		return fmt.Sprintf("the app is no member of the channel %s (#%s); invite it there with /invite", id, ch.Name)
+		return fmt.Errorf("the channel #%s is archived; name another one", ch.Name)
+	case ch.IsMember || ch.IsIM, !ch.IsPrivate && len(s.missing("chat:write.public")) == 0:
+		return nil
 	}
-	return ""
+	return fmt.Errorf("the app is no member of the channel #%s; invite it there with /invite", ch.Name)
 }
 
 // ofPlace reports whether an error concerns one recipient alone.

@@ -70,7 +70,7 @@ func TestEveryCallKeepsTheContract(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if faults := w.Inspect(ctx); len(faults) > 0 {
+	if faults := w.inspected(); len(faults) > 0 {
 		t.Error(faults)
 	}
 	for _, method := range []string{

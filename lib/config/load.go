@@ -161,7 +161,7 @@ func syntaxError(file string, err error) *Error {
 		p.Key = oneLine(parse.LastKey)
 		p.What += ": " + strings.TrimSuffix(withoutValues(parse.Message), ".")
 	}
-	return &Error{Faults: []Problem{p}}
+	return &Error{Faults: []Problem{p}, syntax: true}
 }
 
 var (

@@ -43,6 +43,7 @@ func (p Problem) String() string {
 type Error struct {
 	Faults []Problem // at least one, in the order of their lines
 	cause  error
+	syntax bool // the text is not TOML
 }
 
 // Error gives one line for each fault.
@@ -57,6 +58,18 @@ func (e *Error) Error() string {
 // Unwrap gives the error of the file system when the file could not be read,
 // else nil.
 func (e *Error) Unwrap() error { return e.cause }
+
+// Spares reports whether no fault bears on a section, so that its values are those of
+// the file though others are not fit for use.
+func (e *Error) Spares(section string) bool {
+	if e.cause != nil || e.syntax {
+		return false
+	}
+	return !slices.ContainsFunc(e.Faults, func(p Problem) bool {
+		top, _, _ := strings.Cut(p.Key, ".")
+		return strings.EqualFold(top, section)
+	})
+}
 
 // Report is what Load has to say about a file beside its faults.
 type Report struct {

@@ -55,6 +55,7 @@ func Run(t *testing.T, s farend.Service, o Options) {
 		{"two replicas speak once", twoReplicas},
 		{"what happened while the plugin was down is made good", downtime},
 		{"a lost connection is made good", lostConnection},
+		{"what check passes works, and what does not exist is named", checked},
 	}
 	if s.Presses() {
 		all = append(all, presses()...)

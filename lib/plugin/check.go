@@ -2,71 +2,126 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
-	"time"
 
-	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/diag"
-	"teleport-plugins/lib/teleport"
 	"teleport-plugins/lib/watch"
 )
 
-// checkBudget bounds the whole of the command check.
-const checkBudget = time.Minute
+// checkOnce runs the command check as the user of the service.
+func checkOnce(i Integration, f flags, args []string, stdout, stderr io.Writer, log *diag.Logger) int {
+	code, done, err := checkAs(i, f, args, stdout, stderr)
+	if err != nil {
+		log.Error("The command check cannot be run as the user of the service", zap.Error(err))
+		return 1
+	}
+	if done {
+		return code
+	}
+	return checkCommand(i, f, stdout, log)
+}
 
-// checkCommand tries all that start will need, says how each thing went, and
-// returns 1 if anything is wrong.
+// checkCommand tries all that start and the first request will need, says how each
+// thing went, and returns 1 if anything is wrong that they cannot do without.
 func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) int {
-	c := &checker{out: stdout}
-	ctx, cancel := context.WithTimeout(context.Background(), checkBudget)
-	defer cancel()
-	settings := i.New()
-	report, err := config.Load(f.config, settings)
-	for _, w := range report.Warnings {
-		c.say("warn", w.String())
+	c := &checker{integration: i, flags: f, log: log, run: &check.Run{Limit: f.checking.limit}}
+	if !f.checking.json {
+		c.run.Tell = func(l check.Line) { fmt.Fprintln(stdout, l) }
 	}
-	if err == nil {
-		err = report.Strict()
+	c.all(context.Background())
+	ok := c.run.OK()
+	if f.checking.json {
+		out := json.NewEncoder(stdout)
+		out.SetIndent("", "  ")
+		out.SetEscapeHTML(false)
+		_ = out.Encode(checkReport{ok, c.run.Lines()})
 	}
-	if !c.result("config "+f.config, err) {
-		return 1
-	}
-	quiet := &diag.Logger{Logger: zap.NewNop()}
-	if f.debug {
-		quiet = log
-	}
-	d, err := newDaemon(i, flags{}, quiet)
-	if !c.result("set-up", err) {
-		return 1
-	}
-	s, err := d.prepare(ctx, settings)
-	if !c.result("credentials", err) {
-		return 1
-	}
-	c.result(i.Title+" accepts the credentials", s.check(ctx))
-	if inspector, ok := s.parts.Service.(Inspector); ok {
-		for _, fault := range inspector.Inspect(ctx) {
-			c.result("recipients", fmt.Errorf("%s", fault))
-		}
-	}
-	c.cluster(ctx, s, log)
-	c.notes(d.health)
-	if c.failed {
+	if !ok {
 		return 1
 	}
 	return 0
 }
 
+// checkReport is what the command check prints with --json.
+type checkReport struct {
+	OK     bool         `json:"ok"`
+	Checks []check.Line `json:"checks"`
+}
+
+// checker is a run of the command check.
 type checker struct {
-	out    io.Writer
-	failed bool
-	noted  []string
+	integration Integration
+	flags       flags
+	log         *diag.Logger
+	run         *check.Run
+
+	settings Settings
+	fit      bool // the whole config is fit for use, and not the section [teleport] alone
+	session  *session
+	src      watch.Source // once connected
+	noted    []string
+}
+
+// The legs on which others stand.
+const (
+	legIdentity    = "identity"
+	legSetUp       = "set-up"
+	legCredentials = "credentials"
+	legConnection  = "connection"
+)
+
+// all tries everything, from the inside to the outside.
+func (c *checker) all(ctx context.Context) {
+	c.do(ctx, check.Leg{Name: "config", What: "config " + c.flags.config, Try: c.load})
+	if c.settings == nil {
+		return // nothing is known of the rest
+	}
+	quiet := &diag.Logger{Logger: zap.NewNop()}
+	if c.flags.debug {
+		quiet = c.log
+	}
+	d, err := newDaemon(c.integration, flags{}, quiet)
+	if err != nil {
+		c.do(ctx, check.Leg{Name: legSetUp, What: "set-up", Try: func(context.Context) error { return err }})
+		return
+	}
+	c.session = d.newSession(c.settings)
+	defer c.session.transport.CloseIdle()
+	defer func() {
+		if c.src != nil {
+			_ = c.src.Close()
+		}
+	}()
+	c.do(ctx, c.local()...)
+	recipients := c.recipients()
+	c.do(ctx, c.service()...)
+	c.do(ctx, c.proofs(recipients)...)
+	c.do(ctx, check.Leg{Name: legConnection, What: "connection to Teleport at " + c.settings.Common().Teleport.Addr, Needs: []string{legIdentity}, Try: c.connect})
+	c.named()
+	c.do(ctx, c.rights()...)
+	named := c.rules(ctx, recipients)
+	c.do(ctx, c.proofs(named)...)
+	c.do(ctx, c.wayBack()...)
+	c.do(ctx, c.tests(slices.Concat(recipients, named))...)
+}
+
+// do tries legs, and says after each what was noted meanwhile.
+func (c *checker) do(ctx context.Context, legs ...check.Leg) {
+	for _, leg := range legs {
+		c.run.Do(ctx, leg)
+		if c.session != nil {
+			c.notes(c.session.health)
+		}
+	}
 }
 
 // notes says what is noted and was not said yet.
@@ -74,51 +129,41 @@ func (c *checker) notes(h *diag.Health) {
 	for _, n := range h.Status().Notes {
 		if text := n.Name + ": " + n.Text; !slices.Contains(c.noted, text) {
 			c.noted = append(c.noted, text)
-			c.say("note", text)
+			c.run.Say(check.Line{Name: n.Name, Result: check.Noted, Text: text})
 		}
 	}
 }
 
-func (c *checker) say(word, text string) { fmt.Fprintf(c.out, "%-5s %s\n", word, text) }
-
-func (c *checker) result(what string, err error) bool {
-	if err != nil {
-		c.failed = true
-		c.say("FAIL", what+": "+err.Error())
-		return false
+// load reads the config. Settings stay nil if not even the section [teleport] can be
+// used.
+func (c *checker) load(context.Context) error {
+	var found check.Findings
+	settings := c.integration.New()
+	report, err := config.Load(c.flags.config, settings)
+	for _, w := range report.Warnings {
+		if !w.Unknown {
+			found = append(found, check.Remark("config %s", w))
+		}
 	}
-	c.say("ok", what)
-	return true
+	faults, isConfig := errors.AsType[*config.Error](err)
+	switch {
+	case err == nil:
+		c.settings, c.fit = settings, true
+	case !isConfig:
+		found = append(found, err)
+	case faults.Spares("teleport"):
+		c.settings = settings
+	}
+	if strict, ok := errors.AsType[*config.Error](report.Strict()); ok && err == nil {
+		faults = strict
+	}
+	if faults != nil {
+		for _, p := range faults.Faults {
+			found = append(found, check.Fault("config "+p.String()))
+		}
+	}
+	if _, err := failFast(os.Getenv(failFastVariable)); err != nil {
+		found = append(found, check.Fault(err.Error()))
+	}
+	return found
 }
-
-// cluster tries the connection and each permission.
-func (c *checker) cluster(ctx context.Context, s *session, log *diag.Logger) {
-	src, err := s.connect(ctx)
-	if !c.result("connection to Teleport at "+s.settings.Common().Teleport.Addr, err) {
-		return
-	}
-	defer src.Close()
-	c.say("ok", fmt.Sprintf("cluster %s, version %s, as user %s", s.info.Load().ClusterName, s.info.Load().ServerVersion, s.identity.Load().User))
-	c.result("watch access requests (access_request: list, read)", watch.Try(ctx, src, teleport.IsDenied))
-	conn := s.conn.Load()
-	_, err = conn.GetPluginData(ctx, types.KindAccessRequest, teleport.NoRequest, s.integration.Name)
-	c.result("read plugin data (access_plugin_data: read)", err)
-	err = conn.UpdatePluginData(ctx, types.KindAccessRequest, teleport.NoRequest, s.integration.Name,
-		map[string]string{"check": ""}, nil)
-	if teleport.IsNotFound(err) {
-		err = nil // the request does not exist, but we were let in
-	}
-	c.result("write plugin data (access_plugin_data: update)", err)
-	if listener, ok := s.listener(); ok {
-		o := s.desk(func(string) { c.notes(s.health) }) // some are withdrawn when it ends
-		o.Log = log.Logger                              // what somebody presses meanwhile is logged in any case
-		decision.Check(ctx, o, listener, reported{c})
-	}
-}
-
-// reported takes what the check of decisions finds.
-type reported struct{ c *checker }
-
-func (r reported) Result(what string, err error) bool { return r.c.result(what, err) }
-
-func (r reported) Note(text string) { r.c.say("note", text) }

@@ -2,100 +2,183 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc/codes"
 
+	"teleport-plugins/lib/check"
+	"teleport-plugins/lib/outbound"
 	test "teleport-plugins/lib/sandbox/cluster"
 )
 
-// The command check names whatever is wrong, and its exit code says whether
-// anything is.
-func TestCheck(t *testing.T) {
-	for name, tc := range map[string]struct {
-		change func(r *rig)
-		code   int
-		want   []string // patterns of lines
-		never  string
-	}{
+// checkCase is a row of TestCheck: what is changed, and which lines must be there, as
+// patterns. Lines that must not be there begin with a "!".
+type checkCase struct {
+	change func(r *rig)
+	code   int
+	want   []string
+}
+
+// deskChecks are rows about the service.
+func deskChecks() map[string]checkCase {
+	checks := func(err error) func(*rig) {
+		return func(r *rig) { r.desk.check = func(context.Context) error { return err } }
+	}
+	finds := func(faults ...error) func(*rig) { return func(r *rig) { r.desk.faults = faults } }
+	proves := func(err error) func(*rig) {
+		return func(r *rig) { r.desk.prove = func(context.Context) error { return err } }
+	}
+	return map[string]checkCase{
 		"all is well": {func(*rig) {}, 0, []string{
-			`^ok\s.*config`, `^ok\s.*Desk.*credentials`, `^ok\s.*connect`,
-			`^ok\s.*cluster ` + test.DefaultName + `.*version ` + test.DefaultVersion + `.*` + test.PluginUser,
-		}, `^FAIL`},
-		"a key that does not exist":       {func(r *rig) { r.write("first", "color = 1") }, 1, []string{`^FAIL.*color`}, `^ok`},
-		"a service that cannot be set up": {func(r *rig) { r.write("broken") }, 1, []string{`^FAIL.*three legs`}, ``},
-		"an identity that has expired":    {func(r *rig) { r.identity(-time.Minute) }, 1, []string{`^FAIL.*expired`}, ``},
-		"refused credentials": {
-			func(r *rig) { r.desk.check = func(context.Context) error { return refusedToken() } }, 1,
-			[]string{`^FAIL.*invalid_auth`},
-			`^ok.*Desk.*credentials`,
-		},
-		"a service out of reach": {
-			func(r *rig) { r.desk.check = func(context.Context) error { return errors.New("no such host") } }, 1,
-			[]string{`^FAIL.*no such host`, `^ok\s.*cluster ` + test.DefaultName},
-			``,
-		},
-		"a note": {func(r *rig) { r.write("first", `note = "no carpet"`) }, 0, []string{`^note.*desk: no carpet`}, `^FAIL`},
-		"a recipient that cannot be told": {
-			func(r *rig) { r.desk.faults = []string{"The desk ops has no drawer."} }, 1,
-			[]string{`^FAIL.*The desk ops has no drawer\.`},
-			``,
-		},
-		"a cluster out of reach": {func(r *rig) {
-			r.writeText("[teleport]\naddr = \"127.0.0.1:1\"\nidentity = \"" + r.beside("identity") + "\"\n")
-		}, 1, []string{`^FAIL.*onnect.*Teleport`}, `^ok\s.*cluster `},
-		"no right to watch": {
-			func(r *rig) { r.cluster.Deny(test.PluginRole, types.KindAccessRequest) }, 1,
-			[]string{`^FAIL.*access_request`, `^ok\s.*access_plugin_data`},
-			``,
-		},
-		"no right to list": {
-			func(r *rig) { r.cluster.Deny(test.PluginRole, types.KindAccessRequest, types.VerbList) }, 1,
-			[]string{`^FAIL.*add the rule access_request: list, read`, `^ok\s.*access_plugin_data`},
-			``,
-		},
-		"a plugin that is locked out": {
-			func(r *rig) { r.cluster.Revoke(test.PluginUser) }, 1,
-			[]string{`^FAIL.*locked the plugin out`},
-			`add the rule`,
-		},
-		"no right to records": {
-			func(r *rig) { r.cluster.Deny(test.PluginRole, types.KindAccessPluginData) }, 1,
-			[]string{`^ok\s.*access_request`, `^FAIL.*access_plugin_data`},
-			``,
-		},
-		"records that cannot be written now": {
-			func(r *rig) { r.cluster.FailCalls("UpdatePluginData", codes.Unavailable, 0) }, 1,
-			[]string{`^FAIL.*access_plugin_data`},
-			``,
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			tc.change(r)
-			code, out := command(integrationOf(r.desk), "check", "-d", "-c", r.config)
-			if code != tc.code {
-				t.Errorf("exit code %d, want %d", code, tc.code)
+			`^ok\s+config /`, `^ok\s+files`, `^ok\s+log to stderr`, `^ok\s+Teleport identity`, `^ok\s+set-up of Desk`, `^ok\s+Desk credentials$`,
+			`^ok\s+drawers of the desk$`, `^ok\s+recipient ops$`, `^ok\s+connection to Teleport at 127`,
+			`^ok\s+cluster ` + test.DefaultName + `, version ` + test.DefaultVersion + `, as user ` + test.PluginUser, `!FAIL`, `!skip`,
+		}},
+		"a service that cannot be set up": {func(r *rig) { r.write("broken") }, 1, []string{
+			`^FAIL\s+set-up of Desk: the desk has three legs`, `^skip\s+Desk credentials`, `^ok\s+connection`, `^ok\s+write plugin data`, `!ok\s+Desk cred`,
+		}},
+		"refused credentials": {checks(refusedToken()), 1, []string{
+			`^FAIL\s+Desk credentials: not accepted: .*invalid_auth`, `^skip\s+drawers`, `^skip\s+recipient ops`, `^ok\s+connection`, `!ok\s+Desk cred`,
+		}},
+		"credentials that may not ask about themselves": {checks(&outbound.Error{Kind: outbound.Refused, Scope: outbound.TheMethod, Op: "check", Code: "missing_scope"}), 0, []string{
+			`^note\s+Desk credentials: known, but`, `^ok\s+recipient ops`,
+		}},
+		"a service out of reach": {checks(errors.New("no such host")), 1, []string{`^FAIL\s+Desk credentials: no such host`, `^ok\s+cluster ` + test.DefaultName}},
+		"a service that hangs": {func(r *rig) {
+			r.desk.check = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		}, 1, []string{`^FAIL\s+Desk credentials: no answer within 500ms`, `^ok\s+connection`, `^ok\s+watch access requests`}},
+		"a service whose token and a cluster whose address are wrong": {func(r *rig) {
+			checks(refusedToken())(r)
+			r.unreachable()
+		}, 1, []string{`^FAIL\s+Desk credentials.*invalid_auth`, `^FAIL\s+connection to Teleport at 127\.0\.0\.1:1: `}},
+		"a note":                {func(r *rig) { r.write("first", `note = "no carpet"`) }, 0, []string{`^note\s+desk: no carpet`, `!FAIL`}},
+		"what is fit for a few": {finds(check.Lack("one is small")), 0, []string{`^note\s+drawers of the desk: one is small`, `!FAIL`}},
+		"a fault of the service, and a lack": {finds(errors.New("one is locked"), check.Lack("one is small")), 1, []string{
+			`^FAIL\s+drawers of the desk: one is locked`, `^note\s+drawers of the desk: one is small`, `^ok\s+recipient`,
+		}},
+		"a recipient that cannot be told":      {proves(errors.New("there is no such desk")), 1, []string{`^FAIL\s+recipient ops: there is no such desk`}},
+		"a recipient that cannot be looked at": {proves(check.Lack("it has a curtain")), 0, []string{`^note\s+recipient ops: it has a curtain`}},
+	}
+}
+
+// clusterChecks are rows about the cluster.
+func clusterChecks() map[string]checkCase {
+	deny := func(kind string, verbs ...string) func(*rig) {
+		return func(r *rig) { r.cluster.Deny(test.PluginRole, kind, verbs...) }
+	}
+	return map[string]checkCase{
+		"a cluster out of reach": {(*rig).unreachable, 1, []string{`^FAIL\s+connection to Teleport`, `^skip\s+watch`, `^ok\s+Desk cred`, `^ok\s+recipient`, `!cluster .*version`}},
+		"no right to watch":      {deny(types.KindAccessRequest), 1, []string{`^FAIL.*access_request`, `^ok\s.*access_plugin_data`}},
+		"no right to list":       {deny(types.KindAccessRequest, types.VerbList), 1, []string{`^FAIL.*add the rule access_request: list, read`, `^ok\s.*access_plugin_data`}},
+		"a plugin that is locked out": {func(r *rig) { r.cluster.Revoke(test.PluginUser) }, 1, []string{
+			`^FAIL.*locked the plugin out`, `!add the rule`,
+		}},
+		"no right to records":                {deny(types.KindAccessPluginData), 1, []string{`^ok\s.*access_request`, `^FAIL\s+write plugin data`}},
+		"records that cannot be written now": {func(r *rig) { r.cluster.FailCalls("UpdatePluginData", codes.Unavailable, 0) }, 1, []string{`^FAIL\s+write plugin data`}},
+		"no right to roles":                  {deny(types.KindRole), 0, []string{`^note\s+read the logins of roles.*add the rule role: read`, `!FAIL`}},
+		"no right to rules":                  {deny(types.KindAccessMonitoringRule), 0, []string{`^note\s+access monitoring rules.*access_monitoring_rule: list, read`, `!FAIL`}},
+		"a rule that is not understood": {func(r *rig) { r.rule("odd", "nonsense(", "ops") }, 0, []string{
+			`^note\s+access monitoring rules.*cannot be understood.*rule odd`,
+		}},
+		"a rule with another recipient": {func(r *rig) { r.rule("fine", "true", "attic") }, 0, []string{`^ok\s+recipient ops`, `^ok\s+recipient attic`}},
+		"an identity that has expired": {func(r *rig) { r.identity(-time.Minute) }, 1, []string{
+			`^FAIL\s+Teleport identity: .*expired`, `^skip\s+connection`, `^ok\s+Desk cred`,
+		}},
+	}
+}
+
+// machineChecks are rows about the config and its files.
+func machineChecks() map[string]checkCase {
+	change := func(name string, mode os.FileMode) func(*rig) {
+		return func(r *rig) {
+			if err := os.Chmod(r.beside(name), mode); err != nil {
+				r.Fatal(err)
 			}
-			for _, line := range tc.want {
-				if !regexp.MustCompile(`(?m)` + line).MatchString(out) {
-					t.Errorf("no line %q", line)
+		}
+	}
+	return map[string]checkCase{
+		"a key that does not exist": {func(r *rig) { r.write("first", "color = 1") }, 1, []string{`^FAIL\s+config /\S+:9: desk\.color`, `^ok\s+Desk cred`, `^ok\s+connection`}},
+		"a fault in another section": {func(r *rig) { r.write("first", "[access_list_reminders]", `delay = "1ns"`) }, 1, []string{
+			`^FAIL\s+config /\S+: access_list_reminders\.delay`, `^skip\s+set-up of Desk`, `^ok\s+connection`, `^ok\s+watch`,
+		}},
+		"two faults":             {func(r *rig) { r.write("first", "[log]", `severity = "loud"`, `format = "verse"`) }, 1, []string{`^FAIL.*log\.severity`, `^FAIL.*log\.format`}},
+		"no TOML":                {func(r *rig) { r.writeText("[teleport\n") }, 1, []string{`^FAIL\s+config /`, `!skip`, `!ok`}},
+		"a hint":                 {func(r *rig) { r.write("first", "[access_list_reminders]", "interval = 7200000000000") }, 0, []string{`!FAIL`}},
+		"an unclear environment": {func(r *rig) { r.Setenv(failFastVariable, "perhaps") }, 1, []string{`^FAIL\s+the environment variable ` + failFastVariable}},
+		"a log that cannot be opened": {func(r *rig) { r.write("first", "[log]", `output = "/nowhere/at/all.log"`) }, 1, []string{
+			`^FAIL\s+log to /nowhere/at/all\.log: .*no such file`, `^ok\s+connection`,
+		}},
+		"a log in a file":                 {func(r *rig) { r.write("first", "[log]", `output = "`+r.logFile+`"`) }, 0, []string{`^ok\s+log to /`}},
+		"a config that all may change":    {change("config.toml", 0o602), 1, []string{`^FAIL\s+files.*can change /\S+config\.toml; take the permission away with chmod o-w`}},
+		"an identity that all may read":   {change("identity", 0o604), 0, []string{`^note\s+files.*can read /\S+identity; take the permission away with chmod o-r`, `!FAIL`}},
+		"a directory that all may change": {change(".", 0o777), 1, []string{`^FAIL\s+files.*can replace /\S+identity; .*chmod o-w`}},
+	}
+}
+
+// The command check names whatever is wrong, and its exit code says whether the plugin
+// can do its work: where all is well, it starts and tells a request.
+func TestCheck(t *testing.T) {
+	for _, cases := range []map[string]checkCase{deskChecks(), clusterChecks(), machineChecks()} {
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
+				r := newRig(t)
+				c.change(r)
+				began := time.Now()
+				code, out := command(integrationOf(r.desk), "check", "-d", "-c", r.config, "--timeout=500ms")
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("took %v", took)
 				}
-			}
-			if tc.never != "" && regexp.MustCompile(`(?m)`+tc.never).MatchString(out) {
-				t.Errorf("a line %q", tc.never)
-			}
-			if t.Failed() {
-				t.Log(out)
-			}
-			if posts := r.posted(); len(posts) > 0 {
-				t.Errorf("check posts %q", posts)
-			}
-		})
+				if code != c.code {
+					t.Errorf("exit code %d, want %d", code, c.code)
+				}
+				for _, line := range c.want {
+					pattern, never := strings.CutPrefix(line, "!")
+					if regexp.MustCompile(`(?m)`+pattern).MatchString(out) == never {
+						t.Errorf("a line %q: %v", pattern, never)
+					}
+				}
+				if posts := r.posted(); len(posts) > 0 {
+					t.Errorf("check posts %q", posts)
+				}
+				if t.Failed() {
+					t.Log(out)
+				}
+				if c.code == 0 {
+					r.works()
+				}
+			})
+		}
+	}
+}
+
+// works starts the plugin and makes a request, which must be told.
+func (r *rig) works() {
+	r.Helper()
+	r.start(true)
+	r.request()
+	r.until("the request is told", func() bool { return len(r.posted()) > 0 })
+	r.stop()
+}
+
+// unreachable has the config name a cluster that is not there.
+func (r *rig) unreachable() {
+	r.writeText("[teleport]\naddr = \"127.0.0.1:1\"\nidentity = \"" + r.beside("identity") + "\"\n")
+}
+
+// rule adds an access monitoring rule for the desk.
+func (r *rig) rule(name, condition string, recipients ...string) {
+	r.Helper()
+	if err := r.cluster.PutRule(test.Rule{Name: name, Condition: condition, Plugin: "desk", Recipients: recipients}); err != nil {
+		r.Fatal(err)
 	}
 }
 
@@ -111,5 +194,107 @@ func TestCheckLeavesNoRecord(t *testing.T) {
 	}
 	if got := r.cluster.PluginData(id, "desk"); len(got) > 0 {
 		t.Errorf("the record of a request holds %v", got)
+	}
+}
+
+// A log file that was not there is not there afterwards, and one that was stays as it is.
+func TestCheckLeavesTheLogAsItWas(t *testing.T) {
+	r := newRig(t)
+	r.write("first", "[log]", `output = "`+r.logFile+`"`)
+	for _, before := range []string{"", "line\n"} {
+		if before != "" {
+			if err := os.WriteFile(r.logFile, []byte(before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code, out := command(integrationOf(r.desk), "check", "-c", r.config); code != 0 {
+			t.Fatal(out)
+		}
+		if _, err := os.Stat(r.logFile); r.log() != before || (err == nil) != (before != "") {
+			t.Errorf("the log holds %q, was %q, %v", r.log(), before, err)
+		}
+	}
+	if files, err := filepath.Glob(r.beside("*")); err != nil || len(files) != 3 {
+		t.Errorf("left are %q, %v", files, err)
+	}
+}
+
+func TestCheckPrintsJSON(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*rig)
+		ok     bool
+		want   check.Line
+	}{
+		"all well": {func(*rig) {}, true, check.Line{Name: "recipient", Result: check.OK, Text: "recipient ops"}},
+		"a fault": {func(r *rig) {
+			r.desk.prove = func(context.Context) error { return errors.New("gone") }
+		}, false, check.Line{Name: "recipient", Result: check.Failed, Text: "recipient ops: gone"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			c.change(r)
+			code, out := command(integrationOf(r.desk), "check", "-c", r.config, "--json")
+			var got checkReport
+			if err := json.Unmarshal([]byte(out), &got); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if got.OK != c.ok || (code == 0) != c.ok || !slices.Contains(got.Checks, c.want) || got.Checks[0].Name != "config" {
+				t.Errorf("exit code %d, %s", code, out)
+			}
+		})
+	}
+}
+
+// With --send each recipient gets one message, which is no request's, and the cluster
+// nothing.
+func TestCheckSendsATestMessage(t *testing.T) {
+	r := newRig(t)
+	r.rule("fine", "true", "attic", "ops")
+	before := r.cluster.Calls()
+	code, out := command(integrationOf(r.desk), "check", "-c", r.config, "--send", "--recipient=cellar", "--recipient=ops")
+	for _, name := range []string{"ops", "attic", "cellar"} {
+		if !strings.Contains(out, "ok    test message to recipient "+name+"\n") || !strings.Contains(out, "ok    recipient "+name+"\n") {
+			t.Errorf("%s is not told", name)
+		}
+	}
+	if code != 0 || len(r.desk.views) != 3 || len(r.desk.shown) != 3 {
+		t.Errorf("exit code %d, told %d times, edited %d times", code, len(r.desk.views), len(r.desk.shown))
+	}
+	for _, v := range slices.Concat(r.desk.views, r.desk.shown) {
+		if v.Reason != "Test message from teleport-desk check; nobody asks for access" || v.Decidable || v.ID == "" || v.ID != r.desk.views[0].ID {
+			t.Errorf("told is %+v", v)
+		}
+	}
+	after := r.cluster.Calls()
+	if n := after["UpdatePluginData"] - before["UpdatePluginData"]; n != 1 { // the trial of the permission
+		t.Errorf("%d writes to records", n)
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func TestATestMessageThatFailsIsAFault(t *testing.T) {
+	r := newRig(t)
+	r.desk.post = func(context.Context) error { return errors.New("the desk is full") }
+	code, out := command(integrationOf(r.desk), "check", "-c", r.config, "--send")
+	if code != 1 || !strings.Contains(out, "FAIL  test message to recipient ops: the desk is full") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+func TestTheAddressOfAWebhookIsNoRecipientToPrint(t *testing.T) {
+	r := newRig(t)
+	_, out := command(integrationOf(r.desk), "check", "-c", r.config, "--recipient=https://desk.example.com/hook/s3cret", "--send")
+	if strings.Contains(out, "s3cret") || !strings.Contains(out, "recipient with a web address") {
+		t.Error(out)
+	}
+}
+
+func TestCheckNotesAVersionThatIsNotTested(t *testing.T) {
+	r := newRigAt(t, test.Options{ServerVersion: "9.0.0"})
+	code, out := command(integrationOf(r.desk), "check", "-c", r.config)
+	if code != 0 || !regexp.MustCompile(`(?m)^note .*runs version 9\.0\.0`).MatchString(out) {
+		t.Errorf("exit code %d\n%s", code, out)
 	}
 }

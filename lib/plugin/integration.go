@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/integration"
@@ -69,13 +70,23 @@ type Parts struct {
 	Reminders *Reminders
 }
 
-// Inspector is a Service that can look, at the start, whether it will be able
-// to reach the recipients that the config names. What it finds goes to the log;
-// it never stops the start.
+// Inspector is a Service that can look, without posting anything, whether it will be
+// able to tell requests. The command check shows what it finds; at the start it goes to
+// the log, and never stops the start.
 type Inspector interface {
-	// Inspect returns one sentence for each thing that a person should correct:
-	// what is wrong, where, and what to do.
-	Inspect(ctx context.Context) []string
+	// Probes are what can be looked at beside the recipients. They are named by words
+	// that no other leg of the command check has.
+	Probes() []check.Leg
+	// Prove looks whether requests can be told to a recipient: the error says what is
+	// wrong and what to do. What is missing without harm, or cannot be looked at, is a
+	// check.Lack.
+	Prove(ctx context.Context, recipient string) error
+}
+
+// Configured is a Router that knows recipients before there is a request.
+type Configured interface {
+	// Configured lists the recipients that the config names, each once.
+	Configured() []string
 }
 
 // Base holds the sections of the config that every plugin has.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 	"go.uber.org/zap"
@@ -30,6 +31,31 @@ type flags struct {
 	debug    bool
 	diagAddr string
 	failFast bool // from the environment, for charts that ask for it
+
+	checking checking // of the command check
+}
+
+// checking is what the command line can say to the command check.
+type checking struct {
+	json, send bool
+	limit      time.Duration
+	recipients []string
+	user       string
+}
+
+// register adds the flags of the command check.
+func (c *checking) register(cmd *kingpin.CmdClause, service string) {
+	cmd.Flag("json", "Print one JSON document at the end.").BoolVar(&c.json)
+	cmd.Flag("send", "Post a test message to each recipient, and edit it.").BoolVar(&c.send)
+	cmd.Flag("recipient", "Check this recipient too; may be repeated.").StringsVar(&c.recipients)
+	cmd.Flag("timeout", "How long each check may take.").Default("10s").DurationVar(&c.limit)
+	cmd.Flag("run-as", "Run by root: the user that the service runs as; by default "+service+", if there is one.").StringVar(&c.user)
+	cmd.Validate(func(*kingpin.CmdClause) error {
+		if c.limit <= 0 {
+			return fmt.Errorf("--timeout is %v; set it to a positive time", c.limit)
+		}
+		return nil
+	})
 }
 
 // Run runs a command of the program and returns its exit code.
@@ -54,6 +80,7 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 		cmd.Flag("config", "Path of the config file.").Short('c').Default("/etc/" + binary + ".toml").StringVar(&f.config)
 		cmd.Flag("debug", "Log at severity debug, whatever the config says.").Short('d').BoolVar(&f.debug)
 	}
+	f.checking.register(check, binary)
 	start.Flag("diag-addr", "Serve /healthz, /readyz and /metrics on this host:port; off by default.").StringVar(&f.diagAddr)
 	start.Flag("pid-file", "Accepted for old unit files, and ignored.").Hidden().String()
 	start.Flag("insecure-no-tls", "Accepted for old unit files, and ignored: nothing is served without need.").Hidden().Bool()
@@ -83,7 +110,7 @@ func Run(i Integration, args []string, stdout, stderr io.Writer) int {
 	case "version":
 		fmt.Fprintln(out, versionLine(binary))
 	case "check":
-		code = checkCommand(i, f, out, log)
+		code = checkOnce(i, f, args, out, stderr, log)
 	case "explain":
 		code = answerCommand(i, f, q, out, stderr, log, (*session).explain)
 	case "preview":

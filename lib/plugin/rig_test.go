@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/diag"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
@@ -33,10 +34,12 @@ type desk struct {
 	checks    int
 	posts     []string // the desk's name in the config at the time, and the request
 	views     []request.View
+	shown     []request.View
 	reminders []string // owners, and the titles of their lists
 	check     func(ctx context.Context) error
 	post      func(ctx context.Context) error
-	faults    []string // what Inspect finds
+	faults    []error                     // what the probe finds
+	prove     func(context.Context) error // what is found of the recipient ops
 }
 
 func (d *desk) with(change func()) {
@@ -117,11 +120,27 @@ func (s deskService) Tell(ctx context.Context, to integration.Place, _ integrati
 	return plugindata.Message{Channel: to.Address, ID: fmt.Sprint(n)}, nil
 }
 
-func (deskService) Show(context.Context, plugindata.Message, request.View) error { return nil }
+func (s deskService) Show(_ context.Context, _ plugindata.Message, v request.View) error {
+	s.with(func() { s.shown = append(s.shown, v) })
+	return nil
+}
 
-func (s deskService) Inspect(context.Context) (faults []string) {
-	s.with(func() { faults = s.faults })
-	return faults
+func (deskService) Configured() []string { return []string{"ops"} }
+
+func (s deskService) Probes() []check.Leg {
+	return []check.Leg{{Name: "drawers", What: "drawers of the desk", Try: func(context.Context) (err error) {
+		s.with(func() { err = check.Findings(s.faults) })
+		return err
+	}}}
+}
+
+func (s deskService) Prove(ctx context.Context, _ string) error {
+	var prove func(context.Context) error
+	s.with(func() { prove = s.prove })
+	if prove == nil {
+		return nil
+	}
+	return prove(ctx)
 }
 
 func (deskService) Person(user string) string { return user }

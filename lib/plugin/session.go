@@ -60,46 +60,21 @@ type session struct {
 // prepare makes a session and looks whether its credentials are good. It
 // refuses what only a person can put right.
 func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, error) {
-	base := settings.Common()
-	identity, err := teleport.Load(teleport.Credentials{
-		Identity: base.Teleport.Identity, ClientKey: base.Teleport.ClientKey,
-		ClientCert: base.Teleport.ClientCrt, RootCAs: base.Teleport.RootCAs,
-	})
-	if err != nil {
+	s := d.newSession(settings)
+	if err := s.identify(); err != nil {
 		return nil, err
 	}
-	observe := observer{d.metrics}
-	s := &session{
-		daemon: d, settings: settings,
-		transport: outbound.NewTransport(outbound.Options{
-			UserAgent: d.integration.userAgent(), Observer: observe,
-		}),
-		redial: make(chan struct{}, 1), relist: make(chan struct{}, 1), closing: make(chan struct{}),
-	}
-	s.identity.Store(identity)
-	s.info.Store(&teleport.Info{})
-	s.parts, err = settings.Build(Deps{Log: d.log.Logger, Transport: s.transport, Traits: s.traits, Note: d.health.Note})
-	if err != nil {
+	if err := s.build(); err != nil {
 		return nil, fmt.Errorf("setting up %s: %w", d.integration.Title, err)
 	}
-	err = s.ask(ctx)
+	err := s.ask(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("asking %s whether it accepts the credentials: %w", d.integration.Title, ctx.Err())
 	case outbound.RefusesToken(err):
 		return nil, fmt.Errorf("%s does not accept the credentials: %w", d.integration.Title, err)
 	}
-	s.rules = rules.New(rules.Options{
-		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
-	})
-	s.reconciler = reconcile.New(reconcile.Options{
-		Plugin: d.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router(), Codec: s.parts.Codec,
-		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{d.conditions, d.health}, Observer: observe,
-		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
-		Log:    d.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,
-		Timing: timing(base.Delivery), Unshown: s.unshown,
-	})
+	s.assemble()
 	s.reconciler.Checked(err)
 	s.noteCheck(err)
 	return s, nil
@@ -111,6 +86,55 @@ func (s *session) router() recipient.First {
 		recipient.Named{Router: s.rules, Log: s.log.Logger},
 		recipient.Named{Router: s.parts.Router, Log: s.log.Logger},
 	}
+}
+
+// newSession makes a session that knows no more than its config.
+func (d *daemon) newSession(settings Settings) *session {
+	s := &session{
+		daemon: d, settings: settings,
+		transport: outbound.NewTransport(outbound.Options{
+			UserAgent: d.integration.userAgent(), Observer: observer{d.metrics},
+		}),
+		redial: make(chan struct{}, 1), relist: make(chan struct{}, 1), closing: make(chan struct{}),
+	}
+	s.info.Store(&teleport.Info{})
+	return s
+}
+
+// credentials are those for the cluster.
+func (s *session) credentials() teleport.Credentials {
+	base := s.settings.Common().Teleport
+	return teleport.Credentials{Identity: base.Identity, ClientKey: base.ClientKey, ClientCert: base.ClientCrt, RootCAs: base.RootCAs}
+}
+
+// identify reads the credentials for the cluster.
+func (s *session) identify() error {
+	identity, err := teleport.Load(s.credentials())
+	if err == nil {
+		s.identity.Store(identity)
+	}
+	return err
+}
+
+// build makes the service.
+func (s *session) build() (err error) {
+	s.parts, err = s.settings.Build(Deps{Log: s.log.Logger, Transport: s.transport, Traits: s.traits, Note: s.health.Note})
+	return err
+}
+
+// assemble makes what works on requests.
+func (s *session) assemble() {
+	s.rules = rules.New(rules.Options{
+		Plugin: s.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: s.health.Note, Log: s.log.Logger,
+	})
+	s.reconciler = reconcile.New(reconcile.Options{
+		Plugin: s.integration.Name, Owner: newOwner(),
+		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router(), Codec: s.parts.Codec,
+		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{s.conditions, s.health}, Observer: observer{s.metrics},
+		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
+		Log:    s.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,
+		Timing: timing(s.settings.Common().Delivery), Unshown: s.unshown,
+	})
 }
 
 func timing(d Delivery) reconcile.Timing {
@@ -260,19 +284,6 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// inspect says what a person should correct before the first request shows it.
-func (s *session) inspect(ctx context.Context) {
-	inspector, ok := s.parts.Service.(Inspector)
-	if !ok {
-		return
-	}
-	for _, fault := range inspector.Inspect(ctx) {
-		if ctx.Err() == nil {
-			s.log.Warn("Before the first request shows it: " + fault)
-		}
-	}
 }
 
 // renew takes up a new identity.

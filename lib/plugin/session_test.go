@@ -13,6 +13,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"google.golang.org/grpc/codes"
 
+	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/reconcile"
 	test "teleport-plugins/lib/sandbox/cluster"
@@ -289,9 +290,14 @@ func overloaded() error {
 
 func TestWhatInspectFindsIsLogged(t *testing.T) {
 	r := newRig(t)
-	r.desk.faults = []string{"The desk ops has no drawer."}
+	r.desk.faults = []error{errors.New("the desk has none"), check.Lack("one is small")}
+	r.desk.prove = func(context.Context) error { return overloaded() }
 	r.start(true)
-	r.until("the fault is logged", r.logged("The desk ops has no drawer."))
+	r.until("the fault is logged", r.logged("Before the first request shows it: drawers of the desk: the desk has none"))
+	r.until("the lack is logged", r.logged("What requests may show: drawers of the desk: one is small"))
+	if strings.Contains(r.log(), "recipient ops") {
+		t.Error("what passes by itself is logged")
+	}
 	r.stop()
 }
 

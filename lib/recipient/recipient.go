@@ -52,6 +52,15 @@ func (s Static) Recipients(_ context.Context, v request.View) (list integration.
 	return list
 }
 
+// Configured lists the recipients that the config names, each once, sorted.
+func (s Static) Configured() (list []string) {
+	for _, names := range s.Table {
+		list = append(list, names...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // IsEmail reports whether a text is an e-mail address and nothing else.
 func IsEmail(s string) bool {
 	a, err := mail.ParseAddress(s)

@@ -152,3 +152,10 @@ func TestWebAddressesAreLeftOut(t *testing.T) {
 		})
 	}
 }
+
+func TestConfiguredAreThoseThatTheTableNames(t *testing.T) {
+	router := recipient.Static{Table: recipient.Table{recipient.Anyone: {"b", "a"}, "prod": {"c", "a"}}}
+	if got, want := router.Configured(), []string{"a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
