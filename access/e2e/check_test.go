@@ -117,7 +117,7 @@ func TestCheckAsTheUserOfTheService(t *testing.T) {
 	w.must(os.WriteFile(program, text, 0o755))
 	w.must(os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755))
 	as := func(user string) (out string, code int) {
-		cmd := exec.CommandContext(t.Context(), program, "check", "-c", w.ConfigPath, "--user", user)
+		cmd := exec.CommandContext(t.Context(), program, "check", "-c", w.ConfigPath, "--run-as", user)
 		text, _ := cmd.CombinedOutput() // its exit code tells
 		return string(text), cmd.ProcessState.ExitCode()
 	}
@@ -126,13 +126,13 @@ func TestCheckAsTheUserOfTheService(t *testing.T) {
 		code       int
 		before     func()
 	}{
-		{"root", "ok    files and their permissions, as user root", 0, func() {}},
+		{"root", "ok    running as user root", 0, func() {}},
 		{"nobody", "permission to read the file is denied", 1, func() {}},
 		{"nobody", "FAIL  Teleport identity: ", 1, func() {
 			w.must(os.Chmod(filepath.Dir(w.ConfigPath), 0o755))
 			w.must(os.Chmod(w.ConfigPath, 0o644))
 		}},
-		{"nobody", "as user nobody: every user of this machine can read ", 0, func() { w.must(os.Chmod(w.Identity(), 0o644)) }},
+		{"nobody", "every user of this machine can read ", 0, func() { w.must(os.Chmod(w.Identity(), 0o644)) }},
 		{"nobody-here", "unknown user nobody-here", 1, func() {}},
 	} {
 		c.before()

@@ -98,6 +98,27 @@ func TestAConfigThatIsOpenToAll(t *testing.T) {
 	}
 }
 
+// Whoever may write to a directory can put another file in the place of one in it, unless
+// it is sticky.
+func TestDirectoriesThatAreOpenToAll(t *testing.T) {
+	for mode, warns := range map[os.FileMode]bool{0o755: false, 0o777: true, 0o777 | os.ModeSticky: false} {
+		dir := filepath.Join(t.TempDir(), "open")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "file")
+		write(t, path, planted, 0)
+		if err := errors.Join(os.Chmod(path, 0o600), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		_, report := mustLoad(t, "[teleport]\nidentity = \""+path+"\"\n[service]\ntoken = \"t\"\n[role_to_recipients]\n\"*\" = \"all\"\n")
+		want := "teleport.identity: every user of this machine can replace the identity file"
+		if got := messages(report.Warnings); strings.Contains(got, want) != warns || (report.Strict() != nil) != warns {
+			t.Errorf("%v: got %q", mode, got)
+		}
+	}
+}
+
 // A proxy that cannot be understood is passed by, which nobody would notice.
 func TestProxiesOfTheEnvironment(t *testing.T) {
 	const fault = "this is not the address of a proxy, so that calls do not go through one; write for example http://proxy.example.com:3128, or remove the variable\n"

@@ -47,8 +47,8 @@ func decode(file, text string, into any) (Report, error) {
 	l.fillStruct(v.Elem(), tree, "", "")
 	l.flat(v.Elem(), tree)
 	l.validate(v.Elem(), "")
-	if modeOf(file)&othersWrite != 0 {
-		(&Faults{l: l}).grave("", "every user of this machine can write this file", "take the permission away with chmod o-w")
+	if verb, do := open(file); verb != "" {
+		(&Faults{l: l}).grave("", "every user of this machine can "+verb+" this file", do)
 	}
 	report := Report{Warnings: append(sorted(l.warnings), environmentWarnings()...)}
 	if len(l.faults) > 0 {

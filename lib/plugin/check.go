@@ -141,7 +141,7 @@ func (c *checker) load(context.Context) error {
 	settings := c.integration.New()
 	report, err := config.Load(c.flags.config, settings)
 	for _, w := range report.Warnings {
-		if !w.Unknown {
+		if !w.Unknown && !w.Grave { // those are faults here
 			found = append(found, check.Remark("config %s", w))
 		}
 	}

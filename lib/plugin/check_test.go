@@ -39,7 +39,7 @@ func deskChecks() map[string]checkCase {
 	}
 	return map[string]checkCase{
 		"all is well": {func(*rig) {}, 0, []string{
-			`^ok\s+config /`, `^ok\s+files`, `^ok\s+log to stderr`, `^ok\s+Teleport identity`, `^ok\s+set-up of Desk`, `^ok\s+Desk credentials$`,
+			`^ok\s+config /`, `^ok\s+running as user`, `^ok\s+log to stderr`, `^ok\s+Teleport identity`, `^ok\s+set-up of Desk`, `^ok\s+Desk credentials$`,
 			`^ok\s+drawers of the desk$`, `^ok\s+recipient ops$`, `^ok\s+connection to Teleport at 127`,
 			`^ok\s+cluster ` + test.DefaultName + `, version ` + test.DefaultVersion + `, as user ` + test.PluginUser, `!FAIL`, `!skip`,
 		}},
@@ -118,9 +118,9 @@ func machineChecks() map[string]checkCase {
 			`^FAIL\s+log to /nowhere/at/all\.log: .*no such file`, `^ok\s+connection`,
 		}},
 		"a log in a file":                 {func(r *rig) { r.write("first", "[log]", `output = "`+r.logFile+`"`) }, 0, []string{`^ok\s+log to /`}},
-		"a config that all may change":    {change("config.toml", 0o602), 1, []string{`^FAIL\s+files.*can change /\S+config\.toml; take the permission away with chmod o-w`}},
-		"an identity that all may read":   {change("identity", 0o604), 0, []string{`^note\s+files.*can read /\S+identity; take the permission away with chmod o-r`, `!FAIL`}},
-		"a directory that all may change": {change(".", 0o777), 1, []string{`^FAIL\s+files.*can replace /\S+identity; .*chmod o-w`}},
+		"a config that all may change":    {change("config.toml", 0o602), 1, []string{`^FAIL\s+config /\S+config\.toml: every user of this machine can write this file; take the permission away with chmod o-w`}},
+		"an identity that all may read":   {change("identity", 0o604), 0, []string{`^note\s+config /\S+ teleport\.identity: every user of this machine can read the identity file "/\S+identity"; take the permission away with chmod o-r`, `!FAIL`}},
+		"a directory that all may change": {change(".", 0o777), 1, []string{`^FAIL\s+config /\S+ teleport\.identity: every user of this machine can replace the identity file .*chmod o-w`}},
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // local are the legs on this machine.
 func (c *checker) local() []check.Leg {
 	return []check.Leg{
-		{Name: "files", What: "files and their permissions, as user " + userName(), Try: c.files},
+		{Name: "run-as", What: "running as user " + userName(), Try: c.runAs},
 		{Name: "log", What: "log to " + c.settings.Common().Log.Output, Try: c.logOutput},
 		{Name: legIdentity, What: "Teleport identity", Try: func(context.Context) error { return c.session.identify() }},
 		{Name: legSetUp, What: "set-up of " + c.integration.Title, Try: c.setUp},

@@ -2,38 +2,11 @@ package config_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 
 	"teleport-plugins/lib/config"
 )
-
-func TestSecretsAreListedByTheirFiles(t *testing.T) {
-	type section struct {
-		Token config.Secret `toml:"token"`
-		Key   config.Secret `toml:"key"`
-		Other string        `toml:"other"`
-	}
-	for name, c := range map[string]struct {
-		token, key string
-		files      []string
-		inline     bool
-	}{
-		"none":     {},
-		"a file":   {"/a", "env:B", []string{"/a"}, false},
-		"in place": {"xoxb", "/b", []string{"/b"}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			into := struct {
-				Service section `toml:"service"`
-			}{section{Token: config.NewSecret(c.token), Key: config.NewSecret(c.key)}}
-			if files, inline := config.Secrets(&into); !slices.Equal(files, c.files) || inline != c.inline {
-				t.Errorf("got %q, %v", files, inline)
-			}
-		})
-	}
-}
 
 func TestAFaultSparesTheOtherSections(t *testing.T) {
 	for name, c := range map[string]struct {
