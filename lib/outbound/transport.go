@@ -334,7 +334,7 @@ func (c *Call) Fail(err error) *Error {
 	c.mu.Lock()
 	scheme, status, header, early := c.scheme, c.status, c.header, c.early
 	c.mu.Unlock()
-	sentence, hint := InWords(err)
+	hint, sentence := InWords(err)
 	e := &Error{Op: c.op, Status: status, Err: sentence, Hint: cmp.Or(hint, plainHint(scheme, status))}
 	switch {
 	case early > 0:

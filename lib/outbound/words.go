@@ -24,24 +24,24 @@ func (t *told) Unwrap() error { return t.cause }
 // InWords says in a sentence what libraries say in words of their own, and what can
 // be done about it where that is known. The address of a call is left out: a query
 // can hold what nobody should read in a log. It returns nil for nil.
-func InWords(err error) (sentence error, hint string) {
+func InWords(err error) (hint string, sentence error) {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
 	if err == nil {
-		return nil, ""
+		return "", nil
 	}
 	text, hint := words(err)
 	if text == "" {
-		return err, hint
+		return hint, err
 	}
-	return &told{text, err}, hint
+	return hint, &told{text, err}
 }
 
 // Plainly gives the sentence of InWords with what can be done about it.
 func Plainly(err error) error {
-	sentence, hint := InWords(err)
+	hint, sentence := InWords(err)
 	if hint == "" {
 		return sentence
 	}

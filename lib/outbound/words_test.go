@@ -112,7 +112,7 @@ func TestWordsOfLibraries(t *testing.T) {
 		"the rest stays": {&url.Error{Op: "Get", URL: "http://x?token=secret", Err: other}, "no such host"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _ := outbound.InWords(c.err)
+			_, got := outbound.InWords(c.err)
 			if got == nil || got.Error() != c.want {
 				t.Errorf("got %v, want %s", got, c.want)
 			}
@@ -122,7 +122,7 @@ func TestWordsOfLibraries(t *testing.T) {
 			}
 		})
 	}
-	if got, hint := outbound.InWords(nil); got != nil || hint != "" {
+	if hint, got := outbound.InWords(nil); got != nil || hint != "" {
 		t.Errorf("got %v, %q", got, hint)
 	}
 }
