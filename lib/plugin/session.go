@@ -86,7 +86,7 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 		return nil, fmt.Errorf("%s does not accept the credentials: %w", d.integration.Title, err)
 	}
 	s.rules = rules.New(rules.Options{
-		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Log: d.log.Logger,
+		Plugin: d.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: d.health.Note, Otherwise: s.parts.Router, Log: d.log.Logger,
 	})
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: d.integration.Name, Owner: newOwner(),

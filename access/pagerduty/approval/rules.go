@@ -16,8 +16,8 @@ import (
 	"text/template"
 
 	"teleport-plugins/lib/config"
-	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/recipient"
 )
 
 // DefaultReason is the text of the review where the config has none.
