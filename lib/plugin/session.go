@@ -125,7 +125,7 @@ func (s *session) build() (err error) {
 // assemble makes what works on requests.
 func (s *session) assemble() {
 	s.rules = rules.New(rules.Options{
-		Plugin: s.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: s.health.Note, Log: s.log.Logger,
+		Plugin: s.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: s.health.Note, Otherwise: s.parts.Router, Log: s.log.Logger,
 	})
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: s.integration.Name, Owner: newOwner(),

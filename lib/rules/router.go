@@ -14,6 +14,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/rules/predicate"
 	"teleport-plugins/lib/teleport"
@@ -58,7 +60,11 @@ type Options struct {
 	// Note, if not nil, is told what the plugin has to do without, under a
 	// name; the empty text takes it back.
 	Note func(name, text string)
-	Log  *zap.Logger
+	// Otherwise is the routing of the config, or nil. Its recipients are told beside
+	// those of a rule that cannot be understood, since that rule may not concern the
+	// request.
+	Otherwise integration.Router
+	Log       *zap.Logger
 }
 
 // Router chooses recipients by the rules of one plugin. It is safe for
@@ -80,6 +86,9 @@ type rule struct {
 	name       string
 	condition  predicate.Condition
 	recipients []string
+	// unclear says that the condition cannot be understood: it may hold for any
+	// request.
+	unclear bool
 }
 
 // New makes a router. It makes no calls: the rules are read by the first
@@ -126,7 +135,7 @@ func (r *Router) reload(ctx context.Context) error {
 		r.retryAt = time.Now().Add(pause)
 		return fmt.Errorf("loading the access monitoring rules of %s: %w", r.Plugin, err)
 	default:
-		r.tell(problems)
+		r.tell(problems, rules)
 	}
 	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(a.name, b.name) })
 	r.rules.Store(&rules)
@@ -148,8 +157,7 @@ func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, b
 	}
 	condition, err := predicate.Parse(spec.GetCondition())
 	if err != nil {
-		problems[name+"\n"+err.Error()] = problem{name, "An access monitoring rule cannot be understood and is not used", err}
-		return rule{}, false
+		problems[name+"\n"+err.Error()] = problem{name, "An access monitoring rule cannot be understood; its recipients are told of every request", err}
 	}
 	if number := unknownField(spec); number != 0 {
 		problems[fmt.Sprintf("%s\n%d", name, number)] = problem{
@@ -157,7 +165,7 @@ func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, b
 			fmt.Errorf("field %d of the rule's spec", number),
 		}
 	}
-	return rule{name, condition, recipients}, true
+	return rule{name, condition, recipients, err != nil}, true
 }
 
 // problem is something in a rule that its author should know of.
@@ -167,7 +175,7 @@ type problem struct {
 }
 
 // tell logs the problems that were not there at the last reading.
-func (r *Router) tell(problems map[string]problem) {
+func (r *Router) tell(problems map[string]problem, rules []rule) {
 	r.mu.Lock()
 	before := r.told
 	r.told = make(map[string]bool, len(problems))
@@ -180,7 +188,18 @@ func (r *Router) tell(problems map[string]problem) {
 			r.Log.Warn(p.what, zap.String("rule", p.rule), zap.Error(p.err))
 		}
 	}
-	r.note("")
+	var unclear []string
+	for _, rule := range rules {
+		if rule.unclear {
+			unclear = append(unclear, rule.name)
+		}
+	}
+	if len(unclear) == 0 {
+		r.note("")
+		return
+	}
+	slices.Sort(unclear)
+	r.note("not understood, so that their recipients are told of every request: " + message.Cut(strings.Join(unclear, ", "), 500) + "; the log says what is wrong")
 }
 
 // lack logs once that there are no rules to go by.
@@ -216,8 +235,10 @@ func (r *Router) once(key string) bool {
 }
 
 // Recipients returns the recipients of all rules that the request matches, each
-// once, in the order of the rules' names. It returns none if no rule matches or
-// if what a rule needs to know cannot be found out.
+// once, in the order of the rules' names. Where it cannot be told whether a rule
+// matches, rather too many hear of the request than too few: its recipients do, and, if
+// no other rule matches, those of the config. It returns none if no rule matches or if
+// what a rule needs to know cannot be found out.
 func (r *Router) Recipients(ctx context.Context, v request.View) (list integration.Choices) {
 	rules := r.current(ctx)
 	env, err := r.environment(ctx, rules, v)
@@ -226,28 +247,46 @@ func (r *Router) Recipients(ctx context.Context, v request.View) (list integrati
 			zap.String("request_id", v.ID), zap.Error(err))
 		return nil
 	}
-	var matched []string
+	var matched, unclear []string
 	for _, rule := range rules {
-		if !r.matches(rule, env) {
+		holds, clear := r.matches(rule, env)
+		switch {
+		case !clear:
+			unclear = append(unclear, rule.name)
+		case !holds:
 			continue
+		default:
+			matched = append(matched, rule.name)
 		}
-		matched = append(matched, rule.name)
+		why := "the access monitoring rule " + strconv.Quote(rule.name)
+		if !clear {
+			why += ", of which it cannot be told whether it matches"
+		}
 		for _, name := range rule.recipients {
-			list.Add(name, "the access monitoring rule "+strconv.Quote(rule.name))
+			list.Add(name, why)
+		}
+	}
+	if len(unclear) > 0 && len(matched) == 0 && r.Otherwise != nil {
+		for _, c := range r.Otherwise.Recipients(ctx, v) {
+			list.Add(c.Recipient, c.Why)
 		}
 	}
 	r.Log.Debug("Applied the access monitoring rules", zap.String("request_id", v.ID),
-		zap.Int("rules", len(rules)), zap.Strings("matching", matched))
+		zap.Int("rules", len(rules)), zap.Strings("matching", matched), zap.Strings("unclear", unclear))
 	return list
 }
 
-func (r *Router) matches(rule rule, env predicate.Environment) bool {
-	ok, err := rule.condition.Match(env)
+// matches says whether a rule's condition holds, and whether that can be told.
+func (r *Router) matches(rule rule, env predicate.Environment) (holds, clear bool) {
+	if rule.unclear {
+		return false, false
+	}
+	holds, err := rule.condition.Match(env)
 	if err != nil && r.once(rule.name) {
-		r.Log.Warn("An access monitoring rule cannot be applied to a request and is left out",
+		r.Log.Warn("An access monitoring rule cannot be applied to a request; its recipients are told in any case",
 			zap.String("rule", rule.name), zap.String("request_id", env.Request.ID), zap.Error(err))
 	}
-	return ok && err == nil
+	return holds, err == nil
 }
 
 // current returns the rules. If the last reading failed, or there was none yet,

@@ -198,8 +198,11 @@ func TestRulesWithoutRecipientsAreForOthers(t *testing.T) {
 func TestARuleThatIsWrongIsToldOnceAndTheOthersGoOn(t *testing.T) {
 	r := newRig(t, nil, newRule("wrong", "true &&\n  role == \"a\"", "x"), newRule("right", editors, "y"))
 	r.reload()
-	r.wantRecipients("y")
-	const fault = `warn An access monitoring rule cannot be understood and is not used rule=wrong error=line 2, column 3: the name role is unknown`
+	r.wantRecipients("y", "x")
+	if note := r.notes["access monitoring rules"]; note != "not understood, so that their recipients are told of every request: wrong; the log says what is wrong" {
+		t.Errorf("noted %q", note)
+	}
+	const fault = `warn An access monitoring rule cannot be understood; its recipients are told of every request rule=wrong error=line 2, column 3: the name role is unknown`
 	r.wantLog(fault)
 	r.reload()
 	r.wantLog()
@@ -217,9 +220,33 @@ func TestARuleThatFailsIsToldOnceAndTheOthersGoOn(t *testing.T) {
 	r := newRig(t, nil, newRule("a", `email.local(access_request.spec.roles).contains("x")`, "x"), newRule("b", editors, "y"))
 	r.reload()
 	for range 3 {
-		r.wantRecipients("y")
+		r.wantRecipients("x", "y")
 	}
-	r.wantLog(`warn An access monitoring rule cannot be applied to a request and is left out rule=a request_id=1 error=email.local: "access" is not an e-mail address`)
+	r.wantLog(`warn An access monitoring rule cannot be applied to a request; its recipients are told in any case rule=a request_id=1 error=email.local: "access" is not an e-mail address`)
+}
+
+// Rather too many hear of a request than too few.
+func TestWhatCannotBeToldOfARuleTellsMore(t *testing.T) {
+	wrong, failing := newRule("wrong", "role == \"a\"", "x"), newRule("failing", `email.local(access_request.spec.roles).contains("x")`, "z")
+	for name, c := range map[string]struct {
+		rules []*rulesv1.AccessMonitoringRule
+		want  []string
+	}{
+		"no rule":                          {nil, nil},
+		"none that matches":                {[]*rulesv1.AccessMonitoringRule{newRule("n", `false`, "y")}, nil},
+		"one not understood":               {[]*rulesv1.AccessMonitoringRule{wrong}, []string{"x", "config"}},
+		"one that fails":                   {[]*rulesv1.AccessMonitoringRule{failing}, []string{"z", "config"}},
+		"both, and none that matches":      {[]*rulesv1.AccessMonitoringRule{failing, newRule("n", `false`, "y"), wrong}, []string{"z", "x", "config"}},
+		"not understood, another matches":  {[]*rulesv1.AccessMonitoringRule{wrong, newRule("a", editors, "y")}, []string{"y", "x"}},
+		"the config's, too, are told once": {[]*rulesv1.AccessMonitoringRule{newRule("wrong", "role", "config", "x")}, []string{"config", "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, nil, c.rules...)
+			r.Otherwise = fixed{"config"}
+			r.reload()
+			r.wantRecipients(c.want...)
+		})
+	}
 }
 
 func TestAClusterWithoutRules(t *testing.T) {
