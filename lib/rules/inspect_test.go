@@ -30,7 +30,7 @@ func TestInspect(t *testing.T) {
 		},
 		"one that is not understood": {
 			rules:      []*rulesv1.AccessMonitoringRule{newRule("odd", `nonsense(`, "ops"), newRule("b", `true`, "dev")},
-			recipients: []string{"dev"}, problem: "(rule odd)",
+			recipients: []string{"dev", "ops"}, problem: "(rule odd)",
 		},
 		"no right":         {err: trace.AccessDenied("no"), absent: "access_monitoring_rule: list, read"},
 		"an older cluster": {err: trace.NotImplemented("no"), absent: "the cluster has none"},
