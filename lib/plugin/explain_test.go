@@ -8,6 +8,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/integration"
 	test "teleport-plugins/lib/sandbox/cluster"
 )
 
@@ -110,5 +111,16 @@ func TestExplainARequestThatExists(t *testing.T) {
 		if code != 0 || !strings.Contains(text, line) {
 			t.Errorf("exit code %d, no %q in\n%s", code, line, text)
 		}
+	}
+}
+
+// Names that strangers chose end no line and control no terminal.
+func TestExplainShowsHostileNames(t *testing.T) {
+	const hostile = "x\x1b[31m\n  due       nothing\u202e"
+	e := &explanation{User: hostile, Roles: []string{hostile}, Resources: []string{hostile}, LeftOut: []string{hostile}, Notes: []string{hostile}}
+	e.Recipients = []explained{{Choice: integration.Choice{Recipient: hostile, Why: hostile}, Address: hostile, Due: hostile}}
+	text := e.text()
+	if strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 10 {
+		t.Errorf("%q", text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
@@ -81,59 +82,74 @@ func (r *explained) told(w plan.Wants, d plugindata.Delivery) {
 	}
 }
 
+// maxLine bounds a line of an explanation, in characters.
+const maxLine = 2000
+
+// oneLine is a line for a person. Names in it may be those that strangers chose: they end
+// no line, and nothing in them can control a terminal.
+func oneLine(line string) string {
+	return message.Text(strings.Join(strings.Fields(line), " "), maxLine, nil)
+}
+
 // text is the explanation for a person.
 func (e *explanation) text() string {
 	var b strings.Builder
+	line := func(indent, format string, args ...any) {
+		b.WriteString(indent + oneLine(fmt.Sprintf(format, args...)) + "\n")
+	}
 	what := strings.Join(e.Roles, ", ")
 	if len(e.Resources) > 0 {
 		what += " on " + strings.Join(e.Resources, ", ")
 	}
 	if e.Request == "" {
-		fmt.Fprintf(&b, "If %s asked for %s now, this would be told:\n", e.User, what)
+		line("", "If %s asked for %s now, this would be told:", e.User, what)
 	} else {
-		fmt.Fprintf(&b, "Request %s of %s for %s is %s.\n", e.Request, e.User, what, e.Status)
+		line("", "Request %s of %s for %s is %s.", e.Request, e.User, what, e.Status)
 	}
 	if len(e.Recipients) == 0 {
-		b.WriteString("\nnobody\n")
+		line("\n", "nobody")
 	}
 	for _, r := range e.Recipients {
-		fmt.Fprintf(&b, "\n%s\n", r.Recipient)
-		for _, line := range r.lines() {
-			b.WriteString("  " + line + "\n")
+		line("\n", "%s", r.Recipient)
+		for _, l := range r.lines() {
+			line(fmt.Sprintf("  %-8s  ", l.word), "%s", l.text)
 		}
 	}
 	if len(e.LeftOut) > 0 {
-		b.WriteString("\nleft out\n")
+		line("\n", "left out")
 	}
 	for _, who := range e.LeftOut {
-		b.WriteString("  " + who + "\n")
+		line("  ", "%s", who)
 	}
 	if e.Buttons {
-		b.WriteString("\nThe messages have buttons.\n")
+		line("\n", "The messages have buttons.")
 	}
 	for _, note := range e.Notes {
-		b.WriteString("\nnote  " + note + "\n")
+		line("\n", "note %s", note)
 	}
 	return b.String()
 }
 
+// wordedLine is a line of an explanation, which begins with a word.
+type wordedLine struct{ word, text string }
+
 // lines say what there is to say of a recipient.
-func (r explained) lines() []string {
-	lines := []string{"because   " + r.Why}
+func (r explained) lines() []wordedLine {
+	lines := []wordedLine{{"because", r.Why}}
 	switch {
 	case r.Fault != "":
-		lines = append(lines, "FAIL      "+r.Fault)
+		lines = append(lines, wordedLine{"FAIL", r.Fault})
 	case r.Address != r.Recipient:
-		lines = append(lines, "address   "+r.Address)
+		lines = append(lines, wordedLine{"address", r.Address})
 	}
 	if r.Same {
-		lines = append(lines, "told      where another recipient is, who has the same address")
+		lines = append(lines, wordedLine{"told", "where another recipient is, who has the same address"})
 	}
 	for _, m := range r.Messages {
-		lines = append(lines, "told      "+m.String())
+		lines = append(lines, wordedLine{"told", m.String()})
 	}
 	if r.Due != "" {
-		lines = append(lines, "due       "+r.Due)
+		lines = append(lines, wordedLine{"due", r.Due})
 	}
 	return lines
 }

@@ -128,11 +128,11 @@ func plain(value any) any {
 
 func (p preview) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "To %s, because: %s", p.Recipient, p.Why)
+	to := fmt.Sprintf("To %s, because: %s", p.Recipient, p.Why)
 	if p.Others > 0 {
-		fmt.Fprintf(&b, " (and %d more)", p.Others)
+		to += fmt.Sprintf(" (and %d more)", p.Others)
 	}
-	fmt.Fprintf(&b, "\n%s %s\n\n", p.Method, p.Path)
+	b.WriteString(oneLine(to) + "\n" + oneLine(p.Method+" "+p.Path) + "\n\n")
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	if err := e.Encode(p.Payload); err != nil {
