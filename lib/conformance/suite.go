@@ -234,7 +234,7 @@ func refusedCredentials(w *world) {
 	id := w.request(cluster.CreateParams{})
 	w.until("the refusal is reported", func() bool {
 		for _, e := range w.logs.All() {
-			if strings.Contains(e.Message, "credentials") {
+			if strings.Contains(e.Message, "Not accepted by the service") {
 				return true
 			}
 		}
