@@ -38,7 +38,7 @@ func (b bench) tour(t *testing.T) {
 	}
 	ctx := t.Context()
 	fail(b.Check(ctx))
-	b.inspected(t, requests, "user:"+discordapi.AliceID)
+	b.inspected(t, requests, "user:"+discordapi.AliceID, "Sandbox/security", discordapi.ReadOnlyChannel)
 	dm, err := b.Resolve(ctx, "user:"+discordapi.AliceID)
 	fail(err)
 	views := []request.View{sample(), reviewed(sample(), fixedReviews(30)...)}
