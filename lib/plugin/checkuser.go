@@ -48,6 +48,9 @@ func checkAs(i Integration, f flags, args []string, stdout, stderr io.Writer) (c
 		return 0, false, err
 	}
 	program, err := os.Executable()
+	if err != nil { // without /proc, as in a bare chroot
+		program, err = exec.LookPath(os.Args[0])
+	}
 	if err != nil {
 		return 0, false, fmt.Errorf("running check as user %s: %w", name, err)
 	}
