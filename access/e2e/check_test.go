@@ -68,11 +68,11 @@ func TestCheckOfAServiceThatHangs(t *testing.T) {
 	everywhere(t, func(w *world, service string) {
 		w.Service().Faults().Add(fault.Fault{Effect: fault.Slow, DelayMS: 60_000})
 		began := time.Now()
-		out, code := w.checkOf(service, "--timeout=1s")
-		if took := time.Since(began); took > 4*time.Second {
+		out, code := w.checkOf(service, "--timeout=5s")
+		if took := time.Since(began); took > 40*time.Second {
 			w.Errorf("took %v", took)
 		}
-		for _, want := range []string{" credentials: no answer within 1s\n", "\nok    connection to Teleport at ", "\nok    write plugin data "} {
+		for _, want := range []string{" credentials: no answer within 5s\n", "\nok    connection to Teleport at ", "\nok    write plugin data "} {
 			if !strings.Contains(out, want) {
 				w.Errorf("no %q", want)
 			}
