@@ -7,6 +7,7 @@ package integration
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"teleport-plugins/lib/plugindata"
@@ -127,24 +128,43 @@ type Choice struct {
 type Choices []Choice
 
 // Choose makes choices that have one reason.
-func Choose(why string, recipients ...string) (list Choices) {
+func Choose(why string, recipients ...string) Choices {
+	var c Choosing
 	for _, name := range recipients {
-		list.Add(name, why)
+		c.Add(name, why)
 	}
-	return list
+	return c.Choices
+}
+
+// Choosing makes choices one after the other. A requester can suggest any number of
+// reviewers, so that none is compared with all the others.
+type Choosing struct {
+	Choices Choices
+	at      map[string]int // where a recipient is
 }
 
 // Add adds a recipient, or one more reason for one that is there.
-func (c *Choices) Add(recipient, why string) {
-	for i := range *c {
-		if have := &(*c)[i]; have.Recipient == recipient && recipient != "" {
-			if have.Why != why {
-				have.Why += "; " + why
-			}
-			return
+func (c *Choosing) Add(recipient, why string) {
+	if i, there := c.at[recipient]; there {
+		if have := &c.Choices[i]; !strings.Contains(have.Why, why) {
+			have.Why += "; " + why
 		}
+		return
 	}
-	*c = append(*c, Choice{recipient, why})
+	if recipient != "" {
+		if c.at == nil {
+			c.at = make(map[string]int)
+		}
+		c.at[recipient] = len(c.Choices)
+	}
+	c.Choices = append(c.Choices, Choice{recipient, why})
+}
+
+// AddAll adds what somebody else has chosen.
+func (c *Choosing) AddAll(list Choices) {
+	for _, choice := range list {
+		c.Add(choice.Recipient, choice.Why)
+	}
 }
 
 // Recipients are those who can be told.

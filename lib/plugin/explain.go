@@ -175,14 +175,15 @@ func (s *session) explain(ctx context.Context, req types.AccessRequest) (answer,
 	if s.example == nil {
 		e.Request = wants.ID
 	}
-	choices := s.router().Recipients(ctx, wants.View)
+	var choices integration.Choosing
+	choices.AddAll(s.router().Recipients(ctx, wants.View))
 	if requester, ok := s.parts.Service.(integration.Requester); ok {
 		if name := requester.Requester(wants.View); name != "" {
 			choices.Add(name, "made the request")
 		}
 	}
 	told := rec.Progress.Deliveries
-	e.choose(choices, told)
+	e.choose(choices.Choices, told)
 	for i := range e.Recipients {
 		r := &e.Recipients[i]
 		s.resolve(ctx, r)

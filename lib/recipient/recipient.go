@@ -28,7 +28,8 @@ type Static struct {
 // Recipients lists the recipients of a request, each once: those of its roles,
 // then the suggested reviewers. A suggestion of whom no recipient can be made is
 // left out, with a warning.
-func (s Static) Recipients(_ context.Context, v request.View) (list integration.Choices) {
+func (s Static) Recipients(_ context.Context, v request.View) integration.Choices {
+	var list integration.Choosing
 	for _, role := range orAnyone(v.Roles) {
 		key := s.Table.keyOf(role)
 		why := "[role_to_recipients] " + strconv.Quote(key)
@@ -49,7 +50,7 @@ func (s Static) Recipients(_ context.Context, v request.View) (list integration.
 		}
 		list.Add(name, "the suggested reviewer "+strconv.Quote(message.Cut(reviewer, 100)))
 	}
-	return list
+	return list.Choices
 }
 
 // Configured lists the recipients that the config names, each once, sorted.
@@ -84,8 +85,7 @@ func (n Named) Recipients(ctx context.Context, v request.View) integration.Choic
 	n.Log.Warn("A recipient of an access request is a web address, which may be a secret, and is left out; name a channel or a person",
 		zap.String("request_id", v.ID))
 	list = slices.DeleteFunc(slices.Clone(list), web)
-	list.Add("", "a web address, which may be a secret, is no recipient")
-	return list
+	return append(list, integration.Choice{Why: "a web address, which may be a secret, is no recipient"})
 }
 
 // First routes by the first router that names anybody.

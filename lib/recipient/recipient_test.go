@@ -74,6 +74,24 @@ func TestWhySomebodyIsARecipient(t *testing.T) {
 	}
 }
 
+// A requester may suggest as many reviewers as they like, and one again and again: each
+// is told once, for reasons that do not grow.
+func TestManySuggestions(t *testing.T) {
+	const many = 100_000
+	var suggested []string
+	for i := range many {
+		suggested = append(suggested, "b@example.org", fmt.Sprintf("u%d@example.org", i), "nobody")
+	}
+	router := recipient.Static{Log: zap.NewNop(), Table: recipient.Table{"*": {"b@example.org"}}}
+	got := router.Recipients(t.Context(), request.View{SuggestedReviewers: suggested})
+	if n := len(got.Recipients()); n != many+1 {
+		t.Errorf("%d recipients", n)
+	}
+	if want := `[role_to_recipients] "*"; the suggested reviewer "b@example.org"`; got[0].Why != want {
+		t.Errorf("one is told because %.200s", got[0].Why)
+	}
+}
+
 func TestALongSuggestionIsNotLoggedWhole(t *testing.T) {
 	core, logged := observer.New(zap.WarnLevel)
 	router := recipient.Static{Table: nil, Log: zap.New(core)}

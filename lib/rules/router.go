@@ -154,7 +154,7 @@ func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, b
 	}
 	condition, err := predicate.Parse(spec.GetCondition())
 	if err != nil {
-		problems[name+"\n"+err.Error()] = problem{name, "An access monitoring rule cannot be understood; its recipients are told of every request", err}
+		problems[name+"\n"+err.Error()] = problem{name, "An access monitoring rule cannot be understood; its recipients are notified of every request", err}
 	}
 	if number := unknownField(spec); number != 0 {
 		problems[fmt.Sprintf("%s\n%d", name, number)] = problem{
@@ -170,7 +170,7 @@ func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, b
 // matches, rather too many hear of the request than too few: its recipients do, and, if
 // no other rule matches, those of the config. It returns none if no rule matches or if
 // what a rule needs to know cannot be found out.
-func (r *Router) Recipients(ctx context.Context, v request.View) (list integration.Choices) {
+func (r *Router) Recipients(ctx context.Context, v request.View) integration.Choices {
 	rules := r.current(ctx)
 	env, err := r.environment(ctx, rules, v)
 	if err != nil {
@@ -178,6 +178,7 @@ func (r *Router) Recipients(ctx context.Context, v request.View) (list integrati
 			zap.String("request_id", v.ID), zap.Error(err))
 		return nil
 	}
+	var list integration.Choosing
 	var matched, unclear []string
 	for _, rule := range rules {
 		holds, clear := r.matches(rule, env)
@@ -198,13 +199,11 @@ func (r *Router) Recipients(ctx context.Context, v request.View) (list integrati
 		}
 	}
 	if len(unclear) > 0 && len(matched) == 0 && r.Otherwise != nil {
-		for _, c := range r.Otherwise.Recipients(ctx, v) {
-			list.Add(c.Recipient, c.Why)
-		}
+		list.AddAll(r.Otherwise.Recipients(ctx, v))
 	}
 	r.Log.Debug("Applied the access monitoring rules", zap.String("request_id", v.ID),
 		zap.Int("rules", len(rules)), zap.Strings("matching", matched), zap.Strings("unclear", unclear))
-	return list
+	return list.Choices
 }
 
 // matches says whether a rule's condition holds, and whether that can be told.
@@ -214,7 +213,7 @@ func (r *Router) matches(rule rule, env predicate.Environment) (holds, clear boo
 	}
 	holds, err := rule.condition.Match(env)
 	if err != nil && r.once(rule.name) {
-		r.Log.Warn("An access monitoring rule cannot be applied to a request; its recipients are told in any case",
+		r.Log.Warn("An access monitoring rule cannot be applied to a request; its recipients are notified in any case",
 			zap.String("rule", rule.name), zap.String("request_id", env.Request.ID), zap.Error(err))
 	}
 	return holds, err == nil
