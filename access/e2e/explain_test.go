@@ -38,8 +38,8 @@ func (w *world) output(args ...string) []byte {
 	return out
 }
 
-// Whom explain names before a request is made, and no others, are told of it then;
-// after that it finds their messages and nothing that is due.
+// The recipients that explain names before a request is made are notified of it, and
+// nobody else is; after that it finds their messages, and nothing that is due.
 func TestExplainAgreesWithWhatIsTold(t *testing.T) {
 	for _, service := range harness.Services() {
 		t.Run(service, func(t *testing.T) {

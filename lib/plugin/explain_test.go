@@ -70,8 +70,8 @@ func TestExplainARequestThatSomebodyMightMake(t *testing.T) {
 	}
 }
 
-// What was told of a request is read from the record, and what is due follows from
-// it.
+// What was posted about a request is read from the record, and what is due follows
+// from it.
 func TestExplainARequestThatExists(t *testing.T) {
 	r := newRig(t)
 	id, err := r.cluster.CreateRequest(test.CreateParams{User: test.Alice, Roles: []string{"editor"}})

@@ -46,7 +46,7 @@ func (s *session) preview(ctx context.Context, req types.AccessRequest) (answer,
 		}
 	}
 	if p.Recipient == "" {
-		return nil, errors.New("nobody would be told of it; the command explain says why")
+		return nil, errors.New("nobody would be notified; the command explain says why")
 	}
 	newDecorator(s).Decorate(ctx, &v, req)
 	var err error

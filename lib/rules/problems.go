@@ -43,7 +43,7 @@ func (r *Router) tell(problems map[string]problem, rules []rule) {
 		return
 	}
 	slices.Sort(unclear)
-	r.note("not understood, so that their recipients are told of every request: " + message.Cut(strings.Join(unclear, ", "), 500) + "; the log says what is wrong")
+	r.note("not understood, so that their recipients are notified of every request: " + message.Cut(strings.Join(unclear, ", "), 500) + "; the log says what is wrong")
 }
 
 // lack logs once that there are no rules to go by.

@@ -199,10 +199,10 @@ func TestARuleThatIsWrongIsToldOnceAndTheOthersGoOn(t *testing.T) {
 	r := newRig(t, nil, newRule("wrong", "true &&\n  role == \"a\"", "x"), newRule("right", editors, "y"))
 	r.reload()
 	r.wantRecipients("y", "x")
-	if note := r.notes["access monitoring rules"]; note != "not understood, so that their recipients are told of every request: wrong; the log says what is wrong" {
+	if note := r.notes["access monitoring rules"]; note != "not understood, so that their recipients are notified of every request: wrong; the log says what is wrong" {
 		t.Errorf("noted %q", note)
 	}
-	const fault = `warn An access monitoring rule cannot be understood; its recipients are told of every request rule=wrong error=line 2, column 3: the name role is unknown`
+	const fault = `warn An access monitoring rule cannot be understood; its recipients are notified of every request rule=wrong error=line 2, column 3: the name role is unknown`
 	r.wantLog(fault)
 	r.reload()
 	r.wantLog()
@@ -222,7 +222,7 @@ func TestARuleThatFailsIsToldOnceAndTheOthersGoOn(t *testing.T) {
 	for range 3 {
 		r.wantRecipients("x", "y")
 	}
-	r.wantLog(`warn An access monitoring rule cannot be applied to a request; its recipients are told in any case rule=a request_id=1 error=email.local: "access" is not an e-mail address`)
+	r.wantLog(`warn An access monitoring rule cannot be applied to a request; its recipients are notified in any case rule=a request_id=1 error=email.local: "access" is not an e-mail address`)
 }
 
 // Rather too many hear of a request than too few.
