@@ -97,7 +97,7 @@ func (s *service) proveChannel(ctx context.Context, id string) error {
 		}
 		say := check.Lack
 		if r.vital {
-			say = broken
+			say = fmt.Errorf
 		}
 		found = append(found, say("the bot lacks the permission %q in the channel #%s, so %s; grant it there, or invite the bot anew with %s",
 			r.name, ch.Name, r.lack, s.invite(ctx, ch.GuildID)))
@@ -107,8 +107,6 @@ func (s *service) proveChannel(ctx context.Context, id string) error {
 	}
 	return found
 }
-
-func broken(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // permissions are those of the bot in a channel; those in a thread are those in
 // the channel that it is in. In direct messages nothing is missing.

@@ -40,7 +40,7 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 		return s.directMessage(ctx, id)
 	case isID(name):
 		return name, nil
-	case strings.Contains(name, "://"): // a webhook's address is a secret, and is not shown
+	case recipient.IsWebAddress(name): // a webhook's address is a secret, and is not shown
 		return "", refused("resolve", outbound.ThePlace, "a web address is no recipient", webAddressHint)
 	case recipient.IsEmail(name):
 		return "", refused("resolve", outbound.ThePlace, "nobody on Discord is known for "+name, "add the user to [discord.users]")

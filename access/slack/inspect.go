@@ -24,26 +24,20 @@ func (s *service) proveScopes(context.Context) error {
 	if s.me().user == "" {
 		return nil // nothing is known
 	}
-	fault := func(format string, args ...any) error { return fmt.Errorf(format, args...) }
-	needs := []struct {
-		scope, lack string
-		say         func(format string, args ...any) error
-	}{
-		{"chat:write", "nothing can be posted", fault},
-		{"users:read.email", "people cannot be found by their e-mail addresses", check.Lack},
-	}
-	if slices.ContainsFunc(s.configured, recipient.IsEmail) {
-		needs[1].say = fault
-	}
-	if s.review.Enabled {
-		needs = append(needs, needs[0])
-		needs[2].scope, needs[2].lack = "users:read", "nobody who presses a button is recognised"
-	}
 	var found check.Findings
-	for _, n := range needs {
-		if len(s.missing(n.scope)) > 0 {
-			found = append(found, n.say("%s is missing, without which %s; add it under OAuth & Permissions and install the app again", n.scope, n.lack))
+	need := func(scope, lack string, say func(format string, args ...any) error) {
+		if len(s.missing(scope)) > 0 {
+			found = append(found, say("%s is missing, without which %s; add it under OAuth & Permissions and install the app again", scope, lack))
 		}
+	}
+	byEmail := check.Lack
+	if slices.ContainsFunc(s.configured, recipient.IsEmail) {
+		byEmail = fmt.Errorf
+	}
+	need("chat:write", "nothing can be posted", fmt.Errorf)
+	need("users:read.email", "people cannot be found by their e-mail addresses", byEmail)
+	if s.review.Enabled {
+		need("users:read", "nobody who presses a button is recognised", fmt.Errorf)
 	}
 	return found
 }

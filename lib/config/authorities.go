@@ -52,14 +52,11 @@ func (a *Authorities) Validate(f *Faults) {
 // readAuthorities reads certificates; its errors follow the name of the file.
 func readAuthorities(path string) (certs []*x509.Certificate, err error) {
 	text, err := os.ReadFile(path)
-	var failed *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("does not exist")
-	case errors.As(err, &failed):
-		return nil, fmt.Errorf("cannot be read: %w", failed.Err)
 	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot be read: %w", withoutPath(err))
 	}
 	for rest := bytes.ReplaceAll(text, []byte("\ufeff"), nil); ; {
 		block, after := pem.Decode(rest)

@@ -9,7 +9,8 @@ import (
 
 // environmentWarnings says which variables, of those that libraries read by
 // themselves, cannot be understood: a proxy that is none would be passed by without
-// a word, or looked up under its scheme as a name. The values are not shown, since the address of a proxy may hold a password.
+// a word, or looked up under its scheme as a name. The values are not shown, since the
+// address of a proxy may hold a password.
 func environmentWarnings() (warnings []Problem) {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
 		if value := os.Getenv(name); value != "" && !proxyAddress(value) {

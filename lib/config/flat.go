@@ -17,29 +17,25 @@ const leastFlat = 2
 // copied as plain text.
 func (l *loader) flat(root reflect.Value, tree map[string]any) {
 	lost := map[string][]string{} // section to keys
-	first, count := "", 0
+	var all []string
 	for _, key := range slices.SortedFunc(maps.Keys(tree), func(a, b string) int { return l.lines[join("", a)] - l.lines[join("", b)] }) {
 		section := sectionOf(root, key)
 		if section == "" || l.written[section] != "" || !l.unknownAtTop(key) {
 			continue
 		}
-		if lost[section] = append(lost[section], join("", key)); first == "" {
-			first = join("", key)
-		}
-		count++
+		lost[section] = append(lost[section], join("", key))
+		all = append(all, join("", key))
 	}
-	if count < leastFlat {
+	if len(all) < leastFlat {
 		return
 	}
-	l.warnings = slices.DeleteFunc(l.warnings, func(p Problem) bool {
-		return p.Unknown && slices.ContainsFunc(slices.Collect(maps.Values(lost)), func(keys []string) bool { return slices.Contains(keys, p.Key) })
-	})
+	l.warnings = slices.DeleteFunc(l.warnings, func(p Problem) bool { return p.Unknown && slices.Contains(all, p.Key) })
 	var advice []string
 	for _, section := range slices.Sorted(maps.Keys(lost)) {
 		advice = append(advice, fmt.Sprintf("[%s] with %s", section, strings.Join(lost[section], ", ")))
 	}
 	l.warnings = append(l.warnings, Problem{
-		File: l.file, Line: l.lines[first], What: "the headings of the sections are missing, so that these keys have no effect",
+		File: l.file, Line: l.lines[all[0]], What: "the headings of the sections are missing, so that these keys have no effect",
 		Do: "write each on a line of its own before its keys: " + strings.Join(advice, "; "), Unknown: true,
 	})
 }

@@ -45,9 +45,9 @@ func modeOf(path string) fs.FileMode {
 	return info.Mode().Perm()
 }
 
-// Guarded warns if every user of the machine can write or replace the file that a key names, or
-// can read it where it holds a secret. What the file is, as in "identity file", is
-// said in the warnings.
+// Guarded warns if every user of the machine can write or replace the file that a key
+// names, or can read it where it holds a secret. What the file is, as in "identity
+// file", is said in the warnings.
 func (f *Faults) Guarded(key, path, what string, secret bool) {
 	if path == "" {
 		return

@@ -140,11 +140,16 @@ func (s *secretSource) refresh() error {
 }
 
 func (s *secretSource) failure(err error) error {
+	return fmt.Errorf("the secret file %q cannot be read: %w", s.file, withoutPath(err))
+}
+
+// withoutPath is what the system says of a file, for sentences that name the file.
+func withoutPath(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		err = path.Err
+		return path.Err
 	}
-	return fmt.Errorf("the secret file %q cannot be read: %w", s.file, err)
+	return err
 }
 
 func sameFile(a, b fs.FileInfo) bool {

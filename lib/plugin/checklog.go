@@ -11,15 +11,6 @@ import (
 	"teleport-plugins/lib/diag"
 )
 
-// runAs says whether check runs as the service does: the files that it may read and
-// write are then those that the service may.
-func (c *checker) runAs(context.Context) error {
-	if name := serviceUser(c.integration); name != "" && os.Geteuid() != 0 && userName() != name {
-		return check.Lack("the service may run as user %s; run this command with sudo to check as that user", name)
-	}
-	return nil
-}
-
 // logOutput opens the log as start does. A file that was not there before is removed.
 func (c *checker) logOutput(context.Context) error {
 	if !c.fit {

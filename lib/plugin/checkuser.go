@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"teleport-plugins/lib/check"
 )
 
 // userName is the user as whom this process runs.
@@ -86,4 +89,13 @@ func credentialOf(name string) (*syscall.Credential, error) {
 		groups = append(groups, uint32(n))
 	}
 	return &syscall.Credential{Uid: groups[0], Gid: groups[1], Groups: groups[2:]}, nil
+}
+
+// runAs says whether check runs as the service does: the files that it may read and
+// write are then those that the service may.
+func (c *checker) runAs(context.Context) error {
+	if name := serviceUser(c.integration); name != "" && os.Geteuid() != 0 && userName() != name {
+		return check.Lack("the service may run as user %s; run this command with sudo to check as that user", name)
+	}
+	return nil
 }

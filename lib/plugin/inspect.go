@@ -3,10 +3,10 @@ package plugin
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/recipient"
 )
 
 // inspect says at the start what a person should correct before the first request
@@ -65,7 +65,7 @@ func (s *session) proof(name string, needs ...string) check.Leg {
 // shown is a recipient as it may be printed: a web address, as of a webhook, is a
 // secret.
 func shown(name string) string {
-	if strings.Contains(name, "://") {
+	if recipient.IsWebAddress(name) {
 		return "with a web address"
 	}
 	return name
