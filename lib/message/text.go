@@ -102,8 +102,8 @@ func escaped(s string, limit int, esc Escape) (out string, cut bool) {
 // control characters other than tab and line break, the marks that turn the direction
 // of the text around it or join what is beside it, tags, and letters that are blank.
 func Invisible(r rune) bool {
-	if r == '\n' || r == '\t' {
-		return false
+	if r < utf8.RuneSelf { // as nearly all are
+		return r < ' ' && r != '\n' && r != '\t' || r == 0x7F
 	}
 	formats := unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) && !joiner(r)
 	return formats || unicode.IsControl(r) || slices.Contains(blanks, r)
