@@ -36,6 +36,15 @@ func Text(s string, limit int, esc Escape) string {
 	return out
 }
 
+// maxLine bounds a Line, in characters.
+const maxLine = 2000
+
+// Line is a text as one line for a terminal. What strangers have written into it ends
+// no line, and cannot control the terminal.
+func Line(s string) string {
+	return Text(strings.Join(strings.Fields(s), " "), maxLine, nil)
+}
+
 // CodeText quotes a text in single backticks. Line breaks become spaces, since
 // an inline quotation ends at the end of its line, and a backtick becomes a
 // grave accent, since it would end the quotation too.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +14,9 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/diag"
-	"teleport-plugins/lib/integration"
-	"teleport-plugins/lib/plan"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 )
 
@@ -58,7 +57,9 @@ func answerCommand(i Integration, f flags, q question, stdout, stderr io.Writer,
 		_, err = io.WriteString(stdout, a.text())
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintln(stderr, message.Line(line))
+		}
 		return 1
 	}
 	return 0
@@ -115,6 +116,9 @@ func (q question) validate() error {
 	return nil
 }
 
+// pendingTime is how long a request waits for reviews unless its roles say otherwise.
+const pendingTime = time.Hour
+
 // asked is the request that the question is about.
 func (s *session) asked(ctx context.Context, q question) (types.AccessRequest, error) {
 	if q.request != "" {
@@ -134,7 +138,9 @@ func (s *session) asked(ctx context.Context, q question) (types.AccessRequest, e
 	}
 	req.SetRequestedResourceIDs(ids)
 	req.SetSuggestedReviewers(q.reviewers)
-	req.SetCreationTime(time.Now().UTC())
+	now := time.Now().UTC()
+	req.SetCreationTime(now)
+	req.SetExpiry(now.Add(pendingTime))
 	annotations, err := s.conn.Load().Annotations(ctx, q.user)
 	if err != nil {
 		s.health.Note("annotations", "those of the user's roles are not known ("+err.Error()+"); they are left out")
@@ -163,11 +169,29 @@ func resourceIDs(texts []string, cluster string) (ids []types.ResourceID, err er
 
 // explain puts together what the engine would do, and what it has recorded.
 func (s *session) explain(ctx context.Context, req types.AccessRequest) (answer, error) {
-	wants := s.reconciler.Wants(teleport.View(req))
-	rec, err := s.recorded(ctx, req)
+	e, _, err := s.outlook(ctx, req)
 	if err != nil {
 		return nil, err
 	}
+	for i := range e.Recipients {
+		if r := &e.Recipients[i]; r.Address == "" {
+			s.resolve(ctx, r)
+		}
+	}
+	return e, nil
+}
+
+// outlook has the engine work out whom it would tell what, on a copy of the record. The
+// addresses are those that are recorded.
+func (s *session) outlook(ctx context.Context, req types.AccessRequest) (*explanation, request.View, error) {
+	v := teleport.View(req)
+	rec, err := s.recorded(ctx, req)
+	if err != nil {
+		return nil, v, err
+	}
+	chosen := len(rec.Progress.Deliveries) > 0 || rec.Progress.Request != 0 || len(rec.Messages) > 0
+	choices := s.router().Recipients(ctx, v)
+	wants := s.reconciler.Foresee(v, rec, choices)
 	e := &explanation{
 		User: wants.User, Roles: wants.Roles, Resources: wants.Resources, Status: wants.Status,
 		ApprovalsNeeded: wants.ApprovalsNeeded, Buttons: wants.Decidable,
@@ -175,34 +199,21 @@ func (s *session) explain(ctx context.Context, req types.AccessRequest) (answer,
 	if s.example == nil {
 		e.Request = wants.ID
 	}
-	var choices integration.Choosing
-	choices.AddAll(s.router().Recipients(ctx, wants.View))
-	if requester, ok := s.parts.Service.(integration.Requester); ok {
-		if name := requester.Requester(wants.View); name != "" {
-			choices.Add(name, "made the request")
-		}
+	for i := range rec.Progress.Deliveries {
+		e.told(wants, &rec.Progress.Deliveries[i], rec.Adopted, choices)
 	}
-	told := rec.Progress.Deliveries
-	e.choose(choices.Choices, told)
-	for i := range e.Recipients {
-		r := &e.Recipients[i]
-		s.resolve(ctx, r)
-		at := slices.IndexFunc(told, func(d plugindata.Delivery) bool { return d.Recipient == r.Recipient })
-		switch {
-		case at >= 0:
-			r.told(wants, told[at])
-		case len(told) > 0:
-			r.Due = "nothing: recipients are chosen once, when a request is announced, and this one was not among them"
-		case !wants.Announced:
-			r.Due = "nothing: the request had ended before it could be announced"
-		default:
-			r.Due = plan.Step{Effect: integration.Effect{Kind: integration.Announce}}.String()
-		}
+	switch {
+	case chosen:
+		e.others(choices, "nothing: recipients are chosen once, when a request is announced, and this one was not among them")
+	case !wants.Announced:
+		e.others(choices, "nothing: the request had ended before it could be announced")
+	default:
+		e.others(choices, fmt.Sprintf("nothing: there are too many recipients, and only the first %d in alphabetical order are told", len(e.Recipients)))
 	}
 	for _, n := range s.health.Status().Notes {
 		e.Notes = append(e.Notes, n.Name+": "+n.Text)
 	}
-	return e, nil
+	return e, wants.View, nil
 }
 
 // recorded is the record of a request, or an empty one.

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/plugindata"
 	test "teleport-plugins/lib/sandbox/cluster"
 )
 
@@ -96,7 +98,7 @@ func TestExplainARequestThatExists(t *testing.T) {
 	if len(after.Recipients) != 2 {
 		t.Fatal(out)
 	}
-	ops, old := after.Recipients[0], after.Recipients[1]
+	old, ops := after.Recipients[0], after.Recipients[1]
 	if !strings.Contains(ops.Due, "recipients are chosen once") {
 		t.Errorf("somebody new: %+v", ops)
 	}
@@ -111,6 +113,73 @@ func TestExplainARequestThatExists(t *testing.T) {
 		if code != 0 || !strings.Contains(text, line) {
 			t.Errorf("exit code %d, no %q in\n%s", code, line, text)
 		}
+	}
+}
+
+// What explain says of records that begin otherwise is what the engine would do.
+func TestExplainIsTheEnginesOutlook(t *testing.T) {
+	many := make([]string, 150)
+	for i := range many {
+		many[i] = fmt.Sprintf("desk %03d", i)
+	}
+	for name, tc := range map[string]struct {
+		record map[string]string
+		table  []string
+		check  func(r *rig, e explanation)
+	}{
+		"a record of Teleport's own plugin": {
+			record: map[string]string{"user": test.Alice, "roles": "editor", "messages": "desk 7/1"},
+			check: func(r *rig, e explanation) {
+				told, ops := e.Recipients[0], e.Recipients[1]
+				if told.Recipient != "desk 7" || len(told.Messages) != 1 || told.Why != "was told by Teleport's own plugin" || told.Due != "" {
+					r.Errorf("who was told: %+v", told)
+				}
+				if ops.Recipient != "ops" || !strings.HasPrefix(ops.Due, "nothing: recipients are chosen once") {
+					r.Errorf("who would be chosen now: %+v", ops)
+				}
+			},
+		},
+		"a request that was seen when there was nobody to tell": {
+			record: map[string]string{"user": test.Alice, "roles": "editor", "deliveries": `{"request":1}`},
+			check: func(r *rig, e explanation) {
+				if len(e.Recipients) != 1 || !strings.HasPrefix(e.Recipients[0].Due, "nothing: recipients are chosen once") {
+					r.Errorf("%+v", e.Recipients)
+				}
+			},
+		},
+		"more recipients than a record has room for": {
+			table: many,
+			check: func(r *rig, e explanation) {
+				due := 0
+				for _, c := range e.Recipients {
+					if c.Due == "tell announce.0" {
+						due++
+					} else if !strings.HasPrefix(c.Due, "nothing: there are too many recipients") {
+						r.Errorf("%+v", c)
+					}
+				}
+				if len(e.Recipients) != len(many) || due != plugindata.MaxDeliveries-1 {
+					r.Errorf("%d recipients, of whom %d are told", len(e.Recipients), due)
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.desk.recipients = tc.table
+			id, err := r.cluster.CreateRequest(test.CreateParams{User: test.Alice, Roles: []string{"editor"}})
+			if err == nil && tc.record != nil {
+				err = r.cluster.SetPluginData(id, "desk", tc.record)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, code, out := r.explained("--request", id)
+			if code != 0 {
+				t.Fatal(out)
+			}
+			tc.check(r, e)
+		})
 	}
 }
 

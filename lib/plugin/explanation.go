@@ -1,7 +1,6 @@
 package plugin
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,49 +52,48 @@ type explainedPost struct {
 	Reviews int            `json:"reviews,omitempty"`
 }
 
-// choose lists those who are chosen now, and those who were when the request was
-// announced.
-func (e *explanation) choose(now integration.Choices, told []plugindata.Delivery) {
-	for _, c := range now {
-		if c.Recipient == "" {
-			e.LeftOut = append(e.LeftOut, c.Why)
-			continue
-		}
-		e.Recipients = append(e.Recipients, explained{Choice: c})
+// told lists a recipient as it stands in the record, with the reason that the choices
+// have. An adopted record has the places of messages in the place of recipients.
+func (e *explanation) told(w plan.Wants, d *plugindata.Delivery, adopted bool, choices integration.Choices) {
+	r := explained{Choice: integration.Choice{Recipient: d.Recipient}, Address: d.Address, Same: d.Skipped}
+	at := slices.IndexFunc(choices, func(c integration.Choice) bool { return c.Recipient == d.Recipient })
+	switch {
+	case at >= 0:
+		r.Why = choices[at].Why
+	case d.Requester:
+		r.Why = "made the request"
+	case adopted:
+		r.Why = "was told by Teleport's own plugin"
+	default:
+		r.Why = "chosen when the request was announced; it would not be now"
 	}
-	for _, d := range told {
-		if !slices.ContainsFunc(e.Recipients, func(r explained) bool { return r.Recipient == d.Recipient }) {
-			why := "chosen when the request was announced; it would not be now"
-			e.Recipients = append(e.Recipients, explained{Choice: integration.Choice{Recipient: d.Recipient, Why: why}})
-		}
-	}
-}
-
-// told notes what is recorded of a recipient, and what is due.
-func (r *explained) told(w plan.Wants, d plugindata.Delivery) {
 	for _, p := range d.Posts {
 		r.Messages = append(r.Messages, explainedPost{p.Channel, p.ID, p.Shown.Status, p.Shown.Reviews})
 	}
-	r.Address, r.Same = cmp.Or(d.Address, r.Address), d.Skipped
-	if step, due := w.Next(&d); due {
+	if step, due := w.Next(d); due {
 		r.Due = step.String()
 	}
+	e.Recipients = append(e.Recipients, r)
 }
 
-// maxLine bounds a line of an explanation, in characters.
-const maxLine = 2000
-
-// oneLine is a line for a person. Names in it may be those that strangers chose: they end
-// no line, and nothing in them can control a terminal.
-func oneLine(line string) string {
-	return message.Text(strings.Join(strings.Fields(line), " "), maxLine, nil)
+// others lists those who would be chosen now and are not among the recipients; due says
+// why nothing is due to them.
+func (e *explanation) others(choices integration.Choices, due string) {
+	for _, c := range choices {
+		switch {
+		case c.Recipient == "":
+			e.LeftOut = append(e.LeftOut, c.Why)
+		case !slices.ContainsFunc(e.Recipients, func(r explained) bool { return r.Recipient == c.Recipient }):
+			e.Recipients = append(e.Recipients, explained{Choice: c, Due: due})
+		}
+	}
 }
 
 // text is the explanation for a person.
 func (e *explanation) text() string {
 	var b strings.Builder
 	line := func(indent, format string, args ...any) {
-		b.WriteString(indent + oneLine(fmt.Sprintf(format, args...)) + "\n")
+		b.WriteString(indent + message.Line(fmt.Sprintf(format, args...)) + "\n")
 	}
 	what := strings.Join(e.Roles, ", ")
 	if len(e.Resources) > 0 {

@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/teleport"
 )
 
 // preview is what the command preview prints: the call that would announce a request
@@ -36,23 +36,19 @@ type preview struct {
 // preview has the service announce a request to its first recipient, and keeps the
 // call from being made.
 func (s *session) preview(ctx context.Context, req types.AccessRequest) (answer, error) {
-	v := s.reconciler.Wants(teleport.View(req)).View
-	choices := s.router().Recipients(ctx, v)
-	var p preview
-	for _, c := range choices {
-		if c.Recipient != "" {
-			p.Choice, p.Others = c, len(choices.Recipients())-1
-			break
-		}
+	e, v, err := s.outlook(ctx, req)
+	if err != nil {
+		return nil, err
 	}
-	if p.Recipient == "" {
+	if len(e.Recipients) == 0 {
 		return nil, errors.New("nobody would be notified; the command explain says why")
 	}
-	newDecorator(s).Decorate(ctx, &v, req)
-	var err error
-	if p.Address, err = s.parts.Service.Resolve(ctx, p.Recipient); err != nil {
-		return nil, fmt.Errorf("finding the recipient %q: %w", p.Recipient, err)
+	first := &e.Recipients[0]
+	if s.resolve(ctx, first); first.Fault != "" {
+		return nil, fmt.Errorf("finding the recipient %q: %s", first.Recipient, first.Fault)
 	}
+	p := preview{Choice: first.Choice, Address: first.Address, Others: len(e.Recipients) - 1}
+	newDecorator(s).Decorate(ctx, &v, req)
 	ctx, held := outbound.Rehearse(ctx)
 	_, err = s.parts.Service.Tell(ctx, integration.Place{Address: p.Address}, integration.Effect{Kind: integration.Announce}, v)
 	calls := held()
@@ -132,7 +128,7 @@ func (p preview) text() string {
 	if p.Others > 0 {
 		to += fmt.Sprintf(" (and %d more)", p.Others)
 	}
-	b.WriteString(oneLine(to) + "\n" + oneLine(p.Method+" "+p.Path) + "\n\n")
+	b.WriteString(message.Line(to) + "\n" + message.Line(p.Method+" "+p.Path) + "\n\n")
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	if err := e.Encode(p.Payload); err != nil {

@@ -30,16 +30,17 @@ const patience = 30 * time.Second
 
 // desk is a service in memory, which does what the test tells it to.
 type desk struct {
-	mu        sync.Mutex
-	checks    int
-	posts     []string // the desk's name in the config at the time, and the request
-	views     []request.View
-	shown     []request.View
-	reminders []string // owners, and the titles of their lists
-	check     func(ctx context.Context) error
-	post      func(ctx context.Context) error
-	faults    []error                     // what the probe finds
-	prove     func(context.Context) error // what is found of the recipient ops
+	mu         sync.Mutex
+	checks     int
+	posts      []string // the desk's name in the config at the time, and the request
+	views      []request.View
+	shown      []request.View
+	reminders  []string // owners, and the titles of their lists
+	check      func(ctx context.Context) error
+	post       func(ctx context.Context) error
+	faults     []error                     // what the probe finds
+	prove      func(context.Context) error // what is found of the recipient ops
+	recipients []string                    // in place of ops
 }
 
 func (d *desk) with(change func()) {
@@ -87,7 +88,10 @@ type deskService struct {
 	name string
 }
 
-func (deskService) Recipients(context.Context, request.View) integration.Choices {
+func (s deskService) Recipients(context.Context, request.View) integration.Choices {
+	if len(s.recipients) > 0 {
+		return integration.Choose("they are listed", s.recipients...)
+	}
 	return integration.Choose("everybody hears of everything", "ops")
 }
 

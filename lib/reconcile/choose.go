@@ -6,9 +6,11 @@ import (
 
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/inbox"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 )
 
 // choose decides who hears of a request, once. It reports whether there
@@ -64,12 +66,21 @@ const maxRouted = 5000
 
 // recipients are those whom the router names, each once, and not more than a
 // record has room for.
-func (x *round) recipients(ctx context.Context) (names []string) {
+func (x *round) recipients(ctx context.Context) []string {
 	if x.Memory.chosen != nil {
 		return x.Memory.chosen // by a round that had to wait before it could claim
 	}
-	defer func() { x.Memory.chosen = slices.Clip(names) }()
-	for _, name := range x.Router.Recipients(ctx, x.wants.View).Recipients() {
+	names := x.fitting(x.Router.Recipients(ctx, x.wants.View).Recipients())
+	if len(names) > 0 {
+		x.Memory.chosen = names
+	}
+	return names
+}
+
+// fitting are as many recipients as a record has room for, each once.
+func (x *round) fitting(all []string) []string {
+	names := make([]string, 0, min(len(all), maxRouted))
+	for _, name := range all {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -79,14 +90,26 @@ func (x *round) recipients(ctx context.Context) (names []string) {
 	}
 	const most = plugindata.MaxDeliveries - 1 // one more is the requester
 	if len(names) <= most {
-		return names
+		return slices.Clip(names)
 	}
 	slices.Sort(names)
 	if !x.Memory.said("many") {
 		x.Log.Warn("An access request has too many recipients; the first of them in alphabetical order are told",
 			zap.String("request_id", x.ID), zap.Int("told", most), zap.Int("recipients", len(names)))
 	}
-	return names[:most]
+	return slices.Clip(names[:most])
+}
+
+// Foresee does to a record what a round would do to it before it tells anybody: it
+// puts down who hears of the request, if that is still to be decided, as the choices
+// have it. It says what is wanted then, and makes no calls. Nobody else may work on
+// the record.
+func (r *Reconciler) Foresee(v request.View, rec *plugindata.Record, choices integration.Choices) plan.Wants {
+	x := r.round(inbox.Turn[memory]{Item: &inbox.Item[memory]{}, ID: v.ID})
+	x.rec, x.wants = rec, r.want(v, false)
+	x.Memory.chosen = x.fitting(choices.Recipients())
+	x.choose(context.Background())
+	return x.wants
 }
 
 // decorate adds what is nice to know, unless the record has it already.

@@ -65,9 +65,6 @@ func (r *Reconciler) want(v request.View, gone bool) plan.Wants {
 	return w
 }
 
-// Wants says what is wanted of a request that is not gone.
-func (r *Reconciler) Wants(v request.View) plan.Wants { return r.want(v, false) }
-
 // shown says what a stored record says is shown of its request, and whether nothing
 // is missing in that state.
 func (r *Reconciler) shown(data map[string]string) (shown request.Version, finished bool) {
