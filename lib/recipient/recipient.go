@@ -91,11 +91,12 @@ func (n Named) Recipients(ctx context.Context, v request.View) integration.Choic
 // First routes by the first router that names anybody.
 type First []integration.Router
 
-// Recipients asks one router after the other.
+// Recipients asks one router after the other. What a router says that names nobody is
+// kept: it explains why the next one counts.
 func (f First) Recipients(ctx context.Context, v request.View) (list integration.Choices) {
 	for _, r := range f {
-		if list = r.Recipients(ctx, v); len(list.Recipients()) > 0 {
-			return list
+		if list = append(list, r.Recipients(ctx, v)...); len(list.Recipients()) > 0 {
+			break
 		}
 	}
 	return list

@@ -40,8 +40,8 @@ func (n *Names) UnmarshalTOML(raw any) error {
 			return errors.New("this list holds " + config.Describe(item) + do)
 		case !isString:
 			return errors.New("this is " + config.Describe(item) + ", not a recipient" + do)
-		case name != "":
-			names = append(names, name)
+		case strings.TrimSpace(name) != "":
+			names = append(names, strings.TrimSpace(name))
 		}
 	}
 	*n = names

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -148,7 +149,12 @@ const permission = "access_monitoring_rule: list, read"
 // the cluster itself reviews automatically.
 func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, bool) {
 	spec, name := m.GetSpec(), m.GetMetadata().GetName()
-	recipients := slices.DeleteFunc(slices.Clone(spec.GetNotification().GetRecipients()), func(s string) bool { return s == "" })
+	var recipients []string
+	for _, name := range spec.GetNotification().GetRecipients() {
+		if name = strings.TrimSpace(name); strings.Trim(name, "#") != "" {
+			recipients = append(recipients, name)
+		}
+	}
 	if len(recipients) == 0 {
 		return rule{}, false
 	}
@@ -171,14 +177,17 @@ func read(m *rulesv1.AccessMonitoringRule, problems map[string]problem) (rule, b
 // no other rule matches, those of the config. It returns none if no rule matches or if
 // what a rule needs to know cannot be found out.
 func (r *Router) Recipients(ctx context.Context, v request.View) integration.Choices {
-	rules := r.current(ctx)
+	var list integration.Choosing
+	rules, err := r.current(ctx)
+	if err != nil {
+		list.Add("", "the access monitoring rules cannot be read: "+err.Error())
+	}
 	env, err := r.environment(ctx, rules, v)
 	if err != nil {
 		r.Log.Warn("The access monitoring rules cannot be applied to a request; its recipients are chosen by the config",
 			zap.String("request_id", v.ID), zap.Error(err))
-		return nil
+		return integration.Choose("the access monitoring rules cannot be applied: "+err.Error(), "")
 	}
-	var list integration.Choosing
 	var matched, unclear []string
 	for _, rule := range rules {
 		holds, clear := r.matches(rule, env)
@@ -222,14 +231,14 @@ func (r *Router) matches(rule rule, env predicate.Environment) (holds, clear boo
 // current returns the rules. If the last reading failed, or there was none yet,
 // it reads them first: a request that comes right after the start must not be
 // routed as if there were no rules.
-func (r *Router) current(ctx context.Context) []rule {
-	if err := r.refresh(ctx); err != nil {
+func (r *Router) current(ctx context.Context) (rules []rule, err error) {
+	if err = r.refresh(ctx); err != nil {
 		r.Log.Warn("Could not load the access monitoring rules", zap.Error(err))
 	}
-	if rules := r.rules.Load(); rules != nil {
-		return *rules
+	if loaded := r.rules.Load(); loaded != nil {
+		rules = *loaded
 	}
-	return nil
+	return rules, err
 }
 
 // refresh reads the rules if that is due.

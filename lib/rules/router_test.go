@@ -455,3 +455,24 @@ func TestRecipientsBelongToTheCaller(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// What is no name is left out of a rule, and who cannot be told by one is explained
+// beside those whom the config names in its place.
+func TestWhatRulesNameInVain(t *testing.T) {
+	r := newRig(t, nil, newRule("padded", editors, " ", "\t", "#", "  ops "))
+	r.reload()
+	r.wantRecipients("ops")
+	web := "https://hooks.example.com/SECRET"
+	r.cluster.set(nil, newRule("web", editors, web))
+	r.reload()
+	route := recipient.First{recipient.Named{Router: r, Log: r.Log}, fixed{"by-config"}}
+	got := route.Recipients(t.Context(), example())
+	if len(got) != 2 || got[0].Recipient != "" || !strings.Contains(got[0].Why, "web address") || got[1].Recipient != "by-config" {
+		t.Errorf("got %+v", got)
+	}
+	r.cluster.set(errors.New("away"))
+	got = recipient.First{rules.New(r.Options), fixed{"by-config"}}.Recipients(t.Context(), example())
+	if len(got) != 2 || !strings.Contains(got[0].Why, "cannot be read") || got[1].Recipient != "by-config" {
+		t.Errorf("got %+v", got)
+	}
+}

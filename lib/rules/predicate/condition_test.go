@@ -131,12 +131,13 @@ func TestLanguage(t *testing.T) {
 		},
 		"regular expressions": {
 			[]string{
-				`regexp.match(access_request.spec.roles, "^edit(or)?$")`, `regexp.match(access_request.spec.user, "@example")`,
+				`regexp.match(access_request.spec.roles, "^edit(or)?$")`, `regexp.match(access_request.spec.user, "*@example.*")`,
+				`regexp.match(set("prod-admin", "a"), "*-admin")`, `regexp.match(set("prod"), "prod*")`, `regexp.match(set("a\nb"), "*")`, `regexp.match("a.b", "a.b")`,
 				`regexp.match(set("a", "b"), "b")`, `set("a").isempty() == false`, `set().isempty()`, `isempty(set())`,
 				`regexp.replace(access_request.spec.roles, "^edit(.*)$", "$1") == set("or")`,
 			},
 			[]string{
-				`regexp.match(access_request.spec.roles, "^edit$")`, `regexp.match(set(), ".*")`, `regexp.match("a", "b")`, `set("a").isempty()`,
+				`regexp.match(access_request.spec.roles, "^edit$")`, `regexp.match(set(), "*")`, `regexp.match(set("prod-admin"), "admin")`, `regexp.match("axb", "a.b")`, `regexp.match("prod-admin", "^admin")`, `regexp.match("a", "b")`, `set("a").isempty()`,
 			},
 		},
 		"set": {
@@ -377,7 +378,7 @@ func TestParseRefuses(t *testing.T) {
 		{`option("a", true) == 1`, `line 1, column 1: option takes a bool and a value, and not (string, bool)`},
 		{`choose()`, `line 1, column 1: choose takes at least one option`},
 		{`choose(option(true, "a"), option(true, 1)) == "a"`, `line 1, column 1: choose takes options whose values are of one kind, and not (option, option)`},
-		{`regexp.match(set(), "(")`, "line 1, column 1: regexp.match: missing closing ): `(`"},
+		{`regexp.match(set(), "^($")`, "line 1, column 1: regexp.match: missing closing ): `^($`"},
 		{`time.RFC3339("today") == access_request.spec.expiry`, `line 1, column 1: time.RFC3339: "today" is not a point in time; write it as in "2026-11-20T17:30:00Z"`},
 		{`regexp.replace(set(), "(", "") == set()`, "line 1, column 1: regexp.replace: missing closing ): `(`"},
 		{`regexp.replace(set(), "` + strings.Repeat("a", 1025) + `", "") == set()`, "line 1, column 1: regexp.replace: the regular expression is longer than 1024 bytes"},

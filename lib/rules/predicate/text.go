@@ -114,13 +114,13 @@ func emailLocal(in, _ []string) ([]string, error) {
 	return out, nil
 }
 
-// matches is the form of regexp.match that takes a set, of which one text has to match
-// somewhere in it, or a single string.
+// matches is the form of regexp.match that takes a set, of which one text has to match,
+// or a single string.
 func matches(of kind) overload {
 	return overload{
-		params: []kind{of, kindString}, result: kindBool, literal: checkPattern,
+		params: []kind{of, kindString}, result: kindBool, literal: checkWildcard,
 		eval: func(a []any) (any, error) {
-			re, err := pattern(a[1].(string))
+			re, err := wildcard(a[1].(string))
 			if err != nil {
 				return nil, err
 			}
@@ -132,7 +132,26 @@ func matches(of kind) overload {
 	}
 }
 
-// checkPattern looks at the regular expression of regexp.replace and regexp.match.
+// checkWildcard looks at the pattern of regexp.match.
+func checkWildcard(arg int, text string) error {
+	if arg != 1 {
+		return nil
+	}
+	_, err := wildcard(text)
+	return err
+}
+
+// wildcard compiles what Teleport takes for a pattern wherever it takes one, as in the
+// names of roles and the values of labels: a regular expression between ^ and $, or
+// else a text that has to match as a whole and in which * stands for any other.
+func wildcard(text string) (*regexp.Regexp, error) {
+	if !strings.HasPrefix(text, "^") || !strings.HasSuffix(text, "$") {
+		text = "^(?s:" + strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*") + ")$"
+	}
+	return pattern(text)
+}
+
+// checkPattern looks at the regular expression of regexp.replace.
 func checkPattern(arg int, text string) error {
 	if arg != 1 {
 		return nil
