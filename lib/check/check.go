@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"teleport-plugins/lib/message"
 )
 
 // Leg is one thing that is tried.
@@ -140,6 +142,7 @@ func (r *Run) Lines() []Line {
 
 // Say adds a line.
 func (r *Run) Say(l Line) {
+	l.Text = message.Line(l.Text) // services and strangers have written into it
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, l)
@@ -157,10 +160,13 @@ func (r *Run) try(ctx context.Context, leg Leg) error {
 			return Skip("it takes the %s, see above", what)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.Limit)
+	if ctx.Err() != nil {
+		return Skip("the command was interrupted")
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Limit)
 	defer cancel()
-	err := leg.Try(ctx)
-	if ctx.Err() != nil && late(err) {
+	err := leg.Try(limited)
+	if limited.Err() != nil && ctx.Err() == nil && late(err) {
 		return fmt.Errorf("no answer within %v", r.Limit)
 	}
 	return err

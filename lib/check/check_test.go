@@ -88,3 +88,18 @@ func TestOneSaysMoreThanThatTheTimeIsOver(t *testing.T) {
 		}
 	})
 }
+
+// After an interruption nothing more is tried.
+func TestAnInterruptionEndsTheRun(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	run := &check.Run{Limit: time.Minute}
+	tried := false
+	run.Do(ctx,
+		check.Leg{Name: "a", What: "first", Try: func(ctx context.Context) error { stop(); return ctx.Err() }},
+		check.Leg{Name: "b", What: "second", Try: func(context.Context) error { tried = true; return nil }},
+	)
+	lines := run.Lines()
+	if len(lines) != 2 || lines[0].Result != check.Failed || strings.Contains(lines[0].Text, "no answer within") || lines[1].Result != check.Skipped || tried {
+		t.Errorf("%+v, tried: %v", lines, tried)
+	}
+}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"go.uber.org/zap"
 
@@ -33,12 +35,15 @@ func checkOnce(i Integration, f flags, args []string, stdout, stderr io.Writer, 
 // checkCommand tries all that start and the first request will need, says how each
 // thing went, and returns 1 if anything is wrong that they cannot do without.
 func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	c := &checker{integration: i, flags: f, log: log, run: &check.Run{Limit: f.checking.limit}}
 	if !f.checking.json {
 		c.run.Tell = func(l check.Line) { fmt.Fprintln(stdout, l) }
 	}
-	c.all(context.Background())
-	ok := c.run.OK()
+	c.all(ctx)
+	ok := c.run.OK() && ctx.Err() == nil
 	if f.checking.json {
 		out := json.NewEncoder(stdout)
 		out.SetIndent("", "  ")
@@ -141,9 +146,11 @@ func (c *checker) load(context.Context) error {
 	settings := c.integration.New()
 	report, err := config.Load(c.flags.config, settings)
 	for _, w := range report.Warnings {
-		if !w.Unknown && !w.Grave { // those are faults here
-			found = append(found, check.Remark("config %s", w))
+		if w.Unknown || w.Grave { // here they are faults, whatever else there is
+			found = append(found, check.Fault("config "+w.String()))
+			continue
 		}
+		found = append(found, check.Remark("config %s", w))
 	}
 	faults, isConfig := errors.AsType[*config.Error](err)
 	switch {
@@ -153,9 +160,6 @@ func (c *checker) load(context.Context) error {
 		found = append(found, err)
 	case faults.Spares("teleport"):
 		c.settings = settings
-	}
-	if strict, ok := errors.AsType[*config.Error](report.Strict()); ok && err == nil {
-		faults = strict
 	}
 	if faults != nil {
 		for _, p := range faults.Faults {

@@ -17,6 +17,8 @@ import (
 
 	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/request"
 	test "teleport-plugins/lib/sandbox/cluster"
 )
 
@@ -53,6 +55,19 @@ func deskChecks() map[string]checkCase {
 			`^note\s+Desk credentials: known, but`, `^ok\s+recipient ops`,
 		}},
 		"a service out of reach": {checks(errors.New("no such host")), 1, []string{`^FAIL\s+Desk credentials: no such host`, `^ok\s+cluster ` + test.DefaultName}},
+		"a rate limit": {func(r *rig) {
+			held := true
+			r.desk.check = func(context.Context) error {
+				defer func() { held = false }()
+				if held {
+					return &outbound.Error{Kind: outbound.Wait, Op: "check", After: 10 * time.Millisecond}
+				}
+				return nil
+			}
+		}, 0, []string{`^ok\s+Desk credentials$`, `!FAIL`}},
+		"what a service says to a terminal": {checks(&outbound.Error{Kind: outbound.Refused, Scope: outbound.TheToken, Op: "check", Err: errors.New("evil\x1b[2J\nok    everything")}), 1, []string{
+			`^FAIL\s+Desk credentials: .*evil`, `!\x1b`, `!^ok    everything`,
+		}},
 		"a service that hangs": {func(r *rig) {
 			r.desk.check = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		}, 1, []string{`^FAIL\s+Desk credentials: no answer within 5s`, `^ok\s+connection`, `^ok\s+watch access requests`}},
@@ -110,7 +125,10 @@ func machineChecks() map[string]checkCase {
 		"a fault in another section": {func(r *rig) { r.write("first", "[access_list_reminders]", `delay = "1ns"`) }, 1, []string{
 			`^FAIL\s+config /\S+: access_list_reminders\.delay`, `^skip\s+set-up of Desk`, `^ok\s+connection`, `^ok\s+watch`,
 		}},
-		"two faults":             {func(r *rig) { r.write("first", "[log]", `severity = "loud"`, `format = "verse"`) }, 1, []string{`^FAIL.*log\.severity`, `^FAIL.*log\.format`}},
+		"two faults": {func(r *rig) { r.write("first", "[log]", `severity = "loud"`, `format = "verse"`) }, 1, []string{`^FAIL.*log\.severity`, `^FAIL.*log\.format`}},
+		"a key and a section that do not exist beside another fault": {func(r *rig) {
+			r.write("first", "color = 1", "[lug]", `format = "text"`, "[log]", `severity = "loud"`)
+		}, 1, []string{`^FAIL.*desk\.color`, `^FAIL.*lug`, `^FAIL.*log\.severity`}},
 		"no TOML":                {func(r *rig) { r.writeText("[teleport\n") }, 1, []string{`^FAIL\s+config /`, `!skip`, `!ok`}},
 		"a hint":                 {func(r *rig) { r.write("first", "[access_list_reminders]", "interval = 7200000000000") }, 0, []string{`!FAIL`}},
 		"an unclear environment": {func(r *rig) { r.Setenv(failFastVariable, "perhaps") }, 1, []string{`^FAIL\s+the environment variable ` + failFastVariable}},
@@ -292,5 +310,50 @@ func TestCheckNotesAVersionThatIsNotTested(t *testing.T) {
 	code, out := command(integrationOf(r.desk), "check", "-c", r.config)
 	if code != 0 || !regexp.MustCompile(`(?m)^note .*runs version 9\.0\.0`).MatchString(out) {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// What a rate limit holds back for longer than a leg may take is not known to be wrong.
+func TestCheckUnderARateLimitThatLasts(t *testing.T) {
+	r := newRig(t)
+	r.desk.check = func(context.Context) error {
+		return &outbound.Error{Kind: outbound.Wait, Op: "check", After: time.Hour}
+	}
+	code, out := command(integrationOf(r.desk), "check", "-c", r.config)
+	if code != 0 || !strings.Contains(out, "note  Desk credentials: not tried for now: ") || !strings.Contains(out, "ok    recipient ops") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+// A test message is shown as over even where that fails at first, and where it cannot be,
+// the message is named.
+func TestTestMessagesAreEnded(t *testing.T) {
+	down := &outbound.Error{Kind: outbound.Unclear, Op: "edit", Status: 500, Err: errors.New("down")}
+	for name, tc := range map[string]struct {
+		fails int
+		err   error
+		code  int
+		want  string
+	}{
+		"at once":         {0, nil, 0, `^ok\s+test message to recipient ops`},
+		"the second time": {1, down, 0, `^ok\s+test message to recipient ops`},
+		"never":           {9, down, 1, `^FAIL\s+test message to recipient ops: posted as 1 in ops, but not edited`},
+		"not allowed":     {9, &outbound.Error{Kind: outbound.Refused, Op: "edit"}, 1, `^FAIL\s+test message to recipient ops: posted as 1 in ops`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			tries, ended := 0, false
+			r.desk.show = func(m plugindata.Message, v request.View) error {
+				if tries++; tries <= tc.fails {
+					return tc.err
+				}
+				ended = v.Status == request.Expired && m.ID == "1"
+				return nil
+			}
+			code, out := command(integrationOf(r.desk), "check", "-c", r.config, "--recipient", "ops", "--send")
+			if code != tc.code || !regexp.MustCompile(`(?m)`+tc.want).MatchString(out) || ended != (tc.code == 0) {
+				t.Errorf("exit code %d, ended: %v\n%s", code, ended, out)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	accesslistv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/accesslist/v1"
 	"github.com/gravitational/teleport/api/types"
@@ -12,6 +13,7 @@ import (
 	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/remind"
 	"teleport-plugins/lib/rules"
 	"teleport-plugins/lib/teleport"
@@ -39,17 +41,34 @@ func (c *checker) setUp(context.Context) error {
 func (c *checker) service() []check.Leg {
 	legs := []check.Leg{{
 		Name: legCredentials, What: c.integration.Title + " credentials", Needs: []string{legSetUp},
-		Try: func(ctx context.Context) error { return judged(c.session.ask(ctx)) },
+		Try: patient(func(ctx context.Context) error { return judged(c.session.ask(ctx)) }),
 	}}
 	inspector, ok := c.session.parts.Service.(Inspector)
 	if !ok {
 		return legs
 	}
 	for _, leg := range inspector.Probes() {
-		leg.Needs = append(leg.Needs, legCredentials)
+		leg.Needs, leg.Try = append(leg.Needs, legCredentials), patient(leg.Try)
 		legs = append(legs, leg)
 	}
 	return legs
+}
+
+// patient tries again what the service's rate limit holds back, as start does. What it
+// holds back for longer than a leg may take is not known to be wrong.
+func patient(try func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			err := try(ctx)
+			if outbound.KindOf(err) != outbound.Wait {
+				return err
+			}
+			end, _ := ctx.Deadline()
+			if wait := outbound.AfterOf(err); wait > time.Until(end) || !pace.Sleep(ctx, max(wait, time.Millisecond)) {
+				return check.Lack("not tried for now: %v", err)
+			}
+		}
+	}
 }
 
 // judged is what the service says of the credentials. Whoever refuses less than the
@@ -80,7 +99,9 @@ func (c *checker) recipients() (names []string) {
 // proofs are the legs that look whether recipients can be told, without posting.
 func (c *checker) proofs(recipients []string) (legs []check.Leg) {
 	for _, name := range recipients {
-		legs = append(legs, c.session.proof(name, legCredentials))
+		leg := c.session.proof(name, legCredentials)
+		leg.Try = patient(leg.Try)
+		legs = append(legs, leg)
 	}
 	return legs
 }

@@ -8,6 +8,8 @@ import (
 
 	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
 )
 
@@ -21,7 +23,7 @@ func (c *checker) tests(recipients []string) (legs []check.Leg) {
 	for _, name := range recipients {
 		legs = append(legs, check.Leg{
 			Name: "test-message", What: "test message to recipient " + shown(name), Needs: []string{legCredentials},
-			Try: func(ctx context.Context) error { return c.session.sendTest(ctx, name, v) },
+			Try: func(ctx context.Context) error { return c.session.sendTest(ctx, name, v, c.run.Limit) },
 		})
 	}
 	if len(legs) == 0 {
@@ -44,22 +46,45 @@ func testView(service, cluster string) request.View {
 }
 
 // sendTest posts a test message to a recipient and shows then that it is over.
-func (s *session) sendTest(ctx context.Context, name string, v request.View) error {
-	address, err := s.parts.Service.Resolve(ctx, name)
-	if err != nil {
+func (s *session) sendTest(ctx context.Context, name string, v request.View, limit time.Duration) error {
+	var address string
+	var m plugindata.Message
+	err := patient(func(ctx context.Context) (err error) {
+		if address, err = s.parts.Service.Resolve(ctx, name); err == nil {
+			m, err = s.parts.Service.Tell(ctx, integration.Place{Address: address}, integration.Effect{Kind: integration.Announce}, v)
+		}
+		return err
+	})(ctx)
+	switch {
+	case outbound.KindOf(err) == outbound.Unclear:
+		return fmt.Errorf("it is not known whether the message is there, which then stays as it is: %w", err)
+	case err != nil:
 		return err
 	}
-	m, err := s.parts.Service.Tell(ctx, integration.Place{Address: address}, integration.Effect{Kind: integration.Announce}, v)
-	if err != nil {
-		return err
-	}
+	return s.endTest(context.WithoutCancel(ctx), m, v, limit)
+}
+
+// endTries is how often it is tried to show that a test message is over.
+const endTries = 3
+
+// endTest shows that a test message is over, and takes its own time for that: one that
+// is left open at a service may go on calling for somebody.
+func (s *session) endTest(ctx context.Context, m plugindata.Message, v request.View, limit time.Duration) (err error) {
 	shower, ok := s.parts.Service.(integration.Shower)
 	if !ok {
 		return nil
 	}
 	v.Status = request.Expired
-	if err := shower.Show(ctx, m, v); err != nil {
-		return fmt.Errorf("posted, but not edited: %w", err)
+	for range endTries {
+		limited, cancel := context.WithTimeout(ctx, limit)
+		err = patient(func(ctx context.Context) error { return shower.Show(ctx, m, v) })(limited)
+		cancel()
+		if err == nil || outbound.KindOf(err) == outbound.Refused {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("posted as %s in %s, but not edited, so that it goes on asking for a decision; end it by hand: %w", m.ID, m.Channel, err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"strconv"
 	"syscall"
@@ -57,7 +58,10 @@ func checkAs(i Integration, f flags, args []string, stdout, stderr io.Writer) (c
 	if err != nil {
 		return 0, false, fmt.Errorf("running check as user %s: %w", name, err)
 	}
-	cmd := exec.Command(program, args...)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it ends what it has begun
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 	err = cmd.Run()

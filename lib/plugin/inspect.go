@@ -51,6 +51,9 @@ func (s *session) proof(name string, needs ...string) check.Leg {
 	return check.Leg{
 		Name: "recipient", What: "recipient " + shown(name), Needs: needs,
 		Try: func(ctx context.Context) error {
+			if recipient.IsWebAddress(name) {
+				return errors.New("a web address, which may be a secret, is no recipient; name a channel or a person")
+			}
 			if inspector, ok := s.parts.Service.(Inspector); ok {
 				return inspector.Prove(ctx, name)
 			}

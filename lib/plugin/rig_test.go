@@ -41,6 +41,7 @@ type desk struct {
 	faults     []error                     // what the probe finds
 	prove      func(context.Context) error // what is found of the recipient ops
 	recipients []string                    // in place of ops
+	show       func(plugindata.Message, request.View) error
 }
 
 func (d *desk) with(change func()) {
@@ -124,7 +125,10 @@ func (s deskService) Tell(ctx context.Context, to integration.Place, _ integrati
 	return plugindata.Message{Channel: to.Address, ID: fmt.Sprint(n)}, nil
 }
 
-func (s deskService) Show(_ context.Context, _ plugindata.Message, v request.View) error {
+func (s deskService) Show(_ context.Context, m plugindata.Message, v request.View) error {
+	if s.show != nil {
+		return s.show(m, v)
+	}
 	s.with(func() { s.shown = append(s.shown, v) })
 	return nil
 }
