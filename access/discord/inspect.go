@@ -86,6 +86,8 @@ func (s *service) proveChannel(ctx context.Context, id string) error {
 		return err
 	case !writable(ch.Type):
 		return fmt.Errorf("nothing can be posted in #%s, which is a forum or another channel without messages of its own; name a text channel", ch.Name)
+	case ch.ThreadMetadata != nil && ch.ThreadMetadata.Locked:
+		return fmt.Errorf("the thread #%s is locked, so that nothing can be posted in it; unlock it, or name another one", ch.Name)
 	}
 	var found check.Findings
 	for _, r := range rights() {

@@ -117,8 +117,12 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	}
 	const invite = "https://discord.com/oauth2/authorize?client_id=" + discordapi.DefaultApplicationID + "&scope=bot&permissions=309237730304"
 	talk, poorTalk, muteTalk := thread("talk", requests), thread("poor-talk", poor), thread("mute-talk", mute)
+	locked := b.discord.AddChannel(discordapi.Channel{
+		Name: "over", GuildID: discordapi.GuildID, ParentID: requests, Type: discordapi.PublicThread, Archived: true, Locked: true,
+	}).ID
 	for name, want := range map[string][]string{
 		talk:                       nil,
+		locked:                     {`FAIL .*the thread #over is locked`},
 		poorTalk:                   {`note .*"Read Message History" in the channel #poor-talk`, `note .*"Create Public Threads"`},
 		muteTalk:                   {`FAIL .*"Send Messages in Threads" in the channel #mute-talk, so nothing can be posted`},
 		mute:                       {`note .*"Send Messages in Threads" in the channel #mute, so reviews`},

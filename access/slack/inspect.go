@@ -49,12 +49,10 @@ func (s *service) Prove(ctx context.Context, name string) error {
 	switch {
 	case err != nil:
 		return err
-	case isUser(address) && recipient.IsEmail(name):
-		return nil // it was looked up just now
 	case isUser(address):
 		return unseen(s.proveUser(ctx, address))
 	case strings.HasPrefix(address, "D") && isID(address):
-		return nil
+		return check.Lack("a conversation with one person cannot be looked at; check --send proves it by a test message")
 	}
 	id, err := s.conversation(ctx, address)
 	if ofPlace(err) && codeOf(err) != "missing_scope" {
@@ -79,10 +77,15 @@ func (s *service) proveUser(ctx context.Context, id string) error {
 		return check.Lack("not looked at, since it is not known to which workspace the app belongs")
 	}
 	who, err := s.whois(ctx, id)
-	if err == nil && who.Outsider == "deactivated" {
-		err = errors.New("the user is deactivated; name another one")
+	switch {
+	case err != nil:
+		return err
+	case who.Outsider == "deactivated":
+		return errors.New("the user is deactivated; name another one")
+	case who.Outsider == "a bot":
+		return errors.New("the user is a bot, to whom apps cannot write; name another one")
 	}
-	return err
+	return nil
 }
 
 func (s *service) proveChannel(ctx context.Context, id string) error {

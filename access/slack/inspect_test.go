@@ -56,6 +56,25 @@ func TestCheckSaysWhatToCorrect(t *testing.T) {
 	}
 }
 
+// A bot has no conversations with apps, and what cannot be looked at is said to be so.
+func TestCheckOfPeopleWhoAreNone(t *testing.T) {
+	w := inWorkspace(t, func(c *Config) {
+		c.RoleToRecipients = recipient.Table{recipient.Anyone: {"D0SANDBOX01", "U0BOT000009", "bot@example.com"}}
+	})
+	w.AddUser(slackapi.User{ID: "U0BOT000009", Name: "robot", Email: "bot@example.com", Bot: true})
+	if err := w.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"note  D0SANDBOX01: a conversation with one person cannot be looked at; check --send proves it by a test message",
+		"FAIL  U0BOT000009: the user is a bot, to whom apps cannot write; name another one",
+		"FAIL  bot@example.com: the user is a bot, to whom apps cannot write; name another one",
+	}
+	if got := w.inspected(); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // A public channel takes messages of an app that is no member, with a scope for that.
 func TestAnAppMayPostWhereItIsNoMember(t *testing.T) {
 	w := inWorkspace(t, func(c *Config) { c.RoleToRecipients = recipient.Table{recipient.Anyone: {"C0SANDBOX04"}} })

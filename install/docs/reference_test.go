@@ -81,7 +81,7 @@ func TestReferenceHasEveryLabelValue(t *testing.T) {
 
 // conditions are the names in /readyz.
 func conditions() []string {
-	return []string{watch.Condition, reconcile.ConditionService, "delivering", reconcile.ConditionRequests, reconcile.ConditionRecords}
+	return []string{watch.Condition, reconcile.ConditionService, "delivering", reconcile.ConditionRequests, reconcile.ConditionRecords, "answering buttons"}
 }
 
 func TestReferenceHasEveryCondition(t *testing.T) {

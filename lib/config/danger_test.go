@@ -121,7 +121,7 @@ func TestDirectoriesThatAreOpenToAll(t *testing.T) {
 
 // A proxy that cannot be understood is passed by, which nobody would notice.
 func TestProxiesOfTheEnvironment(t *testing.T) {
-	const fault = "this is not the address of a proxy, so that calls do not go through one; write for example http://proxy.example.com:3128, or remove the variable\n"
+	const fault = "this is not the address of a proxy, so that calls fail or go past it; write for example http://proxy.example.com:3128, or remove the variable\n"
 	for value, wrong := range map[string]bool{
 		"":                                false,
 		"http://proxy.example.com:3128":   false,

@@ -15,7 +15,7 @@ func environmentWarnings() (warnings []Problem) {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
 		if value := os.Getenv(name); value != "" && !proxyAddress(value) {
 			warnings = append(warnings, Problem{
-				File: "environment", Key: name, What: "this is not the address of a proxy, so that calls do not go through one",
+				File: "environment", Key: name, What: "this is not the address of a proxy, so that calls fail or go past it",
 				Do: "write for example http://proxy.example.com:3128, or remove the variable",
 			})
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -13,8 +14,14 @@ import (
 // The text must be one that the decoder has accepted. From a place on that this
 // parser does not understand, nothing has a line.
 func keyLines(text string) map[string]int {
+	text = strings.TrimPrefix(text, "\ufeff")
 	l := locator{lines: map[string]int{}, arrays: map[string]int{}}
-	l.Reset([]byte(strings.TrimPrefix(text, "\ufeff")))
+	for i := range len(text) {
+		if text[i] == '\n' {
+			l.ends = append(l.ends, i)
+		}
+	}
+	l.Reset([]byte(text))
 	table := ""
 	for l.NextExpression() {
 		switch e := l.Expression(); e.Kind {
@@ -30,7 +37,8 @@ func keyLines(text string) map[string]int {
 // locator walks over a TOML text once, from front to back.
 type locator struct {
 	unstable.Parser
-	line   int // of what was last read that has a place of its own
+	ends   []int // where lines end
+	line   int   // of what was last read that has a place of its own
 	lines  map[string]int
 	arrays map[string]int // number of elements so far of each array of tables
 }
@@ -42,7 +50,8 @@ func (l *locator) at(n *unstable.Node) {
 		n = n.Child()
 	}
 	if n.Raw.Length > 0 {
-		l.line = l.Shape(n.Raw).Start.Line
+		before, _ := slices.BinarySearch(l.ends, int(n.Raw.Offset))
+		l.line = before + 1
 	}
 }
 
