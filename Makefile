@@ -29,6 +29,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.52.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+OPA         := github.com/open-policy-agent/opa@v1.22.4
 
 # The database of known vulnerabilities. Where it cannot be reached, lint says so
 # and goes on.
@@ -70,14 +71,15 @@ build/race/teleport-%: FORCE
 	CGO_ENABLED=1 $(GOBUILD) -race -o $@ ./$(call main_package,$*)
 
 test: build ## run all tests, those with the real binaries among them
-	PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 $(TESTFLAGS) $(PACKAGES)
+	PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 # The binaries have the detector in them too. What they report would be lost among
-# the lines that the tests read, so that all reports go to files.
-race: $(BINARIES:build/%=build/race/%) ## run all tests with the race detector, in the tests and in the binaries
+# the lines that the tests read, so that all reports go to files. What only repeats, or
+# starts one process after the other, is left to make test.
+race: $(BINARIES:build/%=build/race/%) ## run the tests with the race detector, in the tests and in the binaries
 	@rm -f build/race/report.*
 	CGO_ENABLED=1 PLUGINS_BIN=$(CURDIR)/build/race GORACE=log_path=$(CURDIR)/build/race/report \
-		$(GO) test -race $(TESTFLAGS) $(PACKAGES); status=$$?; \
+		$(GO) test -race -short -timeout 20m $(TESTFLAGS) $(PACKAGES); status=$$?; \
 	if ls build/race/report.* >/dev/null 2>&1; then cat build/race/report.*; exit 1; fi; exit $$status
 
 demo: build ## start the sandbox and the plugins, and print the address of the page
@@ -121,6 +123,10 @@ mutate: ## change the code in N places (400), drawn by SEED (1), and see whether
 chaos: build ## run the plugins under random faults: SEED=… FOR=10m
 	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/chaos -seed "$(SEED)" -for $(FOR) $(CHAOSFLAGS)
 
+policies: ## have Open Policy Agent itself decide by the policy in Rego
+	GOFLAGS= GOBIN=$(CURDIR)/build/tools $(GO) install $(OPA)
+	PATH="$(CURDIR)/build/tools:$$PATH" $(GO) test -count=1 $$(ls -d ./access/*/examples/*/)
+
 clean: ## remove what was built
 	rm -rf build
 
@@ -128,4 +134,4 @@ clean: ## remove what was built
 
 FORCE:
 
-.PHONY: help build test race demo new-service lint fuzz bench faults worlds mutate chaos clean FORCE
+.PHONY: help build test race demo new-service lint fuzz bench faults worlds mutate chaos policies clean FORCE

@@ -1,5 +1,8 @@
 # Archives, images, and the tests of both.
 
+# What lies in the source alone is named, and not linked to.
+UNLINK := -e 's@\[\([^]]*\)\](examples/[^)]*)@\1@g' -e 's@\[\([^]]*\)\](../../lib/[^)]*)@\1@g'
+
 ARCHES      := amd64 arm64
 RELEASE_DIR ?= build/release
 EPOCH       ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
@@ -20,10 +23,14 @@ export VERSION GITREF EPOCH REVISION
 # that is, and not what its owner has set for other builds.
 PINNED := GOTOOLCHAIN=go$(shell awk '$$1 == "go" {print $$2}' go.mod) GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT=
 
-release: version-check ## build the archives of all plugins into build/release; VERSION=x.y.z
+# SIGNING_KEY names the file with the key that signs the sums; without one they are not.
+release: version-check ## build the archives and packages of all plugins into build/release; VERSION=x.y.z
 	@rm -rf $(RELEASE_DIR) && mkdir -p $(RELEASE_DIR)
 	@$(foreach a,$(ARCHES),$(MAKE) --no-print-directory ARCH=$(a) $(foreach s,$(SERVICES),stage-$(s)) &&) true
-	@$(GO) run ./install/pack -mtime $(EPOCH) -out $(RELEASE_DIR) \
+	@cd install/native && $(GO) build -o $(CURDIR)/build/tools/native .
+	@$(foreach a,$(ARCHES),build/tools/native -version $(VERSION) -arch $(a) -mtime $(EPOCH) -scripts install/native/scripts \
+		-out $(RELEASE_DIR) $(foreach s,$(SERVICES),$(RELEASE_DIR)/stage/$(call archive,$(s),$(a))) &&) true
+	@$(GO) run ./install/pack -mtime $(EPOCH) -out $(RELEASE_DIR) $(if $(SIGNING_KEY),-key $(SIGNING_KEY)) \
 		$(foreach s,$(SERVICES),$(foreach a,$(ARCHES),$(RELEASE_DIR)/stage/$(call archive,$(s),$(a))))
 	@rm -rf $(RELEASE_DIR)/stage
 	@cat $(RELEASE_DIR)/SHA256SUMS
@@ -40,10 +47,11 @@ stage-%: DIR = $(RELEASE_DIR)/stage/$(call archive,$*,$(ARCH))/teleport-access-$
 stage-%: FORCE
 	@mkdir -p $(DIR)/roles $(DIR)/docs
 	$(PINNED) GOARCH=$(ARCH) $(GOBUILD) -o $(DIR)/teleport-$* ./access/$*/cmd/teleport-$*
-	@sed 's#](\.\./\.\./install/#](docs/#g' access/$*/README.md >$(DIR)/README.md
-	@for s in $(SERVICES); do sed 's#](\.\./\.\./install/#](#g' access/$$s/README.md >$(DIR)/docs/$$s.md; done
-	@cp install/alerts.yml install/alerts_test.yml $(DIR)/docs/
+	@sed $(UNLINK) -e 's#](\.\./\.\./install/#](docs/#g' -e 's#](\.\./\([a-z]*\)/README\.md#](docs/\1.md#g' access/$*/README.md >$(DIR)/README.md
+	@for s in $(SERVICES); do sed $(UNLINK) -e 's#](\.\./\.\./install/#](#g' -e 's#](\.\./\([a-z]*\)/README\.md#](\1.md#g' access/$$s/README.md >$(DIR)/docs/$$s.md; done
+	@cp install/alerts.yml install/alerts_test.yml install/dashboard.json $(DIR)/docs/
 	@for f in install/*.md; do sed 's#](\.\./access/\([a-z]*\)/README\.md#](\1.md#g' $$f >$(DIR)/docs/$${f##*/}; done
+	@$(GO) run ./install/bill -binary $(DIR)/teleport-$* -version v$(VERSION) -sbom $(DIR)/teleport-$*.cdx.json -notices $(DIR)/THIRD-PARTY-NOTICES
 	@cp LICENSE install/install $(DIR)/
 	@cp access/$*/roles/*.yaml $(DIR)/roles/
 	@title=$$(printf %s $* | awk '{print toupper(substr($$0, 1, 1)) substr($$0, 2)}'); \
@@ -112,7 +120,8 @@ build/tools/helm-%:
 	mv build/tools/helm $@
 
 helm-test: $(HELM:$(CURDIR)/%=%) ## check and render the charts
-	HELM=$(HELM) $(GO) test -count=1 ./install/helm
+	cd install/helm/strict && $(GO) build -o $(CURDIR)/build/tools/strict .
+	HELM=$(HELM) STRICT=$(CURDIR)/build/tools/strict $(GO) test -count=1 ./install/helm
 
 charts: version-check $(HELM:$(CURDIR)/%=%) ## package the charts of all plugins into build/charts; VERSION=x.y.z
 	@mkdir -p build/charts

@@ -16,8 +16,9 @@ func footer(id string) string { return "Access request " + plainText(id, 100) }
 
 // card is the embed that shows the state at a glance, and the times.
 func card(v request.View, mention string) *discordgo.MessageEmbed {
+	d := dialect(message.InlineLimit)
 	e := &discordgo.MessageEmbed{
-		Title: stateText(v.Status), Color: colour(v.Status), Footer: &discordgo.MessageEmbedFooter{Text: footer(v.ID)},
+		Title: d.State(v.Status), Color: colour(v.Status), Footer: &discordgo.MessageEmbedFooter{Text: footer(v.ID)},
 	}
 	if size(v.Link) <= buttonURLLimit {
 		e.URL = v.Link
@@ -36,7 +37,7 @@ func card(v request.View, mention string) *discordgo.MessageEmbed {
 	}
 	for _, f := range message.Fields(v) {
 		if inCard(f.Key) {
-			add(f.Label, value(f, message.InlineLimit))
+			add(f.Label, d.Value(f))
 		}
 	}
 	return e
@@ -61,7 +62,7 @@ func reviewEmbed(r request.Review) *discordgo.MessageEmbed {
 
 // plainText is user text for places that know no Markdown.
 func plainText(s string, limit int) string {
-	if s = message.Text(strings.Join(strings.Fields(s), " "), limit, nil); s == "" {
+	if s = message.LineText(s, limit, nil); s == "" {
 		return message.Empty
 	}
 	return s

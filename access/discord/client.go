@@ -1,9 +1,11 @@
 package discord
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -49,7 +51,20 @@ func (r rebase) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	out := req.Clone(req.Context())
 	out.URL, out.Host = u, u.Host
-	return r.next.RoundTrip(out)
+	resp, err := r.next.RoundTrip(out)
+	if err == nil {
+		const null = "null"
+		body := bufio.NewReaderSize(resp.Body, len(null))
+		if start, _ := body.Peek(len(null)); string(start) == null {
+			_ = resp.Body.Close()
+			return nil, errNotDiscords // the library would reach for what it is not given
+		}
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{body, resp.Body}
+	}
+	return resp, err
 }
 
 // userAgent has the form that Discord asks for.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -252,5 +253,31 @@ func TestAnAddressWithoutVersionGetsOne(t *testing.T) {
 		if got := c.http.Transport.(rebase).base; got != want {
 			t.Errorf("%s: %s, want %s", base, got, want)
 		}
+	}
+}
+
+// The library reaches into each of the answers that one of its calls is made of.
+func TestANullAmongAnswersEndsNothing(t *testing.T) {
+	for _, null := range []string{"/channels/", "/guilds/", "/members/"} {
+		far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch path := strings.TrimPrefix(r.URL.Path, "/api/v10"); {
+			case strings.Contains(path, null) && (null != "/guilds/" || !strings.Contains(path, "/members/")):
+				_, _ = w.Write([]byte("null\n"))
+			case strings.Contains(path, "/members/"):
+				_, _ = w.Write([]byte(`{"user":{"id":"1"},"roles":[]}`))
+			case strings.HasPrefix(path, "/channels/"):
+				_, _ = w.Write([]byte(`{"id":"5","guild_id":"7","type":0}`))
+			default:
+				_, _ = w.Write([]byte(`{"id":"7","owner_id":"2","roles":[]}`))
+			}
+		}))
+		b := newBench(t, discordapi.Options{}, func(c *Config) { c.Discord.APIURL = far.URL + "/api/" })
+		b.self = "1"
+		_, _, err := b.permissions(t.Context(), security)
+		if outbound.KindOf(err) != outbound.Retry || !errors.Is(err, errNotDiscords) {
+			t.Errorf("null of %s: %v of kind %s", null, err, outbound.KindOf(err))
+		}
+		b.transport.CloseIdle()
+		far.Close()
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/recipient"
@@ -33,9 +34,8 @@ type Section struct {
 	CAFile config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
 	// APIURL ends in a slash after Load.
 	APIURL string `toml:"api_url" alias:"apiurl" doc:"base address of the Discord API"`
-	// Users maps Teleport users, requesters and suggested reviewers, to Discord;
-	// after Load the names are in lower case.
-	Users map[string]string `toml:"users" doc:"Teleport user to Discord user id; those in it are told in direct messages"`
+	// Users is [identity.users] in older configs.
+	Users map[string]string `toml:"users" deprecated:"write it as [identity.users]" doc:"the same as [identity.users], for notifications alone"`
 }
 
 // Integration describes teleport-discord to the program that runs it.
@@ -48,8 +48,15 @@ func Integration() plugin.Integration {
 	}
 }
 
-// Validate checks the routing.
-func (c *Config) Validate(f *config.Faults) { c.RoleToRecipients.Require(f.In("role_to_recipients")) }
+// Validate checks what concerns several sections.
+func (c *Config) Validate(f *config.Faults) {
+	c.Review.validate(f.In("review"), f, c.Identity)
+	id := func(text string) (string, bool) { return text, isID(text) }
+	c.Identity.AliasUsers(f, "discord", c.Discord.Users, id, func(at *config.Faults, user string) {
+		at.Add(user, "this is not a Discord user id", `write its digits in quotes; "Copy User ID" in Discord's developer mode gives them`)
+	})
+	c.RoleToRecipients.Require(f.In("role_to_recipients"))
+}
 
 // Validate checks the token, the API's address and the user ids.
 func (s *Section) Validate(f *config.Faults) {
@@ -62,14 +69,6 @@ func (s *Section) Validate(f *config.Faults) {
 	if !strings.HasSuffix(s.APIURL, "/") {
 		s.APIURL += "/"
 	}
-	users := make(map[string]string, len(s.Users))
-	for name, id := range s.Users {
-		if !isID(id) {
-			f.Add("users."+name, "this is not a Discord user id", `write its digits in quotes; "Copy User ID" in Discord's developer mode gives them`)
-		}
-		users[strings.ToLower(name)] = id
-	}
-	s.Users = users
 }
 
 // Build makes the service.
@@ -77,14 +76,12 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	if err := d.Transport.Trust(c.Discord.CAFile.Certificates()); err != nil {
 		return plugin.Parts{}, fmt.Errorf("discord.ca_file: %w", err)
 	}
-	s := newService(c.Discord, d)
+	s := newService(c.Discord, &identity.People{Section: c.Identity, Traits: d.Traits, Known: known}, d)
 	s.asks, s.listens = c.Review.AsksReason, c.Review.Enabled
 	return plugin.Parts{
 		Service: s,
-		Router: recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: func(email string) (string, bool) {
-			name := s.Person(email)
-			return name, name != ""
-		}},
-		Codec: plugindata.Messages{}, Reminders: &c.Reminders, Decisions: c.Review.policy(),
+		People:  s.people,
+		Router:  recipient.Static{Table: c.RoleToRecipients, Log: d.Log, People: s.people},
+		Codec:   plugindata.Messages{}, Reminders: &c.Reminders, Decisions: c.Review.policy(),
 	}, nil
 }

@@ -2,24 +2,21 @@ package discord
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"teleport-plugins/access/discord/discordapi"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/configtest"
 	"teleport-plugins/lib/config/documented"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/recipient"
 )
 
 func load(t *testing.T, text string) (*Config, config.Report, error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "discord.toml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	c := Integration().New().(*Config)
-	report, err := config.Load(path, c)
+	report, err := configtest.Load(t, "discord.toml", text, c)
 	return c, report, err
 }
 
@@ -48,8 +45,9 @@ func TestAConfigOfTheExistingPluginIsTaken(t *testing.T) {
 
 func TestUsersAreFoundWhateverTheirCase(t *testing.T) {
 	c, _, err := load(t, minimal+"[discord.users]\n\"Alice@Example.com\" = \"12\"\n")
-	if err != nil || c.Discord.Users["alice@example.com"] != "12" {
-		t.Errorf("%v, %v", c.Discord.Users, err)
+	people := identity.People{Section: c.Identity, Known: known}
+	if got := people.Find(t.Context(), "alice@example.com"); err != nil || got.Name != "user:12" {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

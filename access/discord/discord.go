@@ -14,7 +14,9 @@ import (
 
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/history"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
@@ -36,9 +38,9 @@ const (
 type service struct {
 	client
 	log     *zap.Logger
-	users   map[string]string // Teleport user in lower case to Discord user id
+	people  *identity.People
 	history *history.Index
-	memo    memo
+	drafts  message.Drafts[form, content]
 	asks    func(verdict request.Status) bool // whether a verdict needs a reason
 	listens bool                              // people may decide in Discord
 	times   times
@@ -60,9 +62,9 @@ var _ interface {
 	decision.Listener
 } = (*service)(nil)
 
-func newService(section Section, d plugin.Deps) *service {
+func newService(section Section, people *identity.People, d plugin.Deps) *service {
 	s := &service{
-		client: newClient(section, d.Transport), log: d.Log, users: section.Users, lacking: make(map[string]time.Time),
+		client: newClient(section, d.Transport), log: d.Log, people: people, lacking: make(map[string]time.Time),
 		asks: decision.DefaultSettings().AsksReason, times: usualTimes(),
 	}
 	s.history = history.New(s.readHistory)
@@ -70,11 +72,14 @@ func newService(section Section, d plugin.Deps) *service {
 }
 
 // Person is the recipient that stands for a Teleport user, or empty.
-func (s *service) Person(name string) string {
-	if id, ok := s.users[strings.ToLower(name)]; ok {
-		return userPrefix + id
-	}
-	return ""
+func (s *service) Person(ctx context.Context, user string) string {
+	return s.people.Find(ctx, user).Name
+}
+
+// known takes the id of a user for one by which Discord knows somebody.
+func known(text string) (name string, ok bool) {
+	id := strings.TrimPrefix(text, userPrefix)
+	return userPrefix + id, isID(id)
 }
 
 // What a channel may not allow beside posts.
@@ -131,9 +136,13 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 	case integration.Review:
 		return plugindata.Message{}, s.review(ctx, to.Message, e, v)
 	case integration.End:
-		return plugindata.Message{}, s.tell(ctx, to.Message.Channel, endNote(v, statusOf(e, v)), e, v)
+		return plugindata.Message{}, s.answer(ctx, to.Message, endNote(v, statusOf(e, v)), e, v)
 	case integration.Notice:
 		return plugindata.Message{}, s.tell(ctx, to.Address, noticeNote(v, statusOf(e, v)), e, v)
+	case integration.Pending:
+		return plugindata.Message{}, s.answer(ctx, to.Message, pendingNote(e, v), e, v)
+	case integration.Ending:
+		return plugindata.Message{}, s.tell(ctx, to.Address, endingNote(e, v), e, v)
 	}
 	return plugindata.Message{}, refused(createMessage, outbound.OneCall, "nothing is known of the effect "+e.String(), "")
 }
@@ -215,7 +224,8 @@ func (s *service) shrink(ctx context.Context, channel string, v request.View, pu
 	}
 	denied := false
 	for ; ; f++ {
-		c := s.memo.content(v, f, s.users[strings.ToLower(v.User)])
+		mention := strings.TrimPrefix(s.Person(ctx, v.User), userPrefix)
+		c := s.drafts.Of(v, f, func() content { return announcement(v, f, mention) })
 		got, err := put(c)
 		switch {
 		case err == nil && len(c.embeds) > 0 && len(got.Embeds) == 0:
@@ -239,12 +249,24 @@ func (s *service) learn(ctx context.Context, channel string) {
 	}
 }
 
+// answer sends a note to a channel, as an answer to a message there; without a message to
+// answer where the bot may not read what was posted before.
+func (s *service) answer(ctx context.Context, m plugindata.Message, n note, e integration.Effect, v request.View) error {
+	n.answers = m.ID
+	err := s.tell(ctx, m.Channel, n, e, v)
+	if hasCode(err, blindReply) {
+		n.answers = ""
+		err = s.tell(ctx, m.Channel, n, e, v)
+	}
+	return err
+}
+
 // tell sends a note. One that Discord refuses for what it holds is cut to its first
 // line.
 func (s *service) tell(ctx context.Context, channel string, n note, e integration.Effect, v request.View) error {
-	_, err := s.send(ctx, channel, content{text: n.text()}, nonce(v, channel, e, ""))
+	_, err := s.send(ctx, channel, content{text: n.text(), answers: n.answers}, nonce(v, channel, e, ""))
 	if n.rest != "" && refusesContent(err) {
-		_, err = s.send(ctx, channel, content{text: n.head}, nonce(v, channel, e, ""))
+		_, err = s.send(ctx, channel, content{text: n.head, answers: n.answers}, nonce(v, channel, e, ""))
 	}
 	if hasCode(err, unknownMessage) { // it was told a moment ago, and removed since
 		return nil
@@ -266,6 +288,14 @@ type body struct {
 	AllowedMentions *discordgo.MessageAllowedMentions `json:"allowed_mentions"`
 	Nonce           string                            `json:"nonce,omitempty"`
 	EnforceNonce    bool                              `json:"enforce_nonce,omitempty"`
+	Reference       *reference                        `json:"message_reference,omitempty"`
+}
+
+// reference is the message that a message answers. One that was removed is answered
+// all the same.
+type reference struct {
+	MessageID       string `json:"message_id"`
+	FailIfNotExists bool   `json:"fail_if_not_exists"`
 }
 
 // answer is what is read of the message that Discord answers with.
@@ -287,7 +317,11 @@ func (s *service) send(ctx context.Context, channel string, c content, nonce str
 	if !isID(channel) {
 		return answer{}, notAnID(createMessage, channel)
 	}
-	return s.put(ctx, createMessage, channel, discordgo.EndpointChannelMessages(channel), body{c.text, c.embeds, c.buttons, quiet(), nonce, true})
+	b := body{Content: c.text, Embeds: c.embeds, Components: c.buttons, AllowedMentions: quiet(), Nonce: nonce, EnforceNonce: true}
+	if isID(c.answers) {
+		b.Reference = &reference{MessageID: c.answers}
+	}
+	return s.put(ctx, createMessage, channel, discordgo.EndpointChannelMessages(channel), b)
 }
 
 func (s *service) patch(ctx context.Context, m plugindata.Message, c content) (answer, error) {
@@ -301,7 +335,9 @@ func notAnID(op, text string) error {
 }
 
 // Requester is the Discord user that the config names for the requester.
-func (s *service) Requester(v request.View) string { return s.Person(v.User) }
+func (s *service) Requester(ctx context.Context, v request.View) string {
+	return s.Person(ctx, v.User)
+}
 
 // Remind tells an owner of the access lists that are to be reviewed.
 func (s *service) Remind(ctx context.Context, address string, r remind.Reminder) error {

@@ -52,7 +52,7 @@ func newBench(t *testing.T, opts discordapi.Options, change ...func(*Config)) be
 	c := Integration().New().(*Config)
 	c.Discord.Token = config.NewSecret(fake.Token())
 	c.Discord.APIURL = fake.URL()
-	c.Discord.Users = map[string]string{"alice@example.com": discordapi.AliceID, "bob@example.com": discordapi.BobID}
+	c.Identity.Users = map[string]string{"alice@example.com": discordapi.AliceID, "bob@example.com": discordapi.BobID}
 	c.RoleToRecipients = recipient.Table{"*": {requests}}
 	for _, f := range change {
 		f(c)

@@ -40,14 +40,12 @@ func (s *service) Find(ctx context.Context, to integration.Place, e integration.
 	if began := timeOf(to.Message.ID); began.After(since) {
 		since = began
 	}
-	ids, complete, err := s.history.Find(ctx, channel, since, keys...)
+	ids, err := s.history.Find(ctx, channel, since, keys...)
 	switch {
 	case e.Kind == integration.Review && hasCode(err, unknownChannel):
 		return nil, nil // there is no thread yet
 	case err != nil:
 		return nil, err
-	case !complete:
-		return nil, &outbound.Error{Kind: outbound.Retry, Op: listMessages, Err: errors.New("there are more messages than can be read at once; the search goes on")}
 	}
 	if e.Kind == integration.Announce && e.Index > 0 {
 		ids, err = s.present(ctx, channel, ids)
@@ -64,7 +62,7 @@ func conversation(to integration.Place, e integration.Effect) string {
 	switch e.Kind {
 	case integration.Review:
 		return to.Message.ID // a thread has the id of the message that it began with
-	case integration.End:
+	case integration.End, integration.Pending:
 		return to.Message.Channel
 	}
 	return to.Address
@@ -111,6 +109,10 @@ func wanted(e integration.Effect, v request.View) []string {
 		return []string{lineKey(endHead(v.ID, statusOf(e, v)))}
 	case integration.Notice:
 		return []string{lineKey(noticeHead(v.ID, statusOf(e, v)))}
+	case integration.Pending:
+		return []string{lineKey(pendingHead(e, v))}
+	case integration.Ending:
+		return []string{lineKey(endingHead(e, v))}
 	}
 	return nil
 }
@@ -141,21 +143,21 @@ func keys(m *discordgo.Message) (keys []string) {
 }
 
 // readHistory passes on the messages in a channel or thread, newest first.
-func (s *service) readHistory(ctx context.Context, channel string, since, until time.Time, each func(history.Message)) (complete bool, err error) {
+func (s *service) readHistory(ctx context.Context, channel string, since time.Time, until history.Message, each func(history.Message)) (complete bool, err error) {
 	self, err := s.me(ctx)
 	if err != nil {
 		return false, err
 	}
 	before := ""
-	if !until.IsZero() {
-		before = snowflake(until.Add(time.Millisecond))
+	if !until.At.IsZero() {
+		before = snowflake(until.At.Add(time.Millisecond))
 	}
 	for i := range searchPages {
 		page, err := s.list(ctx, channel, before)
 		if err != nil {
 			return false, err
 		}
-		if i == 0 && len(page) == 0 && until.IsZero() {
+		if i == 0 && len(page) == 0 && until.At.IsZero() {
 			return true, s.mayRead(ctx, channel)
 		}
 		for _, m := range page {

@@ -113,6 +113,30 @@ func TestNoticesAndEndsAreFound(t *testing.T) {
 	b.wantFound(t, in(requests), announce, sample(), m.ID)
 }
 
+func TestRemindersAreFound(t *testing.T) {
+	b := newBench(t, discordapi.Options{})
+	v := sample()
+	v.Now = v.Created.Add(15 * time.Minute)
+	m := b.mustPost(t, v)
+	for _, e := range []integration.Effect{{Kind: integration.Pending, Index: 900}, {Kind: integration.Pending, Index: 901}, {Kind: integration.Ending, Index: 900}} {
+		b.wantFound(t, m, e, v)
+		before := len(b.discord.Messages(requests))
+		for range 2 { // the second is a repeat after an unclear outcome
+			if _, err := b.Tell(t.Context(), integration.Place{Address: requests, Message: m}, e, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := b.discord.Messages(requests)[before:]
+		if len(told) != 1 {
+			t.Fatalf("%s: told %d times", e, len(told))
+		}
+		contains(t, told[0].Content, v.ID, v.Link)
+		later := v
+		later.Now, later.Reviews = v.Now.Add(time.Hour), fixedReviews(1)
+		b.wantFound(t, m, e, later, told[0].ID)
+	}
+}
+
 func TestANoticeAfterALostAnswerIsFoundRatherThanToldAgain(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	b.discord.Faults().Add(fault.Fault{Method: createMessage, Effect: fault.DoneNotAnswered, Times: 1})

@@ -2,7 +2,6 @@ package discord
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +49,7 @@ func (s *service) Probes() []check.Leg {
 
 // Prove looks whether the bot may do its work in a channel.
 func (s *service) Prove(ctx context.Context, name string) error {
-	if mapped := s.Person(name); mapped != "" {
+	if mapped := s.mapped(ctx, name); mapped != "" {
 		name = mapped
 	}
 	if id, isUser := strings.CutPrefix(name, userPrefix); isUser && isID(id) {
@@ -72,7 +71,7 @@ func (s *service) proveUser(ctx context.Context, id string) error {
 	return s.do(ctx, getUser, "", func(api *discordgo.Session, with discordgo.RequestOption) error {
 		user, err := api.User(id, with)
 		if err == nil && user == nil {
-			err = errors.New("the answer names no user")
+			err = errNotDiscords
 		}
 		return err
 	})
@@ -89,6 +88,11 @@ func (s *service) proveChannel(ctx context.Context, id string) error {
 	case ch.ThreadMetadata != nil && ch.ThreadMetadata.Locked:
 		return fmt.Errorf("the thread #%s is locked, so that nothing can be posted in it; unlock it, or name another one", ch.Name)
 	}
+	return s.lacksOf(ctx, ch, granted)
+}
+
+// lacksOf are the permissions that the bot lacks in a channel.
+func (s *service) lacksOf(ctx context.Context, ch *discordgo.Channel, granted int64) error {
 	var found check.Findings
 	for _, r := range rights() {
 		if granted&r.bit != 0 || ch.IsThread() && r.bit == discordgo.PermissionSendMessages {
@@ -122,7 +126,7 @@ func (s *service) permissions(ctx context.Context, id string) (ch *discordgo.Cha
 			return err
 		}
 		if ch == nil {
-			return errors.New("the answer names no channel")
+			return errNotDiscords
 		}
 		if ch.GuildID == "" {
 			granted = discordgo.PermissionAll

@@ -60,6 +60,8 @@ type content struct {
 	text    string
 	embeds  []*discordgo.MessageEmbed
 	buttons []discordgo.MessageComponent
+	// answers is the message of the channel that this one answers, or empty.
+	answers string
 }
 
 // form says how much of what Discord may refuse an announcement holds.
@@ -99,36 +101,22 @@ func announcement(v request.View, f form, mention string) content {
 // text writes the title, the fields and the state, with as much of each value
 // as there is room for.
 func text(v request.View, f form) string {
-	for limit := message.InlineLimit; ; limit /= 2 {
-		if s := strings.Join(lines(v, f, limit), "\n"); size(s) <= contentLimit || limit < 10 {
-			return s
-		}
-	}
+	return message.Fit(message.InlineLimit, contentLimit, size, func(limit int) string { return strings.Join(lines(v, f, limit), "\n") })
 }
 
 // lines writes the announcement with at most so many characters of each value.
 func lines(v request.View, f form, limit int) []string {
-	out := []string{message.Title(v)}
-	roles, maxRoles := 0, max(limit/10, 1)
-	for _, field := range message.Fields(v) {
-		if !f.shows(field.Key) {
-			continue
-		}
-		if field.Key == message.FieldRole {
-			if roles++; roles > maxRoles {
-				continue
-			}
-		}
-		out = append(out, fieldText(field, limit))
+	d := dialect(limit)
+	out := append([]string{message.Title(v)}, d.Fields(v, max(limit/10, 1), f.shows)...)
+	status := d.Status(v)
+	if message.Emoji(v.Status) == "" { // Teleport's own plugin leaves room for it
+		status = strings.Replace(status, " ", "  ", 1)
 	}
-	if more := roles - maxRoles; more > 0 {
-		out = append(out, fmt.Sprintf("and %d more roles", more))
-	}
+	out = append(out, status)
 	if f == bare {
-		v.ResolveReason, v.AccessList = "", ""
-		return append(out, statusText(v, limit), "Discord refused to show the rest.")
+		return append(out, "Discord refused to show the rest.")
 	}
-	out = append(out, statusText(v, limit))
+	out = append(out, d.Cause(v)...)
 	if f == plain {
 		out = append(out, reviewLines(v.Reviews, limit)...)
 	}
@@ -136,8 +124,8 @@ func lines(v request.View, f form, limit int) []string {
 }
 
 // shows says which fields the text shows.
-func (f form) shows(k message.Key) bool {
-	switch f {
+func (f form) shows(shown message.Field) bool {
+	switch k := shown.Key; f {
 	case full:
 		return !inCard(k)
 	case bare:
@@ -162,29 +150,22 @@ func inCard(k message.Key) bool {
 // plugin too.
 const idLabel = "*ID*: "
 
-func fieldText(f message.Field, limit int) string {
-	out := "*" + f.Label + "*: " + value(f, limit)
-	if f.Also != nil {
-		out += " " + fieldText(*f.Also, limit)
+// dialect is Discord's, with a limit on values.
+func dialect(limit int) message.Dialect {
+	bounded := func(write func(string, int) string) func(string) string {
+		return func(s string) string { return write(s, limit) }
 	}
-	return out
+	return message.Dialect{
+		Label: "*", Bold: "**", Line: bounded(line), Code: bounded(code), Block: bounded(block), Link: address, Moment: moment,
+	}
 }
 
-func value(f message.Field, limit int) string {
-	switch f.Kind {
-	case message.Code:
-		return code(f.Text, limit)
-	case message.Block:
-		return message.BlockText(f.Text, limit, nil)
-	case message.Address:
-		if size(f.Text) > buttonURLLimit {
-			return code(f.Text, limit)
-		}
-		return f.Text
-	case message.Moment:
-		return moment(f.Time)
+// address is shown as it is, for Discord makes a link of it.
+func address(link, _ string) string {
+	if size(link) > buttonURLLimit {
+		return code(link, message.InlineLimit)
 	}
-	return line(f.Text, limit)
+	return link
 }
 
 // moment is shown by Discord in the reader's own time zone.
@@ -202,9 +183,12 @@ func escape(r rune) string {
 // field. A mark of no width keeps the two words that call everybody from being
 // read as such; nobody would be called, but it would look like it.
 func line(s string, limit int) string {
-	s = message.Text(strings.Join(strings.Fields(s), " "), limit, escape)
+	s = message.LineText(s, limit, escape)
 	return strings.ReplaceAll(strings.ReplaceAll(s, "@everyone", "@\u200Beveryone"), "@here", "@\u200Bhere")
 }
+
+// block is user text of several lines in a fixed font.
+func block(s string, limit int) string { return message.BlockText(s, limit, nil) }
 
 // code is user text in a fixed font. Discord knows no escape there, and what
 // follows the next backtick would be Markdown again: a like sign is shown.
@@ -212,27 +196,10 @@ func code(s string, limit int) string {
 	return message.CodeText(strings.ReplaceAll(s, "`", "ˋ"), limit, nil)
 }
 
-func stateText(s request.Status) string {
-	return strings.TrimSpace(message.Emoji(s) + " " + line(string(s), 40))
-}
-
-func statusText(v request.View, limit int) string {
-	out := "*Status*: " + message.Emoji(v.Status) + " " + line(string(v.Status), 40)
-	if p := message.Progress(v); p != "" {
-		out += " (" + p + ")"
-	}
-	if v.Status == request.Promoted && v.AccessList != "" {
-		out += "\n*Access list*: " + line(v.AccessList, limit)
-	}
-	if v.ResolveReason != "" {
-		out += "\n*Resolution reason*: " + message.BlockText(v.ResolveReason, limit, nil)
-	}
-	return out
-}
-
 // reviewLines are the reviews for a message without embeds, the newest in full.
 func reviewLines(reviews []request.Review, limit int) []string {
 	var out []string
+	d := dialect(limit)
 	hidden := max(len(reviews)-max(limit/40, 1), 0)
 	if hidden > 0 {
 		out = append(out, fmt.Sprintf("*Reviews*: %d earlier", hidden))
@@ -241,9 +208,9 @@ func reviewLines(reviews []request.Review, limit int) []string {
 		if unknown(r) {
 			continue
 		}
-		s := "*Review*: " + stateText(r.State) + " by " + line(r.Author, limit)
+		s := d.Named("Review", d.State(r.State)+" by "+d.Line(r.Author))
 		if r.Reason != "" {
-			s += " " + code(r.Reason, limit)
+			s += " " + d.Code(r.Reason)
 		}
 		out = append(out, s)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bwmarrin/discordgo"
 
 	"teleport-plugins/access/discord/discordapi"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/panel"
 )
@@ -113,6 +114,12 @@ func TestMessagesLookAsAgreed(t *testing.T) {
 	v := fixed()
 	v.Status = request.Approved
 	golden(t, "notice", noticeNote(v, v.Status).text()+"\n")
+	v.Reviews = fixedReviews(2)
+	golden(t, "end", endNote(v, v.Status).text()+"\n")
+	v.AccessUntil, v.Now = v.Created.Add(time.Hour), v.Created.Add(45*time.Minute)
+	golden(t, "ending", endingNote(integration.Effect{Kind: integration.Ending, Index: 2700}, v).text()+"\n")
+	v.Status, v.Expires, v.SuggestedReviewers = request.Pending, v.Created.Add(time.Hour), []string{"bob", "@everyone **carol**", v.Reviews[0].Author}
+	golden(t, "reminder", pendingNote(integration.Effect{Kind: integration.Pending, Index: 2700}, v).text()+"\n")
 	golden(t, "reply", reviewNote(fixedReviews(1)[0]).text()+"\n")
 }
 

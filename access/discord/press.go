@@ -92,7 +92,7 @@ func (l *listening) submitted(ctx context.Context, i interaction, p decision.Pre
 		l.refuse(ctx, i, "This dialog was opened by another person or at another message; press the button again.",
 			zap.String("opener", d.opener), zap.String("opened_at", d.message.Channel+"/"+d.message.ID))
 	case p.Reason == "" && l.asks(p.Verdict):
-		l.refuse(ctx, i, "A reason is needed; press the button again, and write one.")
+		l.refuse(ctx, i, decision.NoReason)
 	default:
 		l.decide(ctx, i, p)
 	}

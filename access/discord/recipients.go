@@ -8,8 +8,9 @@ import (
 
 	"github.com/bwmarrin/discordgo"
 
+	"teleport-plugins/lib/identity"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/recipient"
 )
 
 const (
@@ -31,7 +32,7 @@ func isID(s string) bool {
 // Resolve finds the channel of a recipient: the id of a channel, which is taken
 // as it is, server/channel, user:id, or a Teleport user whom the config maps.
 func (s *service) Resolve(ctx context.Context, name string) (string, error) {
-	if mapped := s.Person(name); mapped != "" {
+	if mapped := s.mapped(ctx, name); mapped != "" {
 		name = mapped
 	}
 	id, isUser := strings.CutPrefix(name, userPrefix)
@@ -40,14 +41,22 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 		return s.directMessage(ctx, id)
 	case isID(name):
 		return name, nil
-	case recipient.IsWebAddress(name): // a webhook's address is a secret, and is not shown
+	case message.IsWebAddress(name): // a webhook's address is a secret, and is not shown
 		return "", refused("resolve", outbound.ThePlace, "a web address is no recipient", webAddressHint)
-	case recipient.IsEmail(name):
-		return "", refused("resolve", outbound.ThePlace, "nobody on Discord is known for "+name, "add the user to [discord.users]")
+	case identity.IsEmail(name):
+		return "", refused("resolve", outbound.ThePlace, "nobody on Discord is known for "+name, "add the user to [identity.users]")
 	case strings.Contains(name, "/") && !isUser:
 		return s.named(ctx, name)
 	}
 	return "", refused("resolve", outbound.ThePlace, fmt.Sprintf("the recipient %q is no channel", name), "write the id of a channel, server/channel, or user:id")
+}
+
+// mapped is the recipient for whom the name of a Teleport user stands, or empty.
+func (s *service) mapped(ctx context.Context, name string) string {
+	if identity.IsEmail(name) {
+		return s.Person(ctx, name)
+	}
+	return s.people.Listed(name)
 }
 
 func (s *service) directMessage(ctx context.Context, user string) (id string, err error) {

@@ -30,7 +30,7 @@ func TestRecipientsBecomeChannels(t *testing.T) {
 		}
 	}
 	for name, says := range map[string]string{
-		"carol@example.com": "[discord.users]", "general": "server/channel", "user:alice": "user:id", "": "server/channel",
+		"carol@example.com": "[identity.users]", "general": "server/channel", "user:alice": "user:id", "": "server/channel",
 		"Sandbox/nowhere": "no text channel", "Nowhere/x": "no server", "A/B/ops": "more than one", "A/B/voice": "no text channel",
 		"user:404": "Invalid Recipient", "404/x": "Unknown Guild",
 	} {
@@ -67,7 +67,7 @@ func TestTheRequesterIsToldThroughTheMap(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
 	v := sample()
 	v.Status, v.ResolveReason = request.Approved, "go"
-	address, err := b.Resolve(t.Context(), b.Requester(v))
+	address, err := b.Resolve(t.Context(), b.Requester(t.Context(), v))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestTheRequesterIsToldThroughTheMap(t *testing.T) {
 	}
 	contains(t, got[0].Rendered.Text, "✅ APPROVED", "go", sample().ID)
 	v.User = "mallory"
-	if name := b.Requester(v); name != "" {
+	if name := b.Requester(t.Context(), v); name != "" {
 		t.Errorf("unknown requester is %q", name)
 	}
 }
@@ -133,7 +133,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		"404":                      {`FAIL .*cannot see the channel`},
 		"Sandbox/nowhere":          {`FAIL .*no text channel`},
 		"user:404":                 {`FAIL .*10013`},
-		"dave@example.com":         {`FAIL .*discord\.users`},
+		"dave@example.com":         {`FAIL .*identity\.users`},
 	} {
 		got := b.inspected(t, name)
 		if len(got) != len(want) {

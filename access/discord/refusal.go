@@ -32,6 +32,7 @@ const (
 	wrongChannelType refusal = 50024
 	invalidForm      refusal = 50035
 	archivedThread   refusal = 50083
+	blindReply       refusal = 160002
 	threadExists     refusal = 160004
 	lockedThread     refusal = 160005
 	tooManyThreads   refusal = 160006
@@ -44,8 +45,11 @@ const untoldWait = 30 * time.Second
 
 const (
 	tokenHint   = "set discord.token to the bot's current token"
-	foreignHint = "see whether a proxy or gateway on the way to Discord answers in its place"
+	foreignHint = "see that discord.api_url leads to Discord's API, and whether a proxy or gateway on the way answers in its place"
 )
+
+// errNotDiscords stands for an answer that Discord does not give.
+var errNotDiscords = errors.New("the answer is not Discord's, or not whole")
 
 // sorted finds out what can be done about a failed call. Only an answer in
 // Discord's own form is its verdict; every other one comes from a gateway, and
@@ -64,7 +68,7 @@ func sorted(op string, call *outbound.Call, err error) *outbound.Error {
 	case !ok && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)):
 	case !ok:
 		e.Hint = cmp.Or(e.Hint, foreignHint)
-		e.Err = errors.New("the answer is not Discord's, or not whole") // the library's error holds the token
+		e.Err = errNotDiscords // the library's error holds the token
 	case code == 0:
 		e.Kind, e.Scope, e.Hint, e.Code = outbound.Refused, outbound.TheToken, tokenHint, text
 		e.Err = errors.New(text)

@@ -57,7 +57,7 @@ func TestRemindersCannotPingOrForge(t *testing.T) {
 
 func TestAReminderThatIsRepeatedAtOnceIsNotDoubled(t *testing.T) {
 	b := newBench(t, discordapi.Options{})
-	address, err := b.Resolve(t.Context(), b.Person("alice@example.com"))
+	address, err := b.Resolve(t.Context(), b.Person(t.Context(), "alice@example.com"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestAReminderThatIsRepeatedAtOnceIsNotDoubled(t *testing.T) {
 		t.Fatalf("told %d times", len(got))
 	}
 	contains(t, got[0].Rendered.Text, "3 access lists", "Payments team", "overdue since")
-	if name := b.Person("mallory"); name != "" {
+	if name := b.Person(t.Context(), "mallory"); name != "" {
 		t.Errorf("an unknown owner is %q", name)
 	}
 }

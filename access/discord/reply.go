@@ -13,17 +13,29 @@ import (
 
 // note is a message of text alone. Its first line tells what it is about, whatever
 // a stranger wrote, and it is found by that line; the rest may be refused.
-type note struct{ head, rest string }
+type note struct {
+	head, rest string
+	// answers is the message of the channel that it answers, or empty.
+	answers string
+}
 
 func (n note) text() string { return n.head + n.rest }
 
+// said is how notes are written.
+var said = dialect(message.ReasonLimit)
+
+// below are lines below the first one.
+func below(lines ...string) string {
+	text := ""
+	for _, l := range lines {
+		text += "\n" + l
+	}
+	return text
+}
+
 // reviewNote tells one review in the thread.
 func reviewNote(r request.Review) note {
-	n := note{reviewHead(r), "\n*Decision*: " + stateText(r.State)}
-	if r.Reason != "" {
-		n.rest += "\n*Reason*: " + message.BlockText(r.Reason, message.ReasonLimit, nil)
-	}
-	return n
+	return note{head: reviewHead(r), rest: below(said.Verdict(r)...)}
 }
 
 func reviewHead(r request.Review) string {
@@ -32,30 +44,68 @@ func reviewHead(r request.Review) string {
 
 // noticeNote tells the requester how the request ended.
 func noticeNote(v request.View, s request.Status) note {
-	return note{noticeHead(v.ID, s), outcome(v, s)}
+	n := note{head: noticeHead(v.ID, s), rest: below(said.Upshot(as(v, s))...)}
+	if s != request.Approved { // its link is there
+		n.rest += webPage(v)
+	}
+	return n
 }
 
 func noticeHead(id string, s request.Status) string {
-	return "Your access request " + code(id, 100) + " is now **" + stateText(s) + "**."
+	return "Your access request " + code(id, 100) + " is now **" + said.State(s) + "**."
 }
 
-// endNote tells how the request ended where its announcement cannot be changed.
-func endNote(v request.View, s request.Status) note { return note{endHead(v.ID, s), outcome(v, s)} }
+// endNote tells how the request ended where its announcement cannot be changed, or
+// people were reminded.
+func endNote(v request.View, s request.Status) note {
+	n := note{head: endHead(v.ID, s), rest: below(said.Cause(as(v, s))...)}
+	if s == v.Status {
+		n.rest += below(message.Decided(v, name))
+	}
+	n.rest += webPage(v)
+	return n
+}
 
 func endHead(id string, s request.Status) string {
-	return "The access request " + code(id, 100) + " is now **" + stateText(s) + "**."
+	return "The access request " + code(id, 100) + " is now **" + said.State(s) + "**."
 }
 
-// outcome is what there is to say of the end beside the status.
-func outcome(v request.View, s request.Status) string {
-	out := ""
-	if v.ResolveReason != "" && s == v.Status {
-		out += "\n*Reason*: " + message.BlockText(v.ResolveReason, message.ReasonLimit, nil)
+// pendingNote says in the channel, where everybody sees it, that a request is still
+// pending.
+func pendingNote(e integration.Effect, v request.View) note {
+	return note{head: pendingHead(e, v), rest: "\n" + message.Pending(v, name) + webPage(v)}
+}
+
+func pendingHead(e integration.Effect, v request.View) string {
+	return "⏳ Access request " + code(v.ID, 100) + ", a reminder of " + moment(e.DueAt(v.Created)) + "."
+}
+
+// endingNote tells the requester that access ends.
+func endingNote(e integration.Effect, v request.View) note {
+	return note{head: endingHead(e, v), rest: "\n" + message.Ending(v, typed) + webPage(v)}
+}
+
+func endingHead(e integration.Effect, v request.View) string {
+	return "⌛ Access request " + code(v.ID, 100) + ", a word on its end of " + moment(e.DueAt(v.Created)) + "."
+}
+
+func name(s string) string     { return line(s, 100) }
+func typed(text string) string { return code(text, message.InlineLimit) }
+
+// webPage is a line with the address of the request, if it has one.
+func webPage(v request.View) string {
+	if v.Link == "" || size(v.Link) > buttonURLLimit {
+		return ""
 	}
-	if v.Link != "" && size(v.Link) <= buttonURLLimit {
-		out += "\n" + v.Link
+	return "\n" + v.Link
+}
+
+// as is a request as it was when it had a status. The reason is that of its present one.
+func as(v request.View, s request.Status) request.View {
+	if s != v.Status {
+		v.Status, v.ResolveReason = s, ""
 	}
-	return out
+	return v
 }
 
 // statusOf is the status that an End or a Notice tells; the request may have
@@ -69,24 +119,14 @@ func statusOf(e integration.Effect, v request.View) request.Status {
 	return v.Status
 }
 
+// maxLists bounds the access lists of a reminder that have a line each.
+const maxLists = 20
+
 // reminderText tells an owner of the access lists that are to be reviewed.
 func reminderText(r remind.Reminder) string {
-	out := "**" + r.Title() + "**"
-	for i, l := range r.Lists {
-		text := "\n- " + line(l.Title, message.InlineLimit) + ": " + l.When(r.Now)
-		if l.Link != "" {
-			text += " <" + l.Link + ">"
-		}
-		rest := fmt.Sprintf("\n… and %d more", len(r.Lists)-i)
-		if r.Link != "" {
-			rest += ": <" + r.Link + ">"
-		}
-		if size(out)+size(text)+size(rest) > contentLimit {
-			return out + rest
-		}
-		out += text
-	}
-	return out
+	d := dialect(message.InlineLimit)
+	d.Link = func(address, _ string) string { return "<" + address + ">" } // without a preview
+	return r.Text(d, maxLists, func(text string) bool { return size(text) <= contentLimit })
 }
 
 // reminderNonce names what a reminder says, so that one that is repeated at once

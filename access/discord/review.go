@@ -3,6 +3,7 @@ package discord
 import (
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/identity"
 )
 
 // Review is the section [review].
@@ -14,8 +15,10 @@ type Review struct {
 // traitKey is the key of the trait.
 const traitKey = "discord_user_id_trait"
 
-// Validate checks the section, and that people are named by their ids.
-func (r *Review) Validate(f *config.Faults) {
+// validate checks the section, whose people may be those of [identity], and that people
+// are named by their ids.
+func (r *Review) validate(f *config.Faults, root *config.Faults, who identity.Section) {
+	r.Adopt(root, who, &r.Trait, func(text string) (string, bool) { return text, isID(text) })
 	r.Settings.Validate(f, traitKey, r.Trait)
 	for id := range r.Users {
 		if !isID(id) {

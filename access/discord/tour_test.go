@@ -55,7 +55,8 @@ func (b bench) tour(t *testing.T) {
 				effects = append(effects, review(i))
 			}
 			v.Status = request.Denied
-			effects = append(effects, integration.Outcome(integration.End, v.Status), integration.Outcome(integration.Notice, v.Status))
+			effects = append(effects, integration.Outcome(integration.End, v.Status), integration.Outcome(integration.Notice, v.Status),
+				integration.Effect{Kind: integration.Pending, Index: 900}, integration.Effect{Kind: integration.Ending, Index: 900})
 			for _, e := range effects {
 				_, err = b.Tell(ctx, to, e, v)
 				fail(err)

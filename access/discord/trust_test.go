@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 )
@@ -26,7 +27,7 @@ func TestTheGatewayTrustsThePrivateAuthority(t *testing.T) {
 	if err := transport.Trust([]*x509.Certificate{server.Certificate()}); err != nil {
 		t.Fatal(err)
 	}
-	s := newService(Section{APIURL: defaultAPI}, plugin.Deps{Log: zap.NewNop(), Transport: transport})
+	s := newService(Section{APIURL: defaultAPI}, &identity.People{Known: known}, plugin.Deps{Log: zap.NewNop(), Transport: transport})
 	c, err := s.open(t.Context(), strings.Replace(server.URL, "https:", "wss:", 1))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/fault"
+	"teleport-plugins/lib/sandbox/panel"
 )
 
 // checkOf runs the command check of the plugin of a service.
@@ -49,7 +52,7 @@ func TestWhatCheckPassesWorks(t *testing.T) {
 				w.Errorf("%q: exit code %d\n%s", args, code, out)
 			}
 		}
-		messages := w.said(w.channel())
+		messages := slices.DeleteFunc(w.said(w.channel()), func(m panel.Message) bool { return m.Thread != "" }) // its end may be told below
 		if len(messages) != 1 || !strings.Contains(messages[0].Text, "nobody asks for access") || messages[0].State == "" || messages[0].State == "PENDING" {
 			w.Errorf("at the service are %+v", messages)
 		}
@@ -63,7 +66,8 @@ func TestWhatCheckPassesWorks(t *testing.T) {
 	})
 }
 
-// A service that hangs takes no more than its own time, and the cluster is not to blame.
+// A service that hangs takes no more than its own time, that of a call, and the cluster is
+// not to blame.
 func TestCheckOfAServiceThatHangs(t *testing.T) {
 	everywhere(t, func(w *world, service string) {
 		w.Service().Faults().Add(fault.Fault{Effect: fault.Slow, DelayMS: 60_000})
@@ -72,8 +76,8 @@ func TestCheckOfAServiceThatHangs(t *testing.T) {
 		if took := time.Since(began); took > 40*time.Second {
 			w.Errorf("took %v", took)
 		}
-		for _, want := range []string{" credentials: no answer within 5s\n", "\nok    connection to Teleport at ", "\nok    write plugin data "} {
-			if !strings.Contains(out, want) {
+		for _, want := range []string{`: no answer within [25]s\n`, `\nok    connection to Teleport at `, `\nok    write plugin data `} {
+			if !regexp.MustCompile(want).MatchString(out) {
 				w.Errorf("no %q", want)
 			}
 		}
@@ -133,7 +137,7 @@ func TestCheckAsTheUserOfTheService(t *testing.T) {
 			w.must(os.Chmod(w.ConfigPath, 0o644))
 		}},
 		{"nobody", "every user of this machine can read ", 0, func() { w.must(os.Chmod(w.Identity(), 0o644)) }},
-		{"nobody-here", "unknown user nobody-here", 1, func() {}},
+		{"nobody-here", "this machine has no user nobody-here", 1, func() {}},
 	} {
 		c.before()
 		if out, code := as(c.user); code != c.code || !strings.Contains(out, c.want) {

@@ -54,6 +54,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"start", "--nonsense"}, 1, "nonsense"},
 		{[]string{"nonsense"}, 1, "nonsense"},
 		{[]string{"version", "nonsense"}, 1, "nonsense"},
+		{[]string{"version", "@nonsense"}, 1, "unexpected @nonsense"},
+		{[]string{"explain", "--user", "@bob", "--role", "@admin", "-c", "/nonexistent.toml"}, 1, "/nonexistent.toml"},
 		{[]string{"start", "-c", "/nonexistent.toml"}, 1, "/nonexistent.toml"},
 		{[]string{"start", "--pid-file=/run/x.pid", "-c", "/nonexistent.toml"}, 1, "/nonexistent.toml"},
 	} {

@@ -14,6 +14,7 @@ import (
 
 // soon makes reminders that a test need not wait for.
 const soon = harness.ShortTimes + `[access_list_reminders]
+enabled = true
 delay = "100ms"
 interval = "300ms"
 `

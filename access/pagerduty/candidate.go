@@ -78,7 +78,7 @@ func (s *service) candidates(ctx context.Context, address string, v request.View
 			return nil, err
 		}
 		if ours {
-			s.owned.put(ownership{in.ID, v.ID}, struct{}{})
+			s.owned.Put(ownership{in.ID, v.ID}, struct{}{})
 			found = append(found, candidate{in, age})
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recent"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/fault"
 )
@@ -124,13 +125,13 @@ func TestEveryFailureOfEveryCallHasItsKind(t *testing.T) {
 		"policy missing":          {refuse("1014"), refused(outbound.ThePlace), "repair the PagerDuty service"},
 		"service without policy":  {refuse("5002"), refused(outbound.ThePlace), "repair the PagerDuty service"},
 		"401 that is not its own": {page(401), unclear, "if this stays so, PagerDuty does not know the key"},
-		"402 that is not its own": {page(402), unclear, "this is not PagerDuty's answer"},
-		"403 that is not its own": {page(403), unclear, "this is not PagerDuty's answer"},
-		"404 that is not its own": {page(404), unclear, "this is not PagerDuty's answer"},
-		"407 that is not its own": {page(407), unclear, "this is not PagerDuty's answer"},
-		"413 that is not its own": {page(413), unclear, "this is not PagerDuty's answer"},
-		"451 that is not its own": {page(451), unclear, "this is not PagerDuty's answer"},
-		"302 that is not its own": {page(302), unclear, "this is not PagerDuty's answer"},
+		"402 that is not its own": {page(402), unclear, "the answer is not one of PagerDuty's"},
+		"403 that is not its own": {page(403), unclear, "the answer is not one of PagerDuty's"},
+		"404 that is not its own": {page(404), unclear, "the answer is not one of PagerDuty's"},
+		"407 that is not its own": {page(407), unclear, "the answer is not one of PagerDuty's"},
+		"413 that is not its own": {page(413), unclear, "the answer is not one of PagerDuty's"},
+		"451 that is not its own": {page(451), unclear, "the answer is not one of PagerDuty's"},
+		"302 that is not its own": {page(302), unclear, "the answer is not one of PagerDuty's"},
 		"503 that is not its own": {page(503), unclear, "status 503"},
 		"hang":                    {fault.Fault{Effect: fault.Hang}, unclear, "no answer in time"},
 		"cut":                     {fault.Fault{Effect: fault.Cut}, unclear, ""},
@@ -286,7 +287,7 @@ func FuzzAnswers(f *testing.F) {
 		transport := outbound.NewTransport(outbound.Options{Base: answering{status, body}})
 		s := &service{
 			client:  &client{key: config.NewSecret("k"), endpoint: "http://x", transport: transport, http: transport.Client()},
-			Section: Section{UserEmail: "a@example.com"}, log: zap.NewNop(), owned: newRecent[ownership, struct{}](1),
+			Section: Section{UserEmail: "a@example.com"}, log: zap.NewNop(), owned: recent.New[ownership, struct{}](1),
 		}
 		ctx := t.Context()
 		if m, err := s.announce(ctx, "S", pending()); err == nil && m.ID == "" {

@@ -10,9 +10,9 @@ import (
 
 	"teleport-plugins/access/pagerduty/approval"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugin"
-	"teleport-plugins/lib/recipient"
 )
 
 // The annotations that are read where the config names no others.
@@ -45,9 +45,9 @@ type Section struct {
 	CAFile             config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
 	Urgency            string             `toml:"urgency" doc:"urgency of incidents: high or low; by default the service decides"`
 	Priority           string             `toml:"priority" doc:"name of the priority of incidents; by default none"`
-	Users              map[string]string  `toml:"users" doc:"Teleport user to e-mail address at PagerDuty"`
-	UserEmailTrait     string             `toml:"user_email_trait" doc:"trait of Teleport users that holds their e-mail address at PagerDuty"`
-	UserEmailSuffix    string             `toml:"user_email_suffix" doc:"what makes a Teleport user name an e-mail address at PagerDuty, as in @example.com"`
+	Users              map[string]string  `toml:"users" deprecated:"write it as [identity.users]" doc:"the same as [identity.users]"`
+	UserEmailTrait     string             `toml:"user_email_trait" deprecated:"write it as identity.trait" doc:"the same as identity.trait"`
+	UserEmailSuffix    string             `toml:"user_email_suffix" deprecated:"write it as identity.suffix" doc:"the same as identity.suffix"`
 	AutoApprove        approval.Rules     `toml:"auto_approve"`
 	ServiceID          config.Ignored     `toml:"service_id" deprecated:"name the service in the annotation pagerduty_notify_service of a role"`
 }
@@ -69,12 +69,22 @@ func Integration() plugin.Integration {
 	}
 }
 
+// Validate takes over what the section says of people.
+func (c *Config) Validate(f *config.Faults) {
+	s := f.In("pagerduty")
+	identity.Alias(s, "user_email_trait", c.PagerDuty.UserEmailTrait, &c.Identity.Trait)
+	identity.Alias(s, "user_email_suffix", c.PagerDuty.UserEmailSuffix, &c.Identity.Suffix)
+	c.Identity.AliasUsers(f, "pagerduty", c.PagerDuty.Users, identity.ByEmail, func(at *config.Faults, user string) {
+		at.Add(user, "this is not an e-mail address", "write the address that the user has at PagerDuty")
+	})
+}
+
 // Validate checks the section, and settles what can be said in two places.
 func (s *Section) Validate(f *config.Faults) {
 	if !s.APIKey.IsSet() {
 		f.Add("api_key", "there is no API key", "create a REST API key in PagerDuty (Integrations, API Access Keys) and set it")
 	}
-	if !recipient.IsEmail(s.UserEmail) {
+	if !identity.IsEmail(s.UserEmail) {
 		f.Add("user_email", "this is not an e-mail address", "set the address of the PagerDuty user in whose name the plugin works")
 	}
 	s.NotifyService = either(f, "notify_service", s.NotifyService, s.RequestAnnotations.NotifyService, defaultNotifyService)
@@ -127,12 +137,7 @@ func (s *Section) validateAddress(f *config.Faults, regions map[string]string) {
 }
 
 func (s *Section) validateIdentity(f *config.Faults) {
-	for user, email := range s.Users {
-		if !recipient.IsEmail(email) {
-			f.In("users").Add(user, "this is not an e-mail address", "write the address that the user has at PagerDuty")
-		}
-	}
-	if s.UserEmailSuffix != "" && !recipient.IsEmail("name"+s.UserEmailSuffix) {
+	if s.UserEmailSuffix != "" && !identity.IsEmail("name"+s.UserEmailSuffix) {
 		f.Add("user_email_suffix", "this does not make an e-mail address", `write the end of the addresses, as in "@example.com"`)
 	}
 }
@@ -143,7 +148,8 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 		return plugin.Parts{}, fmt.Errorf("pagerduty.ca_file: %w", err)
 	}
 	s := newService(c.PagerDuty, d)
+	people := &identity.People{Section: c.Identity, Traits: d.Traits, Known: identity.ByEmail, Exact: true}
 	return plugin.Parts{
-		Service: s, Deciders: []integration.Decider{newOnCall(s, d.Traits)}, Router: s, Codec: Codec{},
+		Service: s, People: people, Deciders: []integration.Decider{newOnCall(s, people)}, Router: s, Codec: Codec{},
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/access/pagerduty/pagerdutyapi/contract"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
 )
@@ -25,7 +26,7 @@ func TestEveryCallKeepsToThePublishedDescription(t *testing.T) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
-	d, err := r.oncall.Decide(t.Context(), fromAlice(), []plugindata.Message{m})
+	d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{Posts: []plugindata.Message{m}})
 	if err != nil || !approves(d) {
 		t.Errorf("%+v, %v", d, err)
 	}

@@ -10,17 +10,19 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teleport-plugins/access/pagerduty/approval"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recent"
 	"teleport-plugins/lib/request"
 )
 
 // onCall approves requests of people who are on call.
 type onCall struct {
 	*service
-	traits func(ctx context.Context, user string) (map[string][]string, error)
+	people *identity.People
 	// approved holds whom the newest proposals were about, by request.
-	approved *recent[string, approval.Person]
+	approved *recent.Memory[string, approval.Person]
 }
 
 var (
@@ -31,8 +33,8 @@ var (
 // rememberedProposals is how many proposals may be on their way to the cluster.
 const rememberedProposals = 1000
 
-func newOnCall(s *service, traits func(context.Context, string) (map[string][]string, error)) *onCall {
-	return &onCall{service: s, traits: traits, approved: newRecent[string, approval.Person](rememberedProposals)}
+func newOnCall(s *service, people *identity.People) *onCall {
+	return &onCall{service: s, people: people, approved: recent.New[string, approval.Person](rememberedProposals)}
 }
 
 // Name implements integration.Decider.
@@ -45,7 +47,7 @@ func (d *onCall) Concerns(v request.View) bool {
 }
 
 // Decide implements integration.Decider.
-func (d *onCall) Decide(ctx context.Context, v request.View, posts []plugindata.Message) (integration.Verdict, error) {
+func (d *onCall) Decide(ctx context.Context, v request.View, told integration.Told) (integration.Verdict, error) {
 	services := annotated(v, d.Services)
 	slices.Sort(services)
 	if !d.Concerns(v) {
@@ -57,13 +59,13 @@ func (d *onCall) Decide(ctx context.Context, v request.View, posts []plugindata.
 	if err != nil || why != "" {
 		return integration.Verdict{Evidence: why}, err
 	}
-	got, err := d.AutoApprove.Decide(ctx, directory{d.client, posts}, approval.Request{
+	got, err := d.AutoApprove.Decide(ctx, directory{d.client, told.Posts}, approval.Request{
 		Email: email, Roles: v.Roles, Services: services, Start: v.Start, Length: length(v),
 	})
 	if err != nil || !got.Approve {
 		return integration.Verdict{Evidence: got.Evidence}, err
 	}
-	d.approved.put(v.ID, got.Person)
+	d.approved.Put(v.ID, got.Person)
 	return integration.Verdict{Propose: request.Approved, Reason: got.Reason, Evidence: got.Evidence}, nil
 }
 
@@ -88,7 +90,7 @@ const reports = 10
 func (d *onCall) Report(ctx context.Context, v request.View, posts []plugindata.Message, verdict integration.Verdict) {
 	approves := verdict.Propose == request.Approved
 	if approves {
-		p, _ := d.approved.get(v.ID)
+		p, _ := d.approved.Get(v.ID)
 		d.log.Info("Successfully submitted a request approval",
 			zap.String("pd_user_email", p.Email), zap.String("pd_user_name", p.Name),
 			// The state is the one that was decided about.

@@ -29,7 +29,7 @@ func approves(d integration.Verdict) bool { return d.Propose == request.Approved
 func TestWhoIsOnCallIsApprovedWithTheDocumentedReason(t *testing.T) {
 	r := newRig(t, "")
 	m := r.posted(t)
-	d, err := r.oncall.Decide(t.Context(), fromAlice(), []plugindata.Message{m})
+	d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{Posts: []plugindata.Message{m}})
 	if err != nil || !approves(d) {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -47,7 +47,7 @@ func TestARefusalHasItsEvidence(t *testing.T) {
 	r := newRig(t, "[pagerduty.auto_approve]\nmax_escalation_level = 2")
 	v := pending()
 	v.User = "bob@example.com"
-	d, err := r.oncall.Decide(t.Context(), v, nil)
+	d, err := r.oncall.Decide(t.Context(), v, integration.Told{})
 	if err != nil || d.Propose != "" || !strings.Contains(d.Evidence, "only levels up to 2 may be approved") {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -84,7 +84,7 @@ func TestRequestsBeyondTheLimitsAreLeftToPeople(t *testing.T) {
 			if !r.oncall.Concerns(v) {
 				t.Error("not looked at")
 			}
-			d, err := r.oncall.Decide(t.Context(), v, nil)
+			d, err := r.oncall.Decide(t.Context(), v, integration.Told{})
 			if err != nil || approves(d) != (tc.want == "") || !strings.Contains(d.Evidence, tc.want) {
 				t.Errorf("%+v, %v; want %q", d, err, tc.want)
 			}
@@ -110,7 +110,7 @@ func TestRequestsThatNoRuleConcernsCostNothing(t *testing.T) {
 			if r.oncall.Concerns(v) {
 				t.Error("claimed before anybody can be told")
 			}
-			d, err := r.oncall.Decide(t.Context(), v, nil)
+			d, err := r.oncall.Decide(t.Context(), v, integration.Told{})
 			if err != nil || approves(d) || d.Evidence != "" || len(r.api.Requests()) != 0 {
 				t.Errorf("%+v, %v, %d calls", d, err, len(r.api.Requests()))
 			}
@@ -122,7 +122,7 @@ func TestApprovalNeedsNoServiceToNotify(t *testing.T) {
 	r := newRig(t, "")
 	v := fromAlice()
 	v.Annotations = map[string][]string{"pagerduty_services": {"payments", "PAYMENTS", "nowhere"}}
-	if d, err := r.oncall.Decide(t.Context(), v, nil); err != nil || !approves(d) {
+	if d, err := r.oncall.Decide(t.Context(), v, integration.Told{}); err != nil || !approves(d) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
@@ -131,7 +131,7 @@ func TestOnlyThePresentRotaCounts(t *testing.T) {
 	r := newRig(t, "")
 	decide := func() bool {
 		t.Helper()
-		d, err := r.oncall.Decide(t.Context(), fromAlice(), nil)
+		d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestAllPagesOfTheRotaAreRead(t *testing.T) {
 		r.api.PutOnCall(pagerdutyapi.OnCall{User: "PUALICE", Policy: "PEPAYMT", Level: i + 2, Schedule: "PRTEAM0"})
 	}
 	r.api.PutOnCall(pagerdutyapi.OnCall{User: "PUALICE", Policy: "PEPAYMT", Level: 1, Schedule: "Last"})
-	if d, err := r.oncall.Decide(t.Context(), fromAlice(), nil); err != nil || !approves(d) {
+	if d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{}); err != nil || !approves(d) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	if n := r.api.Calls("GET /oncalls"); n != 2 {
@@ -178,7 +178,7 @@ func TestAnOpenIncidentIsOneThatTheRequestDidNotMake(t *testing.T) {
 	var posts []plugindata.Message
 	decide := func() bool {
 		t.Helper()
-		d, err := r.oncall.Decide(t.Context(), fromAlice(), posts)
+		d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{Posts: posts})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -254,7 +254,7 @@ func TestNobodyIsApprovedOnAFailedLookup(t *testing.T) {
 				if tc.fault.Effect == fault.Hang {
 					ctx = r.untilHit(t)
 				}
-				d, err := r.oncall.Decide(ctx, fromAlice(), nil)
+				d, err := r.oncall.Decide(ctx, fromAlice(), integration.Told{})
 				wantKind(t, err, tc.want)
 				if approves(d) {
 					t.Error("approved")
@@ -271,7 +271,7 @@ func TestARequestThatNamesTooManyServicesCostsNoCalls(t *testing.T) {
 	for i := range 1500 {
 		v.Annotations["pagerduty_services"] = append(v.Annotations["pagerduty_services"], "Service "+strconv.Itoa(i))
 	}
-	d, err := r.oncall.Decide(t.Context(), v, nil)
+	d, err := r.oncall.Decide(t.Context(), v, integration.Told{})
 	if err != nil || approves(d) || !strings.Contains(d.Evidence, "1501 services") || d.Again != 0 {
 		t.Errorf("%+v, %v", d, err)
 	}

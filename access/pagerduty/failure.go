@@ -2,6 +2,7 @@ package pagerduty
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -26,9 +27,12 @@ const (
 	readHint    = "give the API key or its user the right to read this in PagerDuty"
 	serviceHint = "repair the PagerDuty service: it must exist, be enabled, and have an escalation policy with somebody on call"
 	contentHint = "PagerDuty does not take what was sent; its words say why"
-	betweenHint = "this is not PagerDuty's answer; look at the proxy or firewall in between, and at pagerduty.api_endpoint"
+	betweenHint = "look at the proxy or firewall in between, and at pagerduty.api_endpoint"
 	unknownHint = "if this stays so, PagerDuty does not know the key: " + keyHint
 )
+
+// errForeign stands for an answer in a form that PagerDuty gives none.
+var errForeign = errors.New("the answer is not one of PagerDuty's")
 
 // untoldWait is assumed where PagerDuty does not say how long to wait; its limits
 // count by the minute.
@@ -47,8 +51,8 @@ func sorted(call *outbound.Call, op string, err error) error {
 	case e.Kind == outbound.Unclear && e.Status == http.StatusUnauthorized:
 		// PagerDuty is known to say so without its error object.
 		e.Hint = unknownHint
-	case e.Kind == outbound.Unclear && e.Status >= 300 && e.Status < 500:
-		e.Hint = cmp.Or(e.Hint, betweenHint)
+	case e.Kind == outbound.Unclear && (e.Status >= 300 || errors.As(err, new(*json.SyntaxError))):
+		e.Err, e.Hint = errForeign, cmp.Or(e.Hint, betweenHint)
 	}
 	if reads(op) && e.Kind == outbound.Unclear {
 		e.Kind = outbound.Retry // there is nothing that it may have done

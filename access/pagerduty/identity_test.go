@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/request"
 )
 
@@ -21,18 +22,21 @@ func TestIdentity(t *testing.T) {
 		"an address with a name":         {"", "Dan <dan@example.com>", nil, "", "is not an e-mail address"},
 		"table before all":               {all, "carla", map[string][]string{"mail": {"trait@example.com"}}, "table@example.com", ""},
 		"table before the name":          {all, "dan@example.com", nil, "dan@pagerduty.example.com", ""},
-		"name before trait and suffix":   {all, "eve@example.com", map[string][]string{"mail": {"trait@example.com"}}, "eve@example.com", ""},
+		"trait before the name":          {all, "eve@example.com", map[string][]string{"mail": {"trait@example.com"}}, "trait@example.com", ""},
+		"name where there is no trait":   {all, "eve@example.com", nil, "eve@example.com", ""},
+		"no trait that is an address":    {all, "eve@example.com", map[string][]string{"mail": {"eve"}}, "eve@example.com", ""},
+		"today's section":                {"[identity]\ntrait = \"mail\"\n[identity.users]\ncarla = \"new@example.com\"\n", "carla", nil, "new@example.com", ""},
 		"trait before suffix":            {all, "eve", map[string][]string{"mail": {"trait@example.com"}}, "trait@example.com", ""},
 		"the same trait twice":           {all, "eve", map[string][]string{"mail": {"t@example.com", "t@example.com"}}, "t@example.com", ""},
 		"suffix where there is no trait": {all, "eve", map[string][]string{"other": {"x@example.com"}}, "eve@suffix.example.com", ""},
-		"two traits":                     {all, "eve", map[string][]string{"mail": {"a@example.com", "b@example.com"}}, "", `the trait "mail" of the Teleport user "eve" has 2 values`},
+		"two traits":                     {all, "eve", map[string][]string{"mail": {"a@example.com", "b@example.com"}}, "", `the trait "mail": has 2 values for "eve"`},
 		"a name that breaks the suffix":  {"user_email_suffix = \"@example.com\"", "a b", nil, "", "is not an e-mail address"},
 		"a name with another address":    {"user_email_suffix = \"@example.com\"", "mallory@evil.example.com,x", nil, "", "is not an e-mail address"},
 		"a look-alike":                   {"", "\u212Aarl@example.com", nil, "", `the address "\u212aarl@example.com" holds characters that stand for others`},
 		"a look-alike trait":             {all, "eve", map[string][]string{"mail": {"e\u0301@example.com"}}, "", "holds characters that stand for others"},
-		"a look-alike before the suffix": {"user_email_suffix = \"@example.com\"", "\u212Aarl", nil, "", "holds characters that stand for others"},
+		"a look-alike before the suffix": {"user_email_suffix = \"@example.com\"", "\u212Aarl", nil, "", "has capital letters, which addresses do not keep apart"},
 		"a name in another script":       {"", "zoë@example.com", nil, "zoë@example.com", ""},
-		"a table is exact":               {all, "Carla", nil, "Carla@suffix.example.com", ""},
+		"a table is exact":               {all, "Carla", nil, "", "has capital letters, which addresses do not keep apart"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, tc.config)
@@ -46,7 +50,7 @@ func TestIdentity(t *testing.T) {
 	t.Run("traits that cannot be read", func(t *testing.T) {
 		r := newRig(t, all)
 		r.denied = errors.New("denied")
-		if _, err := r.oncall.Decide(t.Context(), func() request.View { v := fromAlice(); v.User = "eve"; return v }(), nil); !errors.Is(err, r.denied) {
+		if _, err := r.oncall.Decide(t.Context(), func() request.View { v := fromAlice(); v.User = "eve"; return v }(), integration.Told{}); !errors.Is(err, r.denied) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -54,7 +58,7 @@ func TestIdentity(t *testing.T) {
 		r := newRig(t, "")
 		v := fromAlice()
 		v.User = "alice"
-		if d, err := r.oncall.Decide(t.Context(), v, nil); err != nil || approves(d) || d.Evidence == "" || r.api.Calls("GET /users") != 0 {
+		if d, err := r.oncall.Decide(t.Context(), v, integration.Told{}); err != nil || approves(d) || d.Evidence == "" || r.api.Calls("GET /users") != 0 {
 			t.Errorf("%+v, %v", d, err)
 		}
 	})
@@ -78,12 +82,12 @@ func TestTheAddressMustBeTheSame(t *testing.T) {
 		if list, err := r.People(t.Context(), user); err != nil || len(list) > 0 {
 			t.Errorf("%s: %+v, %v", user, list, err)
 		}
-		if d, err := r.oncall.Decide(t.Context(), v, nil); err != nil || approves(d) {
+		if d, err := r.oncall.Decide(t.Context(), v, integration.Told{}); err != nil || approves(d) {
 			t.Errorf("%s: %+v, %v", user, d, err)
 		}
 	}
 	r.api.AddUser(pagerdutyapi.User{ID: "PUZ", Name: "Alice Again", Email: "Alice@example.com"})
-	if d, err := r.oncall.Decide(t.Context(), fromAlice(), nil); err != nil || approves(d) || !strings.Contains(d.Evidence, "2 users at PagerDuty") {
+	if d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{}); err != nil || approves(d) || !strings.Contains(d.Evidence, "2 users at PagerDuty") {
 		t.Errorf("%+v, %v", d, err)
 	}
 }

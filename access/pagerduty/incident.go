@@ -70,7 +70,7 @@ func (s *service) openFor(ctx context.Context, address string, v request.View) (
 	case err != nil:
 		return plugindata.Message{}, err
 	}
-	s.owned.put(ownership{in.ID, v.ID}, struct{}{})
+	s.owned.Put(ownership{in.ID, v.ID}, struct{}{})
 	s.log.Info("Successfully created PagerDuty incident",
 		zap.String("pd_incident_id", in.ID), zap.String("pd_service_name", line(in.Service.Summary)),
 		zap.String("request_id", v.ID), zap.String("request_op", "put"), zap.String("request_state", string(v.Status)))
@@ -153,7 +153,7 @@ func (s *service) clear(ctx context.Context, incident string, v request.View) er
 // to it: records can be written by others, and could name any incident. The
 // refusal concerns the request alone, or a record could silence its whole service.
 func (s *service) own(ctx context.Context, m plugindata.Message, request string) error {
-	if _, ok := s.owned.get(ownership{m.ID, request}); ok {
+	if _, ok := s.owned.Get(ownership{m.ID, request}); ok {
 		return nil
 	}
 	if !incidentID.MatchString(m.ID) {
@@ -190,7 +190,7 @@ func (s *service) isOf(ctx context.Context, in pagerduty.Incident, request strin
 		ours = names(text, request)
 	}
 	if ours {
-		s.owned.put(ownership{in.ID, request}, struct{}{})
+		s.owned.Put(ownership{in.ID, request}, struct{}{})
 	}
 	return ours, nil
 }

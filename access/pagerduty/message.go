@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
 )
@@ -44,9 +45,9 @@ func details(v request.View) string {
 	var rest []string
 	for _, f := range message.Fields(v) {
 		if leads(f) {
-			lines = append(lines, field(f))
+			lines = append(lines, words.Field(f))
 		} else {
-			rest = append(rest, field(f))
+			rest = append(rest, words.Field(f))
 		}
 	}
 	lines = append(lines, createdLines(v)...)
@@ -84,7 +85,7 @@ func names(text, request string) bool {
 
 // idLine is the line of an incident's text that names its request. Texts of users
 // are quoted or begin behind a label, so that none of them can be such a line.
-func idLine(request string) string { return field(message.Field{Label: "ID", Text: request}) }
+func idLine(request string) string { return words.Named("ID", line(request)) }
 
 // plainDetails is an incident's text without anything that people wrote.
 func plainDetails(v request.View) string {
@@ -92,7 +93,7 @@ func plainDetails(v request.View) string {
 	if v.Link = ""; !v.Status.Ended() {
 		for _, f := range message.Fields(v) {
 			if leads(f) {
-				lines = append(lines, field(f))
+				lines = append(lines, words.Field(f))
 			}
 		}
 	}
@@ -104,29 +105,17 @@ func leads(f message.Field) bool {
 	return f.Key == message.FieldLink || f.Key == message.FieldApprove || f.Key == message.FieldDeny
 }
 
-func field(f message.Field) string {
-	text := f.Label + ": "
-	switch f.Kind {
-	case message.Block:
-		return f.Label + ":" + quote(f.Text)
-	case message.Moment:
-		text += f.Time.UTC().Format(time.RFC822)
-	case message.Address:
-		text += message.Text(f.Text, detailsLimit/4, nil)
-	default:
-		text += line(f.Text)
-	}
-	if f.Also != nil {
-		text += " " + field(*f.Also)
-	}
-	return text
+// words are how notes and incidents are written: PagerDuty shows them as they are.
+var words = message.Dialect{
+	Line: line, Code: line, Block: quote, Moment: moment,
+	Link: func(address, _ string) string { return message.Text(address, detailsLimit/4, nil) },
 }
 
 // reviewNote tells a review.
 func reviewNote(r request.Review) string {
 	text := "Review by " + line(r.Author) + on(r.Created) + ": " + line(string(r.State))
 	if r.Reason != "" {
-		text += "\nReason:" + quote(r.Reason)
+		text += "\n" + words.Named("Reason", quote(r.Reason))
 	}
 	return message.Cut(text, noteLimit)
 }
@@ -149,9 +138,19 @@ func resolutionNote(v request.View) string {
 		text += toList + line(v.AccessList)
 	}
 	if v.ResolveReason != "" {
-		text += "\nReason:" + quote(v.ResolveReason)
+		text += "\n" + words.Named("Reason", quote(v.ResolveReason))
 	}
 	return message.Cut(text, noteLimit)
+}
+
+// pendingNote says that a request is still pending.
+func pendingNote(e integration.Effect, v request.View) string {
+	return message.Cut(pendingHead(e, v)+"\n"+message.Pending(v, line), noteLimit)
+}
+
+// pendingHead names the reminder by when it was due, and is its plain form.
+func pendingHead(e integration.Effect, v request.View) string {
+	return "Still pending, reminder of " + e.DueAt(v.Created).UTC().Format(time.RFC3339) + "."
 }
 
 // tellsEnd reports whether a note says that the request ended in the way with the given index. The
@@ -188,22 +187,28 @@ func decisionNote(v request.View, approves bool, evidence string) string {
 
 func evidenceText(evidence string) string { return message.Text(evidence, noteLimit/2, nil) }
 
+func moment(at time.Time) string { return at.UTC().Format(time.RFC822) }
+
 func on(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return " on " + at.UTC().Format(time.RFC822)
+	return " on " + moment(at)
 }
 
 // line keeps a user's text on one line, where it cannot pass for another.
 func line(s string) string {
-	return message.Text(strings.Join(strings.Fields(s), " "), message.InlineLimit, nil)
+	return message.LineText(s, message.InlineLimit, nil)
 }
+
+// reasonLimit is more than Teleport takes for a reason, 4,096 bytes. PagerDuty names no
+// limit on the text of an incident.
+const reasonLimit = 4096
 
 // quote marks each line of a user's text as quoted, so that none can pass for
 // one of ours.
 func quote(s string) string {
-	text := message.Text(s, message.ReasonLimit, nil)
+	text := message.Text(s, reasonLimit, nil)
 	breaks := func(r rune) bool { return r == '\n' || r == '\u2028' || r == '\u2029' }
 	return "\n> " + strings.Join(strings.FieldsFunc(text, breaks), "\n> ")
 }

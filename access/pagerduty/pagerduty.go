@@ -12,6 +12,7 @@ import (
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recent"
 	"teleport-plugins/lib/request"
 )
 
@@ -23,7 +24,7 @@ type service struct {
 	priority priority
 	// owned holds the incidents that were made by this process or proven to be
 	// those of a request.
-	owned *recent[ownership, struct{}]
+	owned *recent.Memory[ownership, struct{}]
 }
 
 // rememberedIncidents is how many incidents need not be proven ours again; each
@@ -41,7 +42,7 @@ var (
 func newService(s Section, d plugin.Deps) *service {
 	return &service{
 		client: newClient(s, d.Transport), Section: s, log: d.Log,
-		owned: newRecent[ownership, struct{}](rememberedIncidents),
+		owned: recent.New[ownership, struct{}](rememberedIncidents),
 	}
 }
 
@@ -79,7 +80,7 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 // Tells implements integration.Service. The end is told in a note, since the
 // incident itself shows no more than that it is resolved.
 func (s *service) Tells(k integration.Kind) bool {
-	return k == integration.Announce || k == integration.Review || k == integration.End
+	return !k.Private()
 }
 
 // Tell implements integration.Service.
@@ -95,6 +96,8 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 		return plugindata.Message{}, s.note(ctx, to.Message, v.ID, reviewNote(r), plainReview(r))
 	case integration.End:
 		return plugindata.Message{}, s.note(ctx, to.Message, v.ID, resolutionNote(v), headline(v.Status))
+	case integration.Pending:
+		return plugindata.Message{}, s.note(ctx, to.Message, v.ID, pendingNote(e, v), pendingHead(e, v))
 	}
 	return plugindata.Message{}, &outbound.Error{
 		Kind: outbound.Refused, Op: opNote, Err: fmt.Errorf("PagerDuty has no place for %q", e), Hint: "report this as a fault of the plugin",
@@ -159,6 +162,9 @@ func (s *service) Find(ctx context.Context, to integration.Place, e integration.
 		return s.notes(ctx, to.Message, func(text string) bool { return text == full || text == plain })
 	case integration.End:
 		return s.notes(ctx, to.Message, func(text string) bool { return tellsEnd(text, e.Index) })
+	case integration.Pending:
+		head := pendingHead(e, v)
+		return s.notes(ctx, to.Message, func(text string) bool { return text == head || strings.HasPrefix(text, head+"\n") })
 	}
 	return nil, nil
 }

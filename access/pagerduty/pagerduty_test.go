@@ -100,6 +100,36 @@ func TestWhatIsNotKnownOfAReviewIsNotTold(t *testing.T) {
 	wantRefusal(t, r.below(t.Context(), m, notice, v), outbound.OneCall)
 }
 
+// A reminder is a note, which is found by when it was due.
+func TestRemindersAreNotes(t *testing.T) {
+	r := newRig(t, "")
+	m, v := r.posted(t), pending()
+	v.Now, v.Expires = v.Created.Add(40*time.Minute), v.Created.Add(time.Hour)
+	for i, index := range []int{900, 2400} {
+		e := integration.Effect{Kind: integration.Pending, Index: index}
+		if got := r.found(t, m, e, v); len(got) > 0 {
+			t.Errorf("found %q", got)
+		}
+		if err := r.below(t.Context(), m, e, v); err != nil {
+			t.Fatal(err)
+		}
+		later := v
+		later.Now = v.Now.Add(time.Minute)
+		if got := r.found(t, m, e, later); len(got) != 1 {
+			t.Errorf("found %q", got)
+		}
+		if n := len(contents(r.incident(t, m))); n != i+1 {
+			t.Errorf("%d notes", n)
+		}
+	}
+	notes := contents(r.incident(t, m))
+	slices.Sort(notes)
+	want := "Still pending, reminder of " + v.Created.Add(15*time.Minute).UTC().Format(time.RFC3339) + ".\nThis request is still pending"
+	if !strings.HasPrefix(notes[0], want) || !strings.Contains(notes[0], "It expires in 20 minutes.") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
 func TestEachEndResolvesAndThenHasANote(t *testing.T) {
 	for status, want := range map[request.Status]string{
 		request.Approved: "Access request approved\nReason:\n> as agreed",
@@ -258,7 +288,7 @@ func TestRecipientsAreAllServicesOfTheAnnotation(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if got := r.parts.Router.Recipients(t.Context(), request.View{}); len(got) != 0 {
-		t.Errorf("got %q for a request without annotations", got)
+		t.Errorf("got %+v for a request without annotations", got)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestADecisionIsNotedAsItTurnedOut(t *testing.T) {
 
 func TestApprovalsAreLoggedAsDocumented(t *testing.T) {
 	r := newRig(t, "")
-	d, err := r.oncall.Decide(t.Context(), fromAlice(), nil)
+	d, err := r.oncall.Decide(t.Context(), fromAlice(), integration.Told{})
 	if err != nil {
 		t.Fatal(err)
 	}

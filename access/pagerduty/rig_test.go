@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 
 	"teleport-plugins/access/pagerduty/pagerdutyapi"
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/configtest"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
@@ -38,12 +37,8 @@ user_email = "teleport@example.com"
 // load reads a config from its text.
 func load(t testing.TB, text string) (*Config, config.Report, error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "teleport-pagerduty.toml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	c := Integration().New().(*Config)
-	report, err := config.Load(path, c)
+	report, err := configtest.Load(t, "teleport-pagerduty.toml", text, c)
 	return c, report, err
 }
 
@@ -197,7 +192,7 @@ func (r *rig) another(t testing.TB) *rig {
 	t.Helper()
 	other := *r
 	fresh := newService(r.Section, plugin.Deps{Log: r.log, Transport: r.transport})
-	other.service, other.oncall = fresh, newOnCall(fresh, r.oncall.traits)
+	other.service, other.oncall = fresh, newOnCall(fresh, r.oncall.people)
 	return &other
 }
 

@@ -36,7 +36,7 @@ func TestPrivateAuthorities(t *testing.T) {
 			t.Cleanup(func() { _ = end.Close() })
 			front, authority := secured(t, end.URL())
 			for path, want := range map[string]string{authority: "", "": "in the key ca_file of the service's section"} {
-				err := check(t, s, behind(end, s.Name, front, path))
+				err := check(t, s, behind(end, front, path))
 				if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 					t.Errorf("with ca_file %q: %v", path, err)
 				}
@@ -65,21 +65,34 @@ func secured(t *testing.T, address string) (front, authority string) {
 	return server.URL, authority
 }
 
-// behind is the config of a far end that is reached at another address.
-func behind(end farend.FarEnd, section, front, authority string) map[string]any {
+// behind is the config of a far end that is reached at another address. One that is not
+// called over HTTP has TLS and an authority of its own.
+func behind(end farend.FarEnd, front, authority string) map[string]any {
 	sections := end.Config()
-	keys, _ := sections[section].(map[string]any)
-	for key, value := range keys {
-		if text, ok := value.(string); ok {
-			keys[key] = strings.Replace(text, end.URL(), front, 1)
+	for _, section := range sections {
+		lead(section, end.URL(), front, authority)
+		if keys, ok := section.(map[string]any); ok && authority == "" && !strings.HasPrefix(end.URL(), "http") {
+			delete(keys, "ca_file")
 		}
-	}
-	if authority != "" {
-		keys["ca_file"] = authority
 	}
 	sections["teleport"] = map[string]any{"addr": "localhost:3025", "identity": "/nowhere/identity"}
 	sections["role_to_recipients"] = map[string]any{"*": end.Places()[0]}
 	return sections
+}
+
+// lead has a section, and those in it, lead to another address, and name the authority
+// beside.
+func lead(section any, from, to, authority string) {
+	keys, _ := section.(map[string]any)
+	for key, value := range keys {
+		if text, ok := value.(string); ok && strings.Contains(text, from) {
+			keys[key] = strings.Replace(text, from, to, 1)
+			if authority != "" {
+				keys["ca_file"] = authority
+			}
+		}
+		lead(value, from, to, authority)
+	}
 }
 
 // check makes the service from a config and asks it whether it accepts us.
@@ -109,6 +122,9 @@ func check(t *testing.T, s farend.Service, sections map[string]any) error {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if inspector, ok := parts.Service.(plugin.Inspector); ok && s.Unproven {
+		return inspector.Prove(t.Context(), s.Simulate(farend.Options{}).Places()[0])
 	}
 	return parts.Service.Check(t.Context())
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/request"
 )
 
@@ -23,9 +23,6 @@ const (
 	reasonID    = "reason_input"
 )
 
-// maxReason bounds what the dialog takes, in characters.
-const maxReason = 1000
-
 // buttons are the two buttons below a request that people may decide.
 func buttons(v request.View) slack.Block {
 	button := func(id, text, label string, style slack.Style) *slack.ButtonBlockElement {
@@ -41,20 +38,11 @@ func buttons(v request.View) slack.Block {
 // verdicts of the buttons.
 var verdictOf = map[string]request.Status{approveID: request.Approved, denyID: request.Denied}
 
-// pointer is what a dialog remembers of the press that opened it. Slack hands it back;
-// it is as trustworthy as the button itself, and everything is looked at again.
+// pointer is what a dialog remembers of the press that opened it. It is as trustworthy as
+// the button itself, and everything is looked at again.
 type pointer struct {
-	Request string         `json:"request"`
-	Channel string         `json:"channel"`
-	Message string         `json:"message"`
-	Verdict request.Status `json:"verdict"`
-	Person  string         `json:"person"`
-	Team    string         `json:"team,omitempty"`
-	Answer  string         `json:"answer,omitempty"` // response_url
-}
-
-func (p pointer) message() plugindata.Message {
-	return plugindata.Message{Channel: p.Channel, ID: p.Message}
+	decision.Dialog
+	Answer string `json:"answer,omitempty"` // response_url
 }
 
 // dialog asks for the reason of a verdict. It says nothing that strangers wrote.
@@ -66,12 +54,9 @@ func dialog(p pointer) (slack.ModalViewRequest, error) {
 	plain := func(s string) *slack.TextBlockObject {
 		return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
 	}
-	title, submit := "Approve request", "Approve"
-	if p.Verdict == request.Denied {
-		title, submit = "Deny request", "Deny"
-	}
+	title, submit := p.Words()
 	input := slack.NewPlainTextInputBlockElement(nil, reasonID)
-	input.Multiline, input.MaxLength, input.MinLength = true, maxReason, 1
+	input.Multiline, input.MaxLength, input.MinLength = true, decision.MaxReason, 1
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: dialogID, PrivateMetadata: string(memory),
 		Title: plain(title), Submit: plain(submit), Close: plain("Cancel"),

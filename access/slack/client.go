@@ -29,18 +29,18 @@ type client struct {
 	transport *outbound.Transport
 
 	mu   sync.Mutex
-	self identity
+	self account
 }
 
-// identity is who we are at Slack; zero as long as that is not known.
-type identity struct {
+// account is who we are at Slack; zero as long as that is not known.
+type account struct {
 	bot, user string   // ids; a token that is no bot's has no bot
 	team, org string   // ids of the workspace and of the organization, if it is part of one
 	scopes    []string // of the token
 }
 
 // me is who we are, as far as that is known.
-func (c *client) me() identity {
+func (c *client) me() account {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.self
@@ -191,7 +191,7 @@ type posted struct {
 }
 
 // by reports whether a message comes from our own app.
-func (m *posted) by(self identity) bool {
+func (m *posted) by(self account) bool {
 	if self.bot != "" {
 		return m.Bot == self.bot
 	}
@@ -202,7 +202,7 @@ func (m *posted) by(self identity) bool {
 // the answer is none of Slack's. Left out is the echo of what we post, and what
 // others posted: they may post anything, and slack-go reads no page that holds a
 // block which it does not understand.
-func shown(raw []byte, status int, self identity) ([]byte, error) {
+func shown(raw []byte, status int, self account) ([]byte, error) {
 	var a answer
 	switch err := json.Unmarshal(raw, &a); {
 	case err != nil, a.OK == nil, *a.OK && status != http.StatusOK, !*a.OK && a.Error == "":

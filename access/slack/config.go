@@ -3,7 +3,6 @@ package slack
 import (
 	_ "embed" // for the example config
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +11,8 @@ import (
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/history"
+	"teleport-plugins/lib/identity"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/recipient"
@@ -37,13 +38,14 @@ type Section struct {
 	Token  config.Secret      `toml:"token" doc:"bot token (xoxb-…): the token itself, the path of a file that holds it, or env:NAME"`
 	CAFile config.Authorities `toml:"ca_file" doc:"path of a file with certificate authorities to trust beside the system's, in PEM form"`
 	// APIURL ends in a slash after Load.
-	APIURL string `toml:"api_url" alias:"apiurl" doc:"base address of the Slack Web API"`
+	APIURL    string `toml:"api_url" alias:"apiurl" doc:"base address of the Slack Web API"`
+	Broadcast bool   `toml:"broadcast_reminders" default:"true" doc:"show reminders of [reminders] in the channel too, and not in the thread alone, where only those who follow it see them"`
 	// Recipients is the only routing that the oldest plugins knew.
 	Recipients []string `toml:"recipients" deprecated:"write them as \"*\" = [...] in [role_to_recipients]" doc:"recipients of every request"`
 	// Channel is what the very first plugin had in place of Recipients.
 	Channel string `toml:"channel" deprecated:"write it as \"*\" = \"...\" in [role_to_recipients]" doc:"recipient of every request"`
-	// Users maps Teleport users, requesters and suggested reviewers, to Slack.
-	Users map[string]string `toml:"users" doc:"Teleport user to e-mail address or Slack user id, where the user's name is not the address"`
+	// Users is [identity.users] in older configs.
+	Users map[string]string `toml:"users" deprecated:"write it as [identity.users]" doc:"the same as [identity.users], for notifications alone"`
 }
 
 // Integration describes teleport-slack to the program that runs it.
@@ -51,17 +53,25 @@ func Integration() plugin.Integration {
 	return plugin.Integration{
 		Name: "slack", Title: "Slack", Example: example,
 		New: func() plugin.Settings {
-			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI}, Reminders: plugin.DefaultReminders(), Review: Review{Settings: decision.DefaultSettings()}}
+			return &Config{Base: plugin.DefaultBase(), Slack: Section{APIURL: defaultAPI, Broadcast: true}, Reminders: plugin.DefaultReminders(), Review: Review{Settings: decision.DefaultSettings()}}
 		},
 	}
 }
 
-// Validate checks the routing, and takes over that of old configs. Those that name
+// Validate checks what concerns several sections, and takes over old configs. Those that name
 // nobody at all worked once: suggested reviewers are told.
 func (c *Config) Validate(f *config.Faults) {
+	c.Review.validate(f.In("review"), f, c.Identity)
+	c.Identity.AliasUsers(f, "slack", c.Slack.Users, known, func(at *config.Faults, user string) {
+		at.Warn(user, "this is neither an e-mail address nor the id of a Slack user, so the user is not told", "write one of the two")
+	})
+	c.validateRouting(f)
+}
+
+func (c *Config) validateRouting(f *config.Faults) {
 	for key, names := range map[string][]string{"recipients": c.Slack.Recipients, "channel": {c.Slack.Channel}} {
-		if slices.ContainsFunc(names, recipient.IsWebAddress) {
-			f.In("slack").Add(key, "a recipient is a web address, which may be the secret of a webhook", "name a channel or a person")
+		if slices.ContainsFunc(names, message.IsWebAddress) {
+			f.In("slack").Add(key, "a recipient is a web address, which may hold a secret", "name a channel or a person")
 		}
 	}
 	old := slices.DeleteFunc(append(slices.Clone(c.Slack.Recipients), c.Slack.Channel), func(name string) bool { return name == "" })
@@ -114,17 +124,18 @@ func (c *Config) Build(d plugin.Deps) (plugin.Parts, error) {
 	}
 	s := &service{
 		client: client{token: c.Slack.Token, tokenKey: "slack.token", transport: d.Transport, http: d.Transport.Client()},
-		log:    d.Log, note: d.Note, rooms: rooms{turn: make(chan struct{}, 1)}, users: maps.Clone(c.Slack.Users),
+		log:    d.Log, note: d.Note, rooms: rooms{turn: make(chan struct{}, 1)},
+		people: &identity.People{Section: c.Identity, Traits: d.Traits, Known: known},
 	}
 	s.app = client{token: c.Review.AppToken, tokenKey: "review.app_token", transport: d.Transport, http: d.Transport.Client()}
 	s.app.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.app))
-	s.review, s.address = c.Review, c.Slack.APIURL
+	s.review, s.address, s.quiet = c.Review, c.Slack.APIURL, !c.Slack.Broadcast
 	s.api = slack.New("", slack.OptionAPIURL(c.Slack.APIURL), slack.OptionHTTPClient(&s.client))
 	s.history = history.New(s.readHistory)
-	router := recipient.Static{Table: c.RoleToRecipients, Log: d.Log, Reviewer: s.person}
+	router := recipient.Static{Table: c.RoleToRecipients, Log: d.Log, People: s.people}
 	s.configured = router.Configured()
 	return plugin.Parts{
-		Service: s, Router: router,
+		Service: s, People: s.people, Router: router,
 		Codec: plugindata.Messages{}, Reminders: &c.Reminders,
 		Decisions: &decision.Policy{Settings: c.Review.Settings, Trait: c.Review.Trait},
 	}, nil

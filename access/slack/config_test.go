@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/config/configtest"
 	"teleport-plugins/lib/config/documented"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
@@ -22,26 +22,9 @@ import (
 // one a line without the folder.
 func load(t *testing.T, text string) (c *Config, warnings, faults string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "slack.toml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	c = Integration().New().(*Config)
-	report, err := config.Load(path, c)
-	lines := func(problems []config.Problem) string {
-		var b strings.Builder
-		for _, p := range problems {
-			p.File = filepath.Base(p.File)
-			b.WriteString(p.String() + "\n")
-		}
-		return b.String()
-	}
-	if e := (*config.Error)(nil); errors.As(err, &e) {
-		faults = lines(e.Faults)
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	return c, lines(report.Warnings), faults
+	warnings, faults = configtest.Said(t, "slack.toml", text, c)
+	return c, warnings, faults
 }
 
 const (
@@ -144,9 +127,9 @@ func TestEachFaultOfAConfigIsTold(t *testing.T) {
 				"slack.toml:6: slack.recipients: it has no effect beside [role_to_recipients]; remove it\n" +
 				"slack.toml:7: slack.channel: this key is deprecated; write it as \"*\" = \"...\" in [role_to_recipients]\n" +
 				"slack.toml:7: slack.channel: it has no effect beside [role_to_recipients]; remove it\n",
-			faults: "slack.toml:6: slack.recipients: a recipient is a web address, which may be the secret of a webhook; name a channel or a person\n" +
-				"slack.toml:7: slack.channel: a recipient is a web address, which may be the secret of a webhook; name a channel or a person\n" +
-				"slack.toml:9: role_to_recipients.\"*\": a recipient is a web address, which may be the secret of a webhook; name a channel or a person\n",
+			faults: "slack.toml:6: slack.recipients: a recipient is a web address, which may hold a secret; name a channel or a person\n" +
+				"slack.toml:7: slack.channel: a recipient is a web address, which may hold a secret; name a channel or a person\n" +
+				"slack.toml:9: role_to_recipients.\"*\": a recipient is a web address, which may hold a secret; name a channel or a person\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -234,7 +217,7 @@ func TestTheExampleLoadsOnceCredentialsAreSet(t *testing.T) {
 	for name, text := range map[string]string{
 		"the least": uncomment("addr", "identity =", `"*"`),
 		"nearly all": uncomment("addr", "identity", "refresh", "api_url", "[", `"`, "format", "catch_up", "call_timeout",
-			"lease", "retry_max", "resync", "heartbeat"),
+			"lease", "retry_max", "resync", "heartbeat", "after", "recipients"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, warnings, faults := load(t, text)
@@ -244,8 +227,8 @@ func TestTheExampleLoadsOnceCredentialsAreSet(t *testing.T) {
 			if c.Delivery != plugin.DefaultDelivery() || c.Slack.APIURL != defaultAPI {
 				t.Errorf("what the example shows are not the defaults: %+v, %s", c.Delivery, c.Slack.APIURL)
 			}
-			if name == "nearly all" && (len(c.Slack.Users) != 2 || len(c.RoleToRecipients) != 3) {
-				t.Errorf("not all was read: %q, %q", c.Slack.Users, c.RoleToRecipients)
+			if name == "nearly all" && (len(c.Identity.Users) != 2 || len(c.RoleToRecipients) != 3) {
+				t.Errorf("not all was read: %q, %q", c.Identity.Users, c.RoleToRecipients)
 			}
 		})
 	}
@@ -264,6 +247,6 @@ func TestSuggestedReviewersAreLookedUpInTheConfig(t *testing.T) {
 		Roles: []string{"editor"}, SuggestedReviewers: []string{"bob", "carol@sso.example", "dave@example.com", "eve"},
 	})
 	if want := []string{"general", "bob@example.com", "U0SANDBOX03", "dave@example.com"}; !slices.Equal(got.Recipients(), want) {
-		t.Errorf("got %q, want %q", got, want)
+		t.Errorf("got %+v, want %q", got, want)
 	}
 }

@@ -1,8 +1,6 @@
 package slack
 
 import (
-	"reflect"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -17,6 +15,8 @@ type content struct {
 	text   string
 	blocks []slack.Block
 	mark   slack.SlackMetadata
+	// broadcast says that a reply is shown in the channel too.
+	broadcast bool
 }
 
 // markdown is a text with Slack's markup. It is sent as verbatim, so that an
@@ -69,45 +69,12 @@ func (c content) less(code string) (content, bool) {
 // announce is the first announcement of a request. Any other says the same.
 var announce = integration.Effect{Kind: integration.Announce}
 
-// drafts remembers what was written last, since the same goes to many places. It
-// may be used from several goroutines.
-type drafts struct {
-	mu   sync.Mutex
-	kept map[draftKey]draft
-}
-
-type draftKey struct {
-	request string
-	effect  integration.Effect
-}
-
-type draft struct {
-	view    request.View
-	content func() content
-}
-
-// maxDrafts bounds what is remembered. A message goes to all places at about the
-// same time, and no more than about this many calls are under way at once.
-const maxDrafts = 100
-
-// content is what tells an effect. It is written anew only if the view differs in
-// any way from the last one of the request.
-func (d *drafts) content(e integration.Effect, v request.View) content {
+// content is what tells an effect.
+func (s *service) content(e integration.Effect, v request.View) content {
 	if e.Kind == integration.Announce {
 		e = announce
 	}
-	key := draftKey{v.ID, e}
-	d.mu.Lock()
-	kept, ok := d.kept[key]
-	if !ok || !reflect.DeepEqual(kept.view, v) {
-		if d.kept == nil || len(d.kept) >= maxDrafts {
-			d.kept = make(map[draftKey]draft)
-		}
-		kept = draft{v, sync.OnceValue(func() content { return told(e, v) })}
-		d.kept[key] = kept
-	}
-	d.mu.Unlock()
-	return kept.content()
+	return s.drafts.Of(v, e, func() content { return told(e, v) })
 }
 
 // told is what tells an effect.
@@ -119,6 +86,10 @@ func told(e integration.Effect, v request.View) content {
 		return stateReply(v)
 	case integration.Notice:
 		return notice(v)
+	case integration.Pending:
+		return pendingReply(v)
+	case integration.Ending:
+		return ending(v)
 	}
 	return announcement(v)
 }

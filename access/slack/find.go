@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -80,10 +79,8 @@ func (s *service) blind() string {
 // ID field names the request: those of Teleport's own plugin, and ours where Slack
 // refused the mark.
 func (s *service) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) ([]plugindata.Message, error) {
-	if s.me().user == "" {
-		if err := s.ask(ctx); err != nil {
-			return nil, err
-		}
+	if _, err := s.ours(ctx); err != nil {
+		return nil, err
 	}
 	if err := s.forbidden(to.Address); err != nil {
 		return nil, err
@@ -99,17 +96,12 @@ func (s *service) Find(ctx context.Context, to integration.Place, e integration.
 	if e == announce {
 		wanted = append(wanted, unmarkedKey(v.ID))
 	}
-	ids, complete, err := s.history.Find(ctx, channel, v.Created, wanted...)
-	if err != nil || !complete {
-		return nil, notYet("conversations.history", err)
-	}
+	ids, err := s.history.Find(ctx, channel, v.Created, wanted...)
 	var found []plugindata.Message
 	for _, id := range ids {
-		if !stampedAt(id).Before(v.Created.Add(-history.ClockSkew)) { // else that of another request with this id
-			found = append(found, plugindata.Message{Channel: channel, ID: id})
-		}
+		found = append(found, plugindata.Message{Channel: channel, ID: id})
 	}
-	return found, nil
+	return found, err
 }
 
 // searchPages bounds how much is read in one search, in pages of pageSize messages.
@@ -147,12 +139,12 @@ func (s *service) pages(
 }
 
 // readHistory implements history.Read.
-func (s *service) readHistory(ctx context.Context, channel string, since, until time.Time, each func(history.Message)) (complete bool, err error) {
+func (s *service) readHistory(ctx context.Context, channel string, since time.Time, until history.Message, each func(history.Message)) (complete bool, err error) {
 	params := &slack.GetConversationHistoryParameters{
 		ChannelID: channel, Oldest: stamp(since), Limit: pageSize, Inclusive: true, IncludeAllMetadata: true,
 	}
-	if !until.IsZero() {
-		params.Latest = stamp(until)
+	if !until.At.IsZero() {
+		params.Latest = stamp(until.At)
 	}
 	return s.pages(ctx, "conversations.history", func(ctx context.Context, cursor string) ([]slack.Message, bool, string, error) {
 		params.Cursor = cursor
@@ -181,19 +173,13 @@ func (s *service) findReply(ctx context.Context, m plugindata.Message, key strin
 	if outbound.KindOf(err) == outbound.Gone { // there is no such thread
 		return nil, nil
 	}
-	if err != nil || !complete {
-		return nil, notYet("conversations.replies", err)
+	if err == nil && !complete {
+		err = history.More()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
-}
-
-// notYet is the error of a search that did not come to its end, if only for the
-// length of the conversation.
-func notYet(method string, err error) error {
-	if err != nil {
-		return err
-	}
-	return &outbound.Error{Kind: outbound.Retry, Op: method, Err: errors.New("the conversation is long; the search is to go on")}
 }
 
 // markType names the metadata of our messages.

@@ -53,6 +53,7 @@ func TestEveryMessageOfAnEffectIsFound(t *testing.T) {
 	effects := map[integration.Effect]string{
 		{Kind: integration.Announce, Index: 1}: general, reviewOf(0): general, reviewOf(1): general,
 		integration.Outcome(integration.End, v.Status): general, integration.Outcome(integration.Notice, v.Status): alice,
+		{Kind: integration.Pending, Index: 900}: general, {Kind: integration.Pending, Index: 901}: general, {Kind: integration.Ending, Index: 900}: alice,
 	}
 	for e, address := range effects {
 		to := integration.Place{Address: address, Message: m}
@@ -144,13 +145,13 @@ func TestASearchThatStopsEarlyIsNotTakenForNotFound(t *testing.T) {
 func TestOnlyOurOwnMessageIsFound(t *testing.T) {
 	w := inWorkspace(t)
 	m := w.announce(sample())
-	w.service.self = identity{bot: "B0ANOTHER", user: "U0ANOTHER"}
+	w.service.self = account{bot: "B0ANOTHER", user: "U0ANOTHER"}
 	if found, err := findAt(t.Context(), w.service, general, sample()); len(found) > 0 || err != nil {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	// A token that is no bot's knows its user alone.
 	for id, want := range map[string]int{w.at(m).Author: 1, "U0ANOTHER": 0} {
-		w.service.self = identity{user: id}
+		w.service.self = account{user: id}
 		w.service.history = history.New(w.readHistory)
 		if found, err := findAt(t.Context(), w.service, general, sample()); len(found) != want || err != nil {
 			t.Errorf("as %s: found %+v, %v", id, found, err)

@@ -10,6 +10,7 @@ import (
 
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/access/slack/slackapi/contract"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/sandbox/apiserver"
 	"teleport-plugins/lib/teleport"
@@ -87,7 +88,7 @@ func TestRoomForRolesIsUsedToItsEdge(t *testing.T) {
 		}
 		want := ""
 		if n > roleLines {
-			want = andMore(n - roleLines)
+			want = message.AndMore(n-roleLines) + " roles"
 		}
 		if shown != min(n, roleLines) || more != want {
 			t.Errorf("%d roles: %d are shown, and %q", n, shown, more)
@@ -119,10 +120,10 @@ func TestNobodysTextIsMarkup(t *testing.T) {
 
 func TestAPartOfAnAddressIsNeverALink(t *testing.T) {
 	long := "https://prod.example.org/" + strings.Repeat("a", valueLimit)
-	if got := address(long); strings.ContainsAny(got, "<>") || utf8.RuneCountInString(got) > valueLimit {
+	if got := address(long, ""); strings.ContainsAny(got, "<>") || utf8.RuneCountInString(got) > valueLimit {
 		t.Errorf("got %q", got)
 	}
-	if got := address("https://prod.example.org/?a=1&b=<x>"); got != "<https://prod.example.org/?a=1&amp;b=&lt;x&gt;>" {
+	if got := address("https://prod.example.org/?a=1&b=<x>", ""); got != "<https://prod.example.org/?a=1&amp;b=&lt;x&gt;>" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -148,7 +149,7 @@ func checkContent(t *testing.T, v request.View, c content) {
 		}
 		rest := dateMark.ReplaceAllString(text, "")
 		if v.Link != "" {
-			rest = strings.ReplaceAll(rest, address(v.Link), "")
+			rest = strings.ReplaceAll(rest, address(v.Link, ""), "")
 		}
 		if strings.ContainsAny(rest, "<>") {
 			t.Errorf("a text of the user's breaks out: %q", rest)

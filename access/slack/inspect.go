@@ -10,8 +10,8 @@ import (
 	"github.com/slack-go/slack"
 
 	"teleport-plugins/lib/check"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/recipient"
 )
 
 // Probes are the scopes of the app.
@@ -31,7 +31,7 @@ func (s *service) proveScopes(context.Context) error {
 		}
 	}
 	byEmail := check.Lack
-	if slices.ContainsFunc(s.configured, recipient.IsEmail) {
+	if slices.ContainsFunc(s.configured, identity.IsEmail) {
 		byEmail = fmt.Errorf
 	}
 	need("chat:write", "nothing can be posted", fmt.Errorf)
@@ -47,6 +47,8 @@ func (s *service) proveScopes(context.Context) error {
 func (s *service) Prove(ctx context.Context, name string) error {
 	address, err := s.Resolve(ctx, name)
 	switch {
+	case codeOf(err) == "missing_scope" && identity.IsEmail(name):
+		return check.Skip("it takes the scope users:read.email, see above")
 	case err != nil:
 		return err
 	case isUser(address):

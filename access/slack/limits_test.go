@@ -21,6 +21,7 @@ import (
 	"teleport-plugins/access/slack/slackapi"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/hook"
 )
 
 // A press that is not taken any more must not be acknowledged, or the person believes
@@ -37,7 +38,7 @@ func TestAHookThatEndsTakesNothingSilently(t *testing.T) {
 	req.Header.Set("X-Slack-Request-Timestamp", now)
 	req.Header.Set("X-Slack-Signature", slackapi.Sign(secret, now, []byte(body)))
 	rec := httptest.NewRecorder()
-	l.hook(ctx).ServeHTTP(rec, req)
+	l.hook(ctx, &hook.Callers{Log: l.log}).ServeHTTP(rec, req)
 	l.work.Wait()
 	if rec.Code == http.StatusOK && len(d.taken()) == 0 {
 		t.Error("the press was acknowledged with 200 and dropped")
@@ -81,7 +82,7 @@ func TestASocketThatEndsAcknowledgesNothing(t *testing.T) {
 // Whatever Slack lets through, a blank reason is none.
 func TestABlankReasonIsNoReason(t *testing.T) {
 	l := listen(t, func(c *Config) { c.Review.Reason = decision.ReasonAlways })
-	memory, _ := json.Marshal(pointer{Request: "req", Channel: l.m.Channel, Message: l.m.ID, Verdict: "APPROVED", Person: bob})
+	memory, _ := json.Marshal(pointer{Dialog: decision.Dialog{Request: "req", Channel: l.m.Channel, Message: l.m.ID, Verdict: "APPROVED", Person: bob}})
 	raw, _ := json.Marshal(map[string]any{
 		"type": "view_submission", "user": map[string]string{"id": bob},
 		"view": map[string]any{"id": "V1", "callback_id": dialogID, "private_metadata": string(memory), "state": map[string]any{
@@ -128,7 +129,7 @@ func TestAnAnswerGetsThroughThoughTheFirstWayHangs(t *testing.T) {
 		}
 		s, logged := build(t, "https://slack.com/api/", hole)
 		l := s.listener(&desk{})
-		l.answer(t.Context(), pointer{Channel: "C1", Person: bob, Answer: "https://hooks.slack.com/actions/T/1/x"}, "done")
+		l.answer(t.Context(), pointer{decision.Dialog{Channel: "C1", Person: bob}, "https://hooks.slack.com/actions/T/1/x"}, "done")
 		if others.Load() == 0 {
 			t.Errorf("nothing but the first way was tried: %v", logged.All())
 		}
@@ -168,7 +169,7 @@ func TestTheDialogHasItsTime(t *testing.T) {
 		defer stop()
 		go func() {
 			defer close(done)
-			l.ask(ctx, "trigger", pointer{Request: "req", Channel: "C1", Message: "1.1", Verdict: "APPROVED", Person: bob})
+			l.ask(ctx, "trigger", pointer{Dialog: decision.Dialog{Request: "req", Channel: "C1", Message: "1.1", Verdict: "APPROVED", Person: bob}})
 		}()
 		select {
 		case <-done:

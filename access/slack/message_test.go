@@ -63,6 +63,9 @@ func manyRoles(n int) func(*request.View) {
 	}
 }
 
+// soon is twenty minutes before a request lapses that was made forty minutes ago.
+func soon(v *request.View) { v.Now, v.Expires = created.Add(40*time.Minute), created.Add(time.Hour) }
+
 func TestEveryMessageIsAsItIsMeantToBe(t *testing.T) {
 	messages := map[string]content{
 		"pending":          announcement(sample()),
@@ -74,15 +77,24 @@ func TestEveryMessageIsAsItIsMeantToBe(t *testing.T) {
 		"times": announcement(sample(func(v *request.View) {
 			v.Start, v.AccessUntil, v.Expires = created.Add(time.Hour), created.Add(5*time.Hour), created.Add(2*time.Hour)
 		})),
-		"resources":      announcement(sample(func(v *request.View) { v.Roles, v.Resources = nil, []string{"app/wiki", "node/db-1"} })),
-		"many-resources": announcement(sample(func(v *request.View) { v.Resources = many(1000, "node/host") })),
-		"many-roles":     announcement(sample(manyRoles(500))),
-		"no-link":        announcement(sample(func(v *request.View) { v.Link = "" })),
-		"nothing-known":  announcement(request.View{}),
-		"review":         reviewReply(sample(reviewed("looks *good* <@U1>", request.Approved)), 0),
-		"review-denied":  reviewReply(sample(reviewed("", request.Denied)), 0),
-		"review-unknown": reviewReply(request.View{Reviews: make([]request.Review, 1)}, 0),
-		"edit-refused":   stateReply(sample(decided(request.Denied, "no"))),
+		"resources":              announcement(sample(func(v *request.View) { v.Roles, v.Resources = nil, []string{"app/wiki", "node/db-1"} })),
+		"many-resources":         announcement(sample(func(v *request.View) { v.Resources = many(1000, "node/host") })),
+		"many-roles":             announcement(sample(manyRoles(500))),
+		"no-link":                announcement(sample(func(v *request.View) { v.Link = "" })),
+		"nothing-known":          announcement(request.View{}),
+		"review":                 reviewReply(sample(reviewed("looks *good* <@U1>", request.Approved)), 0),
+		"review-denied":          reviewReply(sample(reviewed("", request.Denied)), 0),
+		"review-unknown":         reviewReply(request.View{Reviews: make([]request.Review, 1)}, 0),
+		"edit-refused":           stateReply(sample(decided(request.Denied, "no"))),
+		"decided-after-reminder": stateReply(sample(reviewed("", request.Approved), decided(request.Approved, ""))),
+		"reminder": pendingReply(sample(soon, reviewed("", request.Approved), func(v *request.View) {
+			v.ApprovalsNeeded, v.SuggestedReviewers = 2, []string{"bob@example.com", "*mallory* <!here>", v.Reviews[0].Author}
+		})),
+		"reminder-bare": pendingReply(request.View{}),
+		"ending": ending(sample(soon, decided(request.Approved, ""), func(v *request.View) {
+			v.AccessUntil = v.Now.Add(15 * time.Minute)
+		})),
+		"ending-resources": ending(sample(soon, decided(request.Approved, ""), func(v *request.View) { v.Roles, v.Resources = nil, []string{"node/db-1"} })),
 		"notice-approved": notice(sample(decided(request.Approved, "fine"), func(v *request.View) {
 			v.AccessUntil = created.Add(8 * time.Hour)
 		})),

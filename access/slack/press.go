@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -63,8 +62,6 @@ type listener struct {
 	*service
 	desk decision.Desk
 	work *decision.Room
-	// complained is when an unsigned call was last logged, in Unix time.
-	complained atomic.Int64
 }
 
 func (s *service) listener(desk decision.Desk) *listener {
@@ -99,7 +96,7 @@ func (l *listener) take(ctx context.Context, raw []byte) {
 		}
 	}
 	crowded := func() {
-		l.answer(ctx, pointer{Channel: p.Container.Channel, Person: p.User.ID, Answer: p.Answer}, decision.Crowded)
+		l.answer(ctx, pointer{decision.Dialog{Channel: p.Container.Channel, Person: p.User.ID}, p.Answer}, decision.Crowded)
 	}
 	if !l.work.Begin(work, crowded) {
 		l.log.Warn("Too many people press buttons in Slack at once; a press is left", zap.String("person", p.User.ID))
@@ -112,10 +109,10 @@ func (l *listener) pressed(ctx context.Context, p payload) {
 		return // a button with a link, or one that another version of the app has
 	}
 	a := p.Actions[0]
-	at := pointer{
+	at := pointer{decision.Dialog{
 		Request: a.Value, Channel: p.Container.Channel, Message: p.Container.TS,
-		Verdict: verdictOf[a.ID], Person: p.User.ID, Team: p.Team.ID, Answer: p.Answer,
-	}
+		Verdict: verdictOf[a.ID], Person: p.User.ID, Team: p.Team.ID,
+	}, p.Answer}
 	if l.review.AsksReason(at.Verdict) {
 		l.ask(ctx, p.TriggerID, at)
 		return
@@ -137,7 +134,7 @@ func (l *listener) ask(ctx context.Context, trigger string, at pointer) {
 	}
 	if err != nil {
 		l.log.Warn("The dialog for the reason of a decision could not be opened", zap.String("request_id", at.Request), zap.Error(err))
-		l.answer(context.WithoutCancel(ctx), at, "The dialog for the reason could not be opened in time. Please press again.")
+		l.answer(context.WithoutCancel(ctx), at, decision.NoDialog)
 	}
 }
 
@@ -153,7 +150,7 @@ func (l *listener) submitted(ctx context.Context, p payload) {
 	}
 	reason := strings.TrimSpace(p.View.State.Values[reasonBlock][reasonID].Value)
 	if reason == "" {
-		l.answer(ctx, at, "A reason is needed. Please press again, and write one.")
+		l.answer(ctx, at, decision.NoReason)
 		return
 	}
 	l.decide(ctx, at, "view/"+p.View.ID, reason)
@@ -161,10 +158,7 @@ func (l *listener) submitted(ctx context.Context, p payload) {
 
 // decide has the desk decide, and tells the person what came of it.
 func (l *listener) decide(ctx context.Context, at pointer, id, reason string) {
-	got := l.desk.Press(ctx, decision.Press{
-		ID: id, Request: at.Request, Message: at.message(), Team: at.Team, Verdict: at.Verdict, Reason: reason, PersonID: at.Person,
-		Person: func(ctx context.Context) (decision.Person, error) { return l.whois(ctx, at.Person) },
-	})
+	got := l.desk.Press(ctx, at.Press(id, reason, l.whois))
 	l.answer(ctx, at, got.Text)
 }
 
@@ -258,9 +252,9 @@ func (s *service) whois(ctx context.Context, id string) (decision.Person, error)
 	if err != nil {
 		return decision.Person{}, err
 	}
-	me := s.me()
-	if me.team == "" {
-		return decision.Person{}, errors.New("it is not known to which workspace the app belongs")
+	me, err := s.ours(ctx)
+	if err != nil {
+		return decision.Person{}, err
 	}
 	p := decision.Person{Name: who.Name}
 	sameOrg := me.org != "" && who.Enterprise.EnterpriseID == me.org

@@ -227,6 +227,18 @@ func TestSlackSaysWhoDecidesNothing(t *testing.T) {
 	}
 }
 
+// While the token was refused nothing could be learnt of our own workspace: a press
+// that comes when it is accepted again is not put off for that.
+func TestAPressIsRecognisedRightAfterTheTokenIsAcceptedAgain(t *testing.T) {
+	l := listen(t)
+	l.service.mu.Lock()
+	l.service.self = account{}
+	l.service.mu.Unlock()
+	if who, err := l.whois(t.Context(), bob); err != nil || who.Outsider != "" {
+		t.Errorf("%+v, %v", who, err)
+	}
+}
+
 // Whatever ends a connection, another one takes its place, and presses arrive.
 func TestTheConnectionIsKept(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -380,7 +392,7 @@ func TestWhatWasPressedBeforeTheEndIsFinished(t *testing.T) {
 // An answer finds its way though the first ones are closed.
 func TestAnAnswerHasThreeWays(t *testing.T) {
 	l := listen(t)
-	at := pointer{Channel: l.m.Channel, Person: bob, Answer: "https://hooks.slack.com.evil.example/actions/1"}
+	at := pointer{decision.Dialog{Channel: l.m.Channel, Person: bob}, "https://hooks.slack.com.evil.example/actions/1"}
 	l.listener(l.desk).answer(t.Context(), at, "first")
 	l.saw(bob, "first")
 	at.Channel = "C0NOWHERE01"

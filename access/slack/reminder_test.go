@@ -67,9 +67,9 @@ func checkReminder(t *testing.T, r remind.Reminder, c content) {
 			t.Errorf("%d characters: %q", n, text)
 		}
 		for _, l := range r.Lists {
-			text = strings.ReplaceAll(text, named(l.Link, "Review"), "")
+			text = strings.ReplaceAll(text, address(l.Link, "Review"), "")
 		}
-		if text = strings.ReplaceAll(text, address(r.Link), ""); strings.ContainsAny(text, "<>") {
+		if text = strings.ReplaceAll(text, address(r.Link, ""), ""); strings.ContainsAny(text, "<>") {
 			t.Errorf("a title breaks out: %q", text)
 		}
 	}
@@ -82,9 +82,9 @@ func checkReminder(t *testing.T, r remind.Reminder, c content) {
 }
 
 func TestOwnersAreFoundLikeRequesters(t *testing.T) {
-	w := inWorkspace(t, func(c *Config) { c.Slack.Users = map[string]string{"ci-bot": alice} })
+	w := inWorkspace(t, func(c *Config) { c.Identity.Users = map[string]string{"ci-bot": alice} })
 	for user, want := range map[string]string{"bob@example.com": "bob@example.com", "ci-bot": alice, "carol": ""} {
-		if got := w.Person(user); got != want {
+		if got := w.Person(t.Context(), user); got != want {
 			t.Errorf("%s is %q, want %q", user, got, want)
 		}
 	}

@@ -3,10 +3,8 @@ package slack
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,27 +24,20 @@ func (s *service) respond(ctx context.Context, address, text string) error {
 	if err := s.isSlack(address); err != nil {
 		return &outbound.Error{Kind: outbound.Refused, Op: respondOp, Err: err}
 	}
-	body, err := json.Marshal(map[string]any{"text": text, "response_type": "ephemeral", "replace_original": false})
-	if err != nil {
-		return fmt.Errorf("writing an answer: %w", err)
-	}
 	ctx, call := outbound.Begin(ctx, respondOp, "")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	req, err := outbound.JSON(ctx, http.MethodPost, address, map[string]any{"text": text, "response_type": "ephemeral", "replace_original": false})
 	if err != nil {
 		return errors.New("the address for the answer cannot be used")
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.http.Do(req)
+	status, said, err := outbound.Exchange(s.http, req)
 	if err != nil {
 		return withoutAddress(call.Fail(err))
 	}
-	defer func() { _ = resp.Body.Close() }()
-	said, err := io.ReadAll(io.LimitReader(resp.Body, 1024))
-	if err == nil && resp.StatusCode == http.StatusOK && (strings.TrimSpace(string(said)) == "ok" || bytes.Contains(said, []byte(`"ok":true`))) {
+	if status == http.StatusOK && (strings.TrimSpace(string(said)) == "ok" || bytes.Contains(said, []byte(`"ok":true`))) {
 		return nil
 	}
 	failure := call.Fail(errors.New("the answer was not taken"))
-	if status := resp.StatusCode; status >= 400 && status < 500 && status != http.StatusTooManyRequests {
+	if status >= 400 && status < 500 && status != http.StatusTooManyRequests {
 		failure.Kind = outbound.Refused // the address has been used up, or is too old
 	}
 	return failure

@@ -1,11 +1,12 @@
 package slack
 
 import (
-	"net"
 	"strings"
 
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/hook"
+	"teleport-plugins/lib/identity"
 )
 
 // Review is the section [review].
@@ -13,15 +14,14 @@ type Review struct {
 	decision.Settings
 	AppToken config.Secret `toml:"app_token" doc:"app-level token (xapp-…) with the scope connections:write, for Socket Mode: the token itself, the path of a file that holds it, or env:NAME"`
 	Trait    string        `toml:"slack_user_id_trait" doc:"trait of a Teleport user that holds the Slack user id of the person"`
-	// Listen is the other way, by HTTP.
-	Listen        string        `toml:"listen" doc:"host:port at which Slack delivers what people press, where Socket Mode is not wanted; the Request URL in the app's settings leads here"`
+	// Endpoint is the other way, by HTTP.
+	hook.Endpoint
 	SigningSecret config.Secret `toml:"signing_secret" doc:"the app's signing secret, by which Slack is known at listen"`
-	CertFile      string        `toml:"listen_cert" doc:"path of the certificate at listen; without one a proxy before it must speak TLS"`
-	KeyFile       string        `toml:"listen_key" doc:"path of the private key of listen_cert"`
 }
 
-// Validate checks the section.
-func (r *Review) Validate(f *config.Faults) {
+// validate checks the section, whose people may be those of [identity].
+func (r *Review) validate(f *config.Faults, root *config.Faults, who identity.Section) {
+	r.Adopt(root, who, &r.Trait, func(text string) (string, bool) { return text, isUser(text) })
 	r.Settings.Validate(f, "slack_user_id_trait", r.Trait)
 	if !r.Enabled {
 		return
@@ -47,15 +47,10 @@ func (r *Review) Validate(f *config.Faults) {
 }
 
 func (r *Review) validateHook(f *config.Faults) {
-	if _, _, err := net.SplitHostPort(r.Listen); err != nil {
-		f.Add("listen", "this is not host:port", `write for example "0.0.0.0:3000"`)
-	}
+	r.Check(f)
 	secret, err := r.SigningSecret.Read()
 	if !r.SigningSecret.IsSet() || err == nil && strings.TrimSpace(secret) == "" {
 		f.Add("signing_secret", "there is none, and anybody could press", "set the signing secret that Slack shows under Basic Information")
-	}
-	if (r.CertFile == "") != (r.KeyFile == "") {
-		f.Add("listen_cert", "listen_cert and listen_key go together", "set both or none")
 	}
 	if r.AppToken.IsSet() {
 		f.Warn("app_token", "it is not used beside listen", "remove one of the two")

@@ -72,7 +72,7 @@ func everyCall(t *testing.T, s *service, each func(name string, err error), v re
 // knowing is a service that has been told who it is.
 func knowing(t *testing.T, base http.RoundTripper) *service {
 	s, _ := build(t, "http://slack.test/api/", base)
-	s.self = identity{bot: "B0SANDBOX01", user: "U0SANDBOXB1"}
+	s.self = account{bot: "B0SANDBOX01", user: "U0SANDBOXB1"}
 	return s
 }
 

@@ -13,11 +13,12 @@ import (
 
 	"teleport-plugins/lib/decision"
 	"teleport-plugins/lib/history"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/integration"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/plugindata"
-	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/remind"
 	"teleport-plugins/lib/request"
 )
@@ -27,12 +28,13 @@ type service struct {
 	client
 	log        *zap.Logger
 	note       func(name, text string)
-	configured []string          // recipients that the config names
-	users      map[string]string // Teleport user to recipient
-	drafts     drafts
+	configured []string // recipients that the config names
+	people     *identity.People
+	drafts     message.Drafts[integration.Effect, content]
 	rooms      rooms
 	history    *history.Index
 	review     Review
+	quiet      bool   // reminders are shown in threads alone
 	app        client // calls with the app-level token
 	address    string // of the API
 }
@@ -57,7 +59,7 @@ func (s *service) Resolve(ctx context.Context, name string) (string, error) {
 	if isID(name) {
 		return name, nil
 	}
-	if !recipient.IsEmail(name) {
+	if !identity.IsEmail(name) {
 		return channelName(name), nil
 	}
 	id := ""
@@ -82,14 +84,15 @@ func (s *service) Tell(ctx context.Context, to integration.Place, e integration.
 	if e.Kind.Below() {
 		address, thread = to.Message.Channel, to.Message.ID
 	}
-	c := s.drafts.content(e, v)
+	c := s.content(e, v)
 	c.mark = mark(e, v)
+	c.broadcast = e.Kind == integration.Pending && !s.quiet
 	return s.post(ctx, address, thread, c)
 }
 
 // Show makes an announcement show the view.
 func (s *service) Show(ctx context.Context, m plugindata.Message, v request.View) error {
-	_, err := s.send(ctx, "chat.update", "", s.drafts.content(announce, v), func(ctx context.Context, c content) (channel, ts string, err error) {
+	_, err := s.send(ctx, "chat.update", "", s.content(announce, v), func(ctx context.Context, c content) (channel, ts string, err error) {
 		opts := c.options()
 		if c.blocks == nil {
 			opts = append(opts, slack.MsgOptionBlocks()) // the blocks that it had would hide the text
@@ -106,6 +109,9 @@ func (s *service) post(ctx context.Context, address, thread string, c content) (
 		opts := append(c.options(), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 		if thread != "" {
 			opts = append(opts, slack.MsgOptionTS(thread))
+			if c.broadcast {
+				opts = append(opts, slack.MsgOptionBroadcast())
+			}
 		}
 		return s.api.PostMessageContext(ctx, address, opts...)
 	})
@@ -134,23 +140,18 @@ func (s *service) send(
 }
 
 // Requester is the recipient that stands for the Teleport user who asks.
-func (s *service) Requester(v request.View) string { return s.Person(v.User) }
-
-// person is the recipient that the config names for a Teleport user, or the
-// user's name if it is an e-mail address.
-func (s *service) person(user string) (name string, ok bool) {
-	name = s.users[user]
-	if name == "" && recipient.IsEmail(user) {
-		name = user
-	}
-	return name, name != ""
+func (s *service) Requester(ctx context.Context, v request.View) string {
+	return s.Person(ctx, v.User)
 }
 
 // Person is the recipient that stands for a Teleport user.
-func (s *service) Person(user string) string {
-	name, _ := s.person(user)
-	return name
+func (s *service) Person(ctx context.Context, user string) string {
+	return s.people.Find(ctx, user).Name
 }
+
+// known takes an e-mail address, or the id of a user, for one by which Slack knows
+// somebody.
+func known(text string) (name string, ok bool) { return text, isUser(text) || identity.IsEmail(text) }
 
 // Remind tells an owner of the access lists that are to be reviewed.
 func (s *service) Remind(ctx context.Context, address string, r remind.Reminder) error {
@@ -167,6 +168,18 @@ func (s *service) Check(ctx context.Context) error {
 	return err
 }
 
+// ours is who we are. It is asked for where it is not known, as after a start while the
+// token was refused.
+func (s *service) ours(ctx context.Context) (account, error) {
+	if me := s.me(); me.user != "" {
+		return me, nil
+	}
+	if err := s.ask(ctx); err != nil {
+		return account{}, fmt.Errorf("asking to which workspace the app belongs: %w", err)
+	}
+	return s.me(), nil
+}
+
 // ask asks Slack who we are.
 func (s *service) ask(ctx context.Context) error {
 	return s.call(ctx, "auth.test", "", func(ctx context.Context) error {
@@ -177,7 +190,7 @@ func (s *service) ask(ctx context.Context) error {
 		scopes := strings.FieldsFunc(who.Header.Get("X-OAuth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.self = identity{who.BotID, who.UserID, who.TeamID, who.EnterpriseID, scopes}
+		s.self = account{who.BotID, who.UserID, who.TeamID, who.EnterpriseID, scopes}
 		return nil
 	})
 }

@@ -32,7 +32,7 @@ func TestAWholeRequest(t *testing.T) {
 	if err := w.Show(ctx, m, v); err != nil {
 		t.Fatal(err)
 	}
-	dm, err := w.Resolve(ctx, w.Requester(v))
+	dm, err := w.Resolve(ctx, w.Requester(t.Context(), v))
 	if err != nil || dm != alice {
 		t.Fatalf("the requester is %q, %v", dm, err)
 	}
@@ -186,15 +186,25 @@ func TestADeletedMessageIsGone(t *testing.T) {
 	}
 }
 
+// The engine tells what has one address once.
+func TestNamesOfOneChannelHaveOneAddress(t *testing.T) {
+	w := inWorkspace(t)
+	for _, name := range []string{"access-requests", "#access-requests", "#Access-Requests"} {
+		if got, err := w.Resolve(t.Context(), name); got != "access-requests" || err != nil {
+			t.Errorf("%s is %q, %v", name, got, err)
+		}
+	}
+}
+
 func TestWhoTheRequesterIs(t *testing.T) {
 	w := inWorkspace(t, func(c *Config) {
-		c.Slack.Users = map[string]string{"alice": "alice@example.com", "bob@sso.example": "U0SANDBOX02", "nobody": ""}
+		c.Identity.Users = map[string]string{"alice": "alice@example.com", "bob@sso.example": "U0SANDBOX02", "nobody": ""}
 	})
 	for user, want := range map[string]string{
 		"alice": "alice@example.com", "bob@sso.example": "U0SANDBOX02", "carol@example.com": "carol@example.com",
 		"dave": "", "nobody": "", "": "", "Eve <eve@example.com>": "",
 	} {
-		if got := w.Requester(request.View{User: user}); got != want {
+		if got := w.Requester(t.Context(), request.View{User: user}); got != want {
 			t.Errorf("%q is %q, want %q", user, got, want)
 		}
 	}

@@ -119,6 +119,8 @@ func TestEachEffectIsOneMessage(t *testing.T) {
 		{Kind: integration.Announce, Index: 1},
 		reviewOf(0),
 		integration.Outcome(integration.End, v.Status), integration.Outcome(integration.Notice, v.Status),
+		{Kind: integration.Pending, Index: 900},
+		{Kind: integration.Ending, Index: 900},
 	} {
 		before := len(w.Messages(general))
 		if w.Tells(e.Kind) != (e.Kind != integration.End) { // the message shows the end itself
@@ -204,7 +206,7 @@ func TestTheTokenIsInTheHeaderAlone(t *testing.T) {
 // A view that goes to many places is written once, and anew when any part of it has
 // changed.
 func TestAViewIsWrittenOnce(t *testing.T) {
-	var d drafts
+	var d service
 	v := sample(manyRoles(30))
 	first := d.content(announce, v).blocks[1]
 	later := integration.Effect{Kind: integration.Announce, Index: 1}
@@ -216,12 +218,29 @@ func TestAViewIsWrittenOnce(t *testing.T) {
 	if slices.Equal(textsOf(d.content(announce, changed).blocks[1]), textsOf(first)) {
 		t.Error("a view with other logins was not written anew")
 	}
-	for i := range 3 * maxDrafts {
-		d.content(announce, sample(func(v *request.View) { v.ID += string(rune('a' + i)) }))
-	}
-	if len(d.kept) > maxDrafts {
-		t.Errorf("%d are remembered", len(d.kept))
-	}
 }
 
 var anyMessage = plugindata.Message{Channel: general, ID: "1.000001"}
+
+// A reminder is a reply that the channel sees too, unless the config wants it quiet.
+func TestRemindersAreSeenInTheChannel(t *testing.T) {
+	w := inWorkspace(t)
+	v := sample(now)
+	to := integration.Place{Address: general, Message: w.announce(v)}
+	for _, quiet := range []bool{false, true} {
+		w.quiet = quiet
+		m, err := w.Tell(t.Context(), to, integration.Effect{Kind: integration.Pending, Index: 900}, v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.at(m); got.ThreadTS != to.Message.ID || got.Broadcast == quiet {
+			t.Errorf("quiet %v: %+v", quiet, got)
+		}
+	}
+	if err := reply(t.Context(), w.service, to.Message, sample(now, reviewed("", request.Approved)), 0); err != nil {
+		t.Fatal(err)
+	}
+	if all := w.Messages(general); all[len(all)-1].Broadcast {
+		t.Error("a review is seen in the channel")
+	}
+}

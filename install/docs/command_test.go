@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kingpin/v2"
 )
 
 // commands lists the commands that the pages show, as words.
@@ -86,6 +88,16 @@ func TestCommandsThatAreShownExist(t *testing.T) {
 	help := map[string][]string{}
 	for _, command := range []string{"start", "check", "explain", "preview", "configure", "version"} {
 		help[command] = flagsOf(shows(t, root, program, command, "--help"))
+	}
+	for _, i := range integrations() {
+		for _, c := range i.Commands {
+			clause := kingpin.New("", "").Command(c.Name, c.Help)
+			c.Declare(clause)
+			help[c.Name] = []string{"c", "config", "d", "debug"}
+			for _, f := range clause.Model().Flags {
+				help[c.Name] = append(help[c.Name], f.Name)
+			}
+		}
 	}
 	usage := flagsOf(shows(t, root, "sh", "install/install", "--help"))
 	usage = append(usage, "systemd", "uninstall") // stand in the middle of lines

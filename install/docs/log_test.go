@@ -2,38 +2,12 @@ package docs_test
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
+
+	"teleport-plugins/install/sentences"
 )
-
-// gap stands for what a sentence takes from elsewhere.
-const gap = "…"
-
-var verb = regexp.MustCompile(`%[-+# 0-9.]*[a-zA-Z]`)
-
-// sentence is the text of an expression, with gaps.
-func sentence(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if text, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
-			return verb.ReplaceAllString(text, gap)
-		}
-	case *ast.BinaryExpr:
-		if e.Op == token.ADD {
-			return sentence(e.X) + sentence(e.Y)
-		}
-	case *ast.ParenExpr:
-		return sentence(e.X)
-	}
-	return gap
-}
 
 // source is what the code of the plugins says.
 type source struct {
@@ -43,25 +17,8 @@ type source struct {
 
 func readSource(t *testing.T) (s source) {
 	t.Helper()
-	for _, top := range []string{"lib", "access"} {
-		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case d.IsDir() && slices.Contains([]string{"sandbox", "conformance", "e2e", "testdata"}, d.Name()):
-				return filepath.SkipDir
-			case d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go"):
-				return nil
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-			if err == nil {
-				ast.Inspect(file, s.visit)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := sentences.Files(root, func(_ string, file *ast.File) { ast.Inspect(file, s.visit) }); err != nil {
+		t.Fatal(err)
 	}
 	if len(s.texts) < 500 || len(s.logs) < 30 {
 		t.Fatalf("found %d texts and %d sentences of the log", len(s.texts), len(s.logs))
@@ -72,16 +29,16 @@ func readSource(t *testing.T) (s source) {
 func (s *source) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
-		s.texts = append(s.texts, sentence(n))
+		s.texts = append(s.texts, sentences.Text(n))
 	case *ast.BasicLit:
-		s.texts = append(s.texts, sentence(n))
+		s.texts = append(s.texts, sentences.Text(n))
 	case *ast.CallExpr:
 		if text, ok := logged(n); ok {
 			s.logs = append(s.logs, text)
 		}
 	case *ast.CompositeLit: // the problems of access monitoring rules
 		if name, ok := n.Type.(*ast.Ident); ok && name.Name == "problem" && len(n.Elts) > 1 {
-			s.logs = append(s.logs, sentence(n.Elts[1]))
+			s.logs = append(s.logs, sentences.Text(n.Elts[1]))
 		}
 	}
 	return true
@@ -94,7 +51,7 @@ func logged(call *ast.CallExpr) (text string, ok bool) {
 		return "", false
 	}
 	if fn.Sel.Name == "lack" { // the rules router's way to warn
-		return sentence(call.Args[1]), sentence(call.Args[0]) != ""
+		return sentences.Text(call.Args[1]), sentences.Text(call.Args[0]) != ""
 	}
 	if fn.Sel.Name != "Warn" && fn.Sel.Name != "Error" {
 		return "", false
@@ -106,13 +63,13 @@ func logged(call *ast.CallExpr) (text string, ok bool) {
 	case *ast.SelectorExpr:
 		logger = x.Sel.Name
 	}
-	return sentence(call.Args[0]), slices.Contains([]string{"log", "Log", "digest", "Logger"}, logger)
+	return sentences.Text(call.Args[0]), slices.Contains([]string{"log", "Log", "digest", "Logger"}, logger)
 }
 
 // parts are the pieces of a sentence between its gaps that are long enough to tell
 // it from others.
 func parts(text string, least int) (list []string) {
-	for part := range strings.SplitSeq(text, gap) {
+	for part := range strings.SplitSeq(text, sentences.Gap) {
 		if part = strings.Trim(part, " \"`,:;."); len(part) >= least {
 			list = append(list, part)
 		}

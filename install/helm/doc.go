@@ -1,5 +1,5 @@
-// Package helm holds the charts. They share their templates, by a link; what
-// differs are the values and the sections of the config. There is no code here
-// but the test that renders them; it wants the program helm, which make helm-test
-// brings.
+// Package helm makes what the charts of all plugins have in common: the values that do
+// not depend on the service, and the schema of the values, in which the keys of the
+// config come from the plugin itself. The templates are one folder, to which the charts
+// link.
 package helm

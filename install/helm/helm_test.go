@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,24 +46,40 @@ func (c chart) annotation(t *testing.T, name string) string {
 	return about.Annotations[name]
 }
 
-// value is the name of a value in the section of the service that begins with
-// what the chart calls the credential.
+// way is how the plugin reaches its service, of several the first one: the section of the
+// values, and its credential's name there and file.
+type way struct{ Section, Value, File string }
+
+// ways are all of them. Charts with one have no list.
+func (c chart) ways(t *testing.T) (list []way) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(c.annotation(t, "ways")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) == 0 {
+		list = []way{{c.Name, c.annotation(t, "credentialValue"), c.annotation(t, "credentialFile")}}
+	}
+	return list
+}
+
+// value is the name of a value that begins with what the chart calls the credential.
 func (c chart) value(t *testing.T, suffix string) string {
 	t.Helper()
-	return c.Name + "." + c.annotation(t, "credentialValue") + suffix
+	first := c.ways(t)[0]
+	return first.Section + "." + first.Value + suffix
 }
 
 var required = []string{"teleport.address=teleport.example.com:443", "teleport.identitySecretName=identity"}
 
-// helm runs the program on a chart, with the least values unless bare, and with
+// runHelm runs the program on a chart, with the least values unless bare, and with
 // those that are set.
-func helm(t *testing.T, c chart, bare bool, values []string, command ...string) (string, error) {
+func runHelm(t *testing.T, c chart, bare bool, values []string, command ...string) (string, error) {
 	t.Helper()
 	program := os.Getenv("HELM")
 	if program == "" {
 		t.Skip("the charts were not rendered, for want of the program helm; run make helm-test")
 	}
-	args := append(command, c.dir)
+	args := append(slices.Clone(command), c.dir)
 	if !bare {
 		args = append(args, "--values", filepath.Join(c.dir, "ci", "least-values.yaml"))
 	}
@@ -75,6 +92,20 @@ func helm(t *testing.T, c chart, bare bool, values []string, command ...string) 
 		err = errors.New(string(exit.Stderr) + string(out))
 	}
 	return string(out), err
+}
+
+// known makes sure that Kubernetes knows all that is in the objects.
+func known(t *testing.T, text string) {
+	t.Helper()
+	program := os.Getenv("STRICT")
+	if program == "" {
+		return
+	}
+	cmd := exec.Command(program)
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 type object map[string]any
@@ -98,13 +129,20 @@ func (o object) at(path ...any) any {
 	return v
 }
 
-// render gives the objects of a chart by their kinds.
+// render gives the objects of a chart by their kinds, of several the first.
 func render(t *testing.T, c chart, values ...string) map[string]object {
 	t.Helper()
-	text, err := helm(t, c, false, append(values, required...), "template", "rel")
+	text, err := runHelm(t, c, false, append(values, required...), "template", "rel")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parse(t, text)
+}
+
+// parse gives the objects of a text by their kinds, of several the first.
+func parse(t *testing.T, text string) map[string]object {
+	t.Helper()
+	known(t, text)
 	objects := make(map[string]object)
 	d := yaml.NewDecoder(strings.NewReader(text))
 	for {
@@ -114,7 +152,7 @@ func render(t *testing.T, c chart, values ...string) map[string]object {
 		} else if err != nil {
 			t.Fatalf("%v in:\n%s", err, text)
 		}
-		if kind, ok := o["kind"].(string); ok {
+		if kind, ok := o["kind"].(string); ok && objects[kind] == nil {
 			objects[kind] = o
 		}
 	}
@@ -122,7 +160,7 @@ func render(t *testing.T, c chart, values ...string) map[string]object {
 
 func TestChartsAreClean(t *testing.T) {
 	for _, c := range charts() {
-		if _, err := helm(t, c, false, required, "lint", "--strict"); err != nil {
+		if _, err := runHelm(t, c, false, required, "lint", "--strict"); err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 		}
 	}
@@ -134,12 +172,12 @@ func (c chart) readsConfig(t *testing.T, objects map[string]object, files ...str
 	t.Helper()
 	text, _ = objects["ConfigMap"].at("data", "teleport-"+c.Name+".toml").(string)
 	dir := t.TempDir()
-	text = strings.ReplaceAll(text, "/var/lib/teleport/plugins/"+c.Name, dir)
+	text = strings.NewReplacer("/var/lib/teleport/plugins/"+c.Name, dir, "/var/lib/tbot", dir).Replace(text)
 	for _, file := range files {
 		if !strings.Contains(text, filepath.Join(dir, file)) {
 			t.Errorf("%s is not in the config:\n%s", file, text)
 		}
-		write(t, filepath.Join(dir, file), map[bool]string{true: "xapp-secret", false: "xoxb-secret"}[file == c.annotation(t, "appTokenFile")])
+		write(t, filepath.Join(dir, file), map[bool]string{true: "xapp-0123456789-secret", false: c.Simulate(farend.Options{}).Token()}[file == c.annotation(t, "appTokenFile")])
 	}
 	path := filepath.Join(dir, "config.toml")
 	write(t, path, text)
@@ -159,7 +197,7 @@ func TestPluginReadsTheRenderedConfig(t *testing.T) {
 	for _, c := range charts() {
 		name := c.Name
 		t.Run(name, func(t *testing.T) {
-			c.readsConfig(t, render(t, c), "teleport-identity/auth_id", c.annotation(t, "credentialFile"))
+			c.readsConfig(t, render(t, c), "teleport-identity/auth_id", c.ways(t)[0].File)
 		})
 	}
 }
@@ -189,7 +227,7 @@ func TestPluginReadsTheRenderedReviewSection(t *testing.T) {
 			}
 			files := []string{"teleport-identity/auth_id", c.annotation(t, "credentialFile")}
 			if token != "" {
-				if _, err := helm(t, c, false, append(values, required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), "review.appTokenFromSecret") {
+				if _, err := runHelm(t, c, false, append(values, required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), "review.appTokenFromSecret") {
 					t.Errorf("without an app-level token: %v", err)
 				}
 				values, files = append(values, "review.appTokenFromSecret=app"), append(files, token)
@@ -203,7 +241,7 @@ func TestPluginReadsTheRenderedReviewSection(t *testing.T) {
 			}
 			text := c.readsConfig(t, objects, files...)
 			for _, without := range [][2]string{{"review." + c.Name + "UserIdTrait=", "who a person is"}, {"review.reviewers=null", "review.reviewers"}} {
-				if _, err := helm(t, c, false, append(append(values, without[0]), required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), without[1]) {
+				if _, err := runHelm(t, c, false, append(append(values, without[0]), required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), without[1]) {
 					t.Errorf("with %s: %v", without[0], err)
 				}
 			}
@@ -211,7 +249,7 @@ func TestPluginReadsTheRenderedReviewSection(t *testing.T) {
 			if !strings.Contains(closed, "\nroles = []\n") {
 				t.Errorf("roles that name nothing are all roles:\n%s", closed)
 			}
-			for _, want := range []string{"[review]", `roles = ["editor","staging-*"]`, "[review.reviewers]", `"editor" = ["alice@example.com"]`} {
+			for _, want := range []string{"[review]", `roles = ["editor","staging-*"]`, "[review.reviewers]", `editor = ["alice@example.com"]`} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%q is not in:\n%s", want, text)
 				}
@@ -234,7 +272,7 @@ func TestMountedCredentials(t *testing.T) {
 		if got := sources.at("s", 0, "secret", "name"); got != "identity" {
 			t.Errorf("%s: the identity is from %v", name, got)
 		}
-		if got := sources.at("s", 1, "secret", "items", 0, "path"); got != c.annotation(t, "credentialFile") {
+		if got := sources.at("s", 1, "secret", "items", 0, "path"); got != c.ways(t)[0].File {
 			t.Errorf("%s: the credential is mounted as %v", name, got)
 		}
 	}
@@ -281,23 +319,154 @@ func TestSecretIsMadeOnlyFromAValue(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	c := charts()[0]
-	o := render(t, c, "existingCASecretName=ca", "failFast=true", "podDisruptionBudget.enabled=true",
-		"extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].value=http://proxy", "image.tag=1.2.3+x", "imagePullSecrets[0].name=pull",
-		"podAnnotations.a=old", "annotations.deployment.b=c")
-	if o["PodDisruptionBudget"] == nil {
-		t.Error("there is no disruption budget")
+	for _, c := range charts() {
+		o := render(t, c, "existingCASecretName=ca", "failFast=true", "podDisruptionBudget.enabled=true",
+			"extraEnv[0].name=HTTPS_PROXY", "extraEnv[0].value=http://proxy", "image.tag=1.2.3+x", "imagePullSecrets[0].name=pull",
+			"podAnnotations.a=old", "annotations.deployment.b=c", "labels.team=access", "podLabels.tier=one", "priorityClassName=high",
+			"image.digest=sha256:"+strings.Repeat("a", 64), "serviceAccount.create=true", "service.enabled=true", "podMonitor.enabled=true",
+			"serviceMonitor.enabled=true", "serviceMonitor.labels.release=prometheus", "networkPolicy.enabled=true",
+			"networkPolicy.from[0].namespaceSelector.matchLabels.name=monitoring", "topologySpreadConstraints[0].maxSkew=1",
+			"topologySpreadConstraints[0].topologyKey=zone", "topologySpreadConstraints[0].whenUnsatisfiable=ScheduleAnyway")
+		name := "rel-teleport-plugin-" + c.Name
+		for _, want := range []struct {
+			kind  string
+			value any
+			path  []any
+		}{
+			{"PodDisruptionBudget", name, []any{"metadata", "name"}},
+			{"PodDisruptionBudget", "access", []any{"metadata", "labels", "team"}},
+			{"ServiceAccount", name, []any{"metadata", "name"}},
+			{"Service", name + "-diag", []any{"metadata", "name"}},
+			{"Service", 8081, []any{"spec", "ports", 0, "port"}},
+			{"Service", c.Name, []any{"spec", "selector", "app.kubernetes.io/name"}},
+			{"ServiceMonitor", "prometheus", []any{"metadata", "labels", "release"}},
+			{"ServiceMonitor", "diag", []any{"spec", "selector", "matchLabels", "teleport-plugin/port"}},
+			{"PodMonitor", "diag", []any{"spec", "podMetricsEndpoints", 0, "port"}},
+			{"NetworkPolicy", 8081, []any{"spec", "ingress", 0, "ports", 0, "port"}},
+			{"NetworkPolicy", "monitoring", []any{"spec", "ingress", 0, "from", 0, "namespaceSelector", "matchLabels", "name"}},
+		} {
+			value := want.value
+			if value == c.Name {
+				value = "teleport-plugin-" + c.Name
+			}
+			if got := o[want.kind].at(want.path...); got != value {
+				t.Errorf("%s: %s has %v at %v, want %v", c.Name, want.kind, got, want.path, value)
+			}
+		}
+		text, err := yaml.Marshal(map[string]any(o["Deployment"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			"TELEPORT_PLUGIN_FAIL_FAST", "/etc/ssl/certs:/etc/teleport-plugin/ca", "HTTPS_PROXY",
+			"teleport-plugin-" + c.Name + ":1.2.3_x@sha256:" + strings.Repeat("a", 64), "name: pull", "a: old", "b: c", "tier: one",
+			"team: access", "priorityClassName: high", "serviceAccountName: " + name, "topologyKey: zone",
+		} {
+			if !bytes.Contains(text, []byte(want)) {
+				t.Errorf("%s: %q is not in:\n%s", c.Name, want, text)
+			}
+		}
 	}
-	text, err := yaml.Marshal(map[string]any(o["Deployment"]))
-	if err != nil {
-		t.Fatal(err)
+}
+
+// With tbot beside it the plugin reads the identity that tbot writes, and needs no secret
+// with one.
+func TestTbot(t *testing.T) {
+	for _, c := range charts() {
+		o := render(t, c, "teleport.identitySecretName=", "tbot.enabled=true", "tbot.token=join", "tbot.clusterName=example.com", "tbot.image.tag=18.1.0")
+		c.readsConfig(t, o, "identity", c.ways(t)[0].File)
+		var tbot struct {
+			Proxy      string `yaml:"proxy_server"`
+			Onboarding struct{ Token string }
+			Outputs    []struct{ Destination struct{ Path string } }
+		}
+		text, _ := o["ConfigMap"].at("data", "tbot.yaml").(string)
+		if err := yaml.Unmarshal([]byte(text), &tbot); err != nil {
+			t.Fatalf("%v in:\n%s", err, text)
+		}
+		if tbot.Proxy != "teleport.example.com:443" || tbot.Onboarding.Token != "join" || len(tbot.Outputs) != 1 {
+			t.Errorf("%s: tbot reads:\n%s", c.Name, text)
+		}
+		pod := object(o["Deployment"].at("spec", "template", "spec").(map[string]any))
+		// One that is started before the plugin, and goes on beside it.
+		if got := pod.at("initContainers", 0, "restartPolicy"); got != "Always" {
+			t.Errorf("%s: tbot has the restart policy %v", c.Name, got)
+		}
+		if got := pod.at("initContainers", 0, "volumeMounts", 2, "mountPath"); got != tbot.Outputs[0].Destination.Path {
+			t.Errorf("%s: tbot writes to %v, which has %v", c.Name, tbot.Outputs, got)
+		}
 	}
-	for _, want := range []string{
-		"TELEPORT_PLUGIN_FAIL_FAST", "/etc/ssl/certs:/etc/teleport-plugin/ca", "HTTPS_PROXY", "teleport-plugin-" + c.Name + ":1.2.3_x",
-		"name: pull", "a: old", "b: c",
-	} {
-		if !bytes.Contains(text, []byte(want)) {
-			t.Errorf("%q is not in:\n%s", want, text)
+}
+
+// enabled are the values that choose the first of several ways, with a login.
+func (c chart) enabled(t *testing.T) []string {
+	t.Helper()
+	all := c.ways(t)
+	if len(all) == 1 {
+		return nil
+	}
+	return []string{all[0].Section + ".enabled=true", all[0].Section + ".username=x"}
+}
+
+// Of several ways the first that is enabled counts, one has to be, and some need no
+// credential.
+func TestWays(t *testing.T) {
+	for _, c := range charts() {
+		all := c.ways(t)
+		if len(all) == 1 {
+			continue
+		}
+		first, last := all[0], all[len(all)-1]
+		for _, tc := range []struct {
+			values []string
+			want   way
+		}{
+			{[]string{last.Section + ".enabled=true", last.Section + "." + last.Value + "FromSecret=other"}, first},
+			{[]string{first.Section + ".enabled=false", last.Section + ".enabled=true", last.Section + "." + last.Value + "FromSecret=other", last.Section + ".domain=mg.example.com"}, last},
+		} {
+			o := render(t, c, tc.values...)
+			if text := c.readsConfig(t, o, tc.want.File); !strings.Contains(text, "\n["+tc.want.Section+"]\n") {
+				t.Errorf("%s with %q:\n%s", c.Name, tc.values, text)
+			}
+		}
+		o := render(t, c, first.Section+".username=", c.value(t, "FromSecret="))
+		if text := c.readsConfig(t, o); o["Secret"] != nil || strings.Contains(text, first.File) {
+			t.Errorf("%s has a credential where none is needed: %v\n%s", c.Name, o["Secret"], text)
+		}
+		old := render(t, c, "roleToRecipients=null", "delivery.recipients={a@example.com}", "volumes[0].name=extra")
+		if text := c.readsConfig(t, old, first.File); !strings.Contains(text, `"*" = ["a@example.com"]`) {
+			t.Errorf("%s with the old name of the recipients:\n%s", c.Name, text)
+		}
+		if _, err := runHelm(t, c, false, append([]string{first.Section + ".enabled=false"}, required...), "template", "rel"); err == nil || !strings.Contains(err.Error(), "set enabled to true") {
+			t.Errorf("%s without a way: %v", c.Name, err)
+		}
+	}
+}
+
+// Only an address needs what signs events, and one of the value config is signed as well.
+func TestEndpointsAreSigned(t *testing.T) {
+	for _, c := range charts() {
+		if text := c.read(t, "values.yaml"); !strings.Contains(text, "\nendpoints: {}\n") {
+			continue
+		}
+		program := []string{"endpoints.run.command={/bin/true}", "roleToRecipients.*=run"}
+		render := func(values ...string) map[string]object {
+			t.Helper()
+			text, err := runHelm(t, c, true, append(values, required...), "template", "rel")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return parse(t, text)
+		}
+		if text := c.readsConfig(t, render(program...)); strings.Contains(text, "secret") {
+			t.Errorf("a program is given a secret:\n%s", text)
+		}
+		signed := c.readsConfig(t, render(append(program, c.value(t, "FromSecret=creds"), "config.endpoints.far.url=https://far.example.com")...), c.ways(t)[0].File)
+		if strings.Count(signed, "secret = ") != 1 || strings.Contains(signed, "\n["+c.Name+"]\n") {
+			t.Errorf("it has the config:\n%s", signed)
+		}
+		if _, err := runHelm(t, c, true, append(required[:2:2], append(program, "endpoints.far.url=https://far.example.com")...), "template", "rel"); err == nil || !strings.Contains(err.Error(), c.value(t, "FromSecret")) {
+			t.Errorf("an address without a secret: %v", err)
 		}
 	}
 }
@@ -310,14 +479,21 @@ func TestRefusedValues(t *testing.T) {
 			values []string
 			want   string
 		}{
-			{true, nil, c.value(t, "FromSecret")},
-			{false, []string{"tbot.enabled=true"}, "does not bring tbot"},
+			{true, c.enabled(t), c.value(t, "FromSecret")},
+			{false, []string{"tbot.enabled=true", "tbot.clusterName=c", "tbot.image.tag=18.1.0"}, "tbot.token is empty"},
+			{false, []string{"tbot.enabled=true", "tbot.clusterName=c", "tbot.token=t"}, "tbot.image.tag is empty"},
+			{false, []string{"teleport.identitySecretName="}, "tbot.enabled"},
+			{false, []string{"serviceMonitor.enabled=true"}, "set service.enabled"},
+			{false, []string{"image.digest=latest"}, "digest"},
+			{false, []string{"config.teleport.adrr=x"}, "adrr"},
+			{false, []string{"config.delivery.lease=1"}, "lease"},
+			{false, []string{"crd.create=true"}, "crd.create"},
 			{false, []string{"teleport.address="}, "teleport.address is empty"},
 			{false, []string{"teleport.adress=x"}, "adress"},
 			{false, []string{"log.severity=loud"}, "severity"},
-			{true, []string{c.value(t, "=x"), "roleToRecipients.a=b"}, `roleToRecipients`},
+			{true, append(c.enabled(t), c.value(t, "=x"), "roleToRecipients.a=b"), `roleToRecipients`},
 		} {
-			_, err := helm(t, c, test.bare, append(required[:2:2], test.values...), "template", "rel")
+			_, err := runHelm(t, c, test.bare, append(required[:2:2], test.values...), "template", "rel")
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s with %q gives %v, want %q in it", c.Name, test.values, err, test.want)
 			}

@@ -4,13 +4,15 @@
 //	pack -mtime 1700000000 -out build/release build/stage/name ...
 //
 // Each directory becomes name.tar.gz with the directory's content, and
-// SHA256SUMS lists them all in the form that sha256sum --check reads. What
+// SHA256SUMS lists all files there in the form that sha256sum --check reads. With the
+// flag -key it is signed: SHA256SUMS.sig is for cosign and openssl. What
 // differs between machines is left out: owners, times, the order of a
 // directory, and all of the modes but whether a file can be executed.
 package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"errors"
@@ -27,45 +29,77 @@ import (
 func main() {
 	mtime := flag.Int64("mtime", 0, "time of every file, in seconds since 1970")
 	out := flag.String("out", ".", "directory of the archives and of SHA256SUMS")
+	key := flag.String("key", "", "file with the key that signs SHA256SUMS, in PEM form")
 	flag.Parse()
-	if err := run(*out, time.Unix(*mtime, 0).UTC(), flag.Args()); err != nil {
+	if err := run(*out, *key, time.Unix(*mtime, 0).UTC(), flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "pack:", err)
 		os.Exit(1)
 	}
 }
 
-// run packs each of the staged directories, and writes their sums.
-func run(out string, mtime time.Time, staged []string) error {
+// run packs each of the staged directories, and writes the sums of all that is in the
+// directory out.
+func run(out, key string, mtime time.Time, staged []string) error {
 	if len(staged) == 0 {
 		return errors.New("no directory to pack was named")
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	var sums strings.Builder
 	for _, dir := range staged {
-		name := filepath.Base(dir) + ".tar.gz"
-		sum, err := archive(filepath.Join(out, name), dir, mtime)
-		if err != nil {
+		if err := archive(filepath.Join(out, filepath.Base(dir)+".tar.gz"), dir, mtime); err != nil {
 			return fmt.Errorf("packing %s: %w", dir, err)
 		}
-		fmt.Fprintf(&sums, "%x  %s\n", sum, name)
 	}
-	return os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(sums.String()), 0o644)
+	sums, err := sum(out)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(out, sumsName), sums, 0o644); err != nil || key == "" {
+		return err
+	}
+	signature, err := sign(key, sums)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, sumsName+".sig"), signature, 0o644)
 }
 
-// archive writes the archive of dir to path, and returns its SHA-256 sum.
-func archive(path, dir string, mtime time.Time) (sum []byte, err error) {
-	f, err := os.Create(path)
+const sumsName = "SHA256SUMS"
+
+// sum gives the sums of all files in a directory, by their names.
+func sum(dir string) ([]byte, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	hash := sha256.New()
-	if err := write(io.MultiWriter(f, hash), os.DirFS(dir), mtime); err != nil {
-		return nil, err
+	var sums bytes.Buffer
+	for _, e := range entries {
+		if e.IsDir() || strings.HasPrefix(e.Name(), sumsName) {
+			continue
+		}
+		f, err := os.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		hash := sha256.New()
+		_, err = io.Copy(hash, f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", e.Name(), err)
+		}
+		fmt.Fprintf(&sums, "%x  %s\n", hash.Sum(nil), e.Name())
 	}
-	return hash.Sum(nil), nil
+	return sums.Bytes(), nil
+}
+
+// archive writes the archive of dir to path.
+func archive(path, dir string, mtime time.Time) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return write(f, os.DirFS(dir), mtime)
 }
 
 // write packs all of a file system, in lexical order.

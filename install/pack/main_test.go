@@ -76,11 +76,11 @@ func TestSumsListEveryArchive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := run(out, mtime, staged); err != nil {
+	if err := run(out, "", mtime, staged); err != nil {
 		t.Fatal(err)
 	}
 	var want string
-	for _, name := range []string{"b-v1.tar.gz", "a-v1.tar.gz"} {
+	for _, name := range []string{"a-v1.tar.gz", "b-v1.tar.gz"} {
 		data, err := os.ReadFile(filepath.Join(out, name))
 		if err != nil {
 			t.Fatal(err)
@@ -101,10 +101,10 @@ func TestWhatIsNotPacked(t *testing.T) {
 	if err := write(io.Discard, link, mtime); err == nil {
 		t.Error("a link was packed")
 	}
-	if err := run(t.TempDir(), mtime, nil); err == nil {
+	if err := run(t.TempDir(), "", mtime, nil); err == nil {
 		t.Error("nothing was packed without a word")
 	}
-	if err := run(t.TempDir(), mtime, []string{filepath.Join(t.TempDir(), "missing")}); err == nil {
+	if err := run(t.TempDir(), "", mtime, []string{filepath.Join(t.TempDir(), "missing")}); err == nil {
 		t.Error("a directory that is not there was packed")
 	}
 }

@@ -221,7 +221,7 @@ func (c checkout) contribute(t *testing.T) {
 	}
 	addsThreeLines(t, c)
 	for _, tried := range []struct{ line, says string }{
-		{"go test ./install/docs ./install/roles ./access/services/... && go test -run Compose ./install/test", "ok"},
+		{"go test ./install/docs ./install/roles ./install/helm ./access/services/... && go test -run Compose ./install/test", "ok"},
 		{"make build && PLUGINS_BIN=$PWD/build go run ./access/e2e/faults -quick -service " + name + " -row 'decided before|promoted|removed'", name},
 		{"PLUGINS_BIN=$PWD/build go run ./access/e2e/chaos -service " + name + " -seed 1 -for 5s -rest 60s || true", name},
 		{"make release VERSION=1.2.3 ARCHES=amd64 SERVICES=" + name + " && tar tzf build/release/teleport-access-" + name + "-v1.2.3-linux-amd64-bin.tar.gz", "teleport-access-" + name + "/roles/access-plugin.yaml"},

@@ -44,7 +44,7 @@ func TestShipArchives(t *testing.T) {
 		for _, arch := range []string{"amd64", "arm64"} {
 			top := unpack(t, "new", service, newVersion, arch)
 			for _, name := range []string{
-				"LICENSE", "README.md", "install", "teleport-" + service, "teleport-" + service + ".service",
+				"LICENSE", "THIRD-PARTY-NOTICES", "README.md", "install", "teleport-" + service, "teleport-" + service + ".service",
 				"roles/access-plugin.yaml", "roles/bot.yaml", "roles/impersonator.yaml", "roles/preview-role.yaml",
 			} {
 				if info, err := os.Stat(filepath.Join(top, name)); err != nil || info.Size() == 0 {

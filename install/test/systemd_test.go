@@ -84,6 +84,8 @@ func TestShipSystemd(t *testing.T) {
 			s.isStartedAgain()
 			deliver(t, sb, service)
 			s.stopsOnPurpose()
+			s.takesCredentials()
+			deliver(t, sb, service)
 			s.triesAgainWithABadConfig()
 		})
 	}
@@ -119,7 +121,15 @@ func (s *supervised) configure(write func(dir, service string) (string, error)) 
 		s.t.Fatal(err)
 	}
 	docker(s.t, "cp", path, s.container+":/etc/"+s.unit+".toml")
-	docker(s.t, "cp", filepath.Join(dir, s.unit+".identity"), s.container+":"+state+"/")
+	beside, err := os.ReadDir(dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, f := range beside {
+		if f.Name() != filepath.Base(path) {
+			docker(s.t, "cp", filepath.Join(dir, f.Name()), s.container+":"+state+"/")
+		}
+	}
 	// As the script says, where it says so.
 	s.run("chgrp " + s.unit + " /etc/" + s.unit + ".toml && chmod 0640 /etc/" + s.unit + ".toml")
 	s.run("chown " + s.unit + " " + state + "/*")
@@ -173,9 +183,26 @@ func (s *supervised) stopsOnPurpose() {
 	}
 }
 
+// takesCredentials has systemd itself hand over a file that is open to root alone.
+func (s *supervised) takesCredentials() {
+	if out, err := s.try("systemd-run --quiet --wait --pipe -p User=nobody -p LoadCredential=a:/etc/hostname sh -c 'cat $CREDENTIALS_DIRECTORY/a'"); err != nil {
+		s.t.Logf("systemd hands over no credentials in this container: %s", out)
+		s.run("systemctl start " + s.unit)
+		return
+	}
+	config, store := "/etc/"+s.unit+".toml", "/etc/credstore/"+s.unit
+	identity := s.run(`sed -n 's/^identity *= *"\(.*\)"/\1/p' ` + config)
+	s.run("mkdir -p -m 0700 /etc/credstore && mv " + identity + " " + store + " && chown root:root " + store + " && chmod 0600 " + store)
+	edit := "/etc/systemd/system/" + s.unit + ".service.d"
+	s.run("printf '[Service]\\nLoadCredential=identity:" + store + "\\n' >" + edit + "/credentials.conf && systemctl daemon-reload")
+	s.run("sed -i 's#" + identity + "#/run/credentials/" + s.unit + ".service/identity#' " + config)
+	s.run("systemctl start " + s.unit)
+	s.becomes(s.unit, "ActiveState", "active")
+}
+
 // triesAgainWithABadConfig expects a fault to be seen but not to be the end.
 func (s *supervised) triesAgainWithABadConfig() {
-	s.run("echo nonsense >>/etc/" + s.unit + ".toml; systemctl start --no-block " + s.unit)
+	s.run("systemctl stop " + s.unit + "; echo nonsense >>/etc/" + s.unit + ".toml; systemctl start --no-block " + s.unit)
 	s.becomes(s.unit, "SubState", "auto-restart")
 	if status := s.property(s.unit, "ExecMainStatus"); status != "1" {
 		s.t.Errorf("with a bad config the plugin ended with %s", status)

@@ -11,6 +11,8 @@ debootstrap debootstrap
 qemu-aarch64-static qemu-user-static
 shellcheck shellcheck
 systemd-analyze systemd
+rpm2cpio rpm2cpio
+cpio cpio
 END
 if [ -z "$missing" ]; then
 	exit 0

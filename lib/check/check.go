@@ -39,7 +39,11 @@ const (
 	Noted   Result = "note" // something is missing without harm, or cannot be looked at
 	Skipped Result = "skip" // it could not be tried, because of another fault
 	Failed  Result = "fail" // the plugin cannot do its work
+	Waiting Result = "wait" // there is no result yet; the line is not kept
 )
+
+// Patience is after how long without an answer it is said what is waited for.
+const Patience = 3 * time.Second
 
 // Line is what is reported.
 type Line struct {
@@ -107,6 +111,8 @@ type Run struct {
 	Limit time.Duration
 	// Tell is given each line as soon as it is known; may be nil.
 	Tell func(Line)
+	// Wait is given a line for each leg that has no result after Patience; may be nil.
+	Wait func(Line)
 
 	mu      sync.Mutex
 	lines   []Line
@@ -165,11 +171,35 @@ func (r *Run) try(ctx context.Context, leg Leg) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, r.Limit)
 	defer cancel()
-	err := leg.Try(limited)
+	if r.Wait != nil && r.Limit > Patience {
+		defer time.AfterFunc(Patience, func() { r.wait(leg) }).Stop()
+	}
+	err := sound(leg.Try)(limited)
 	if limited.Err() != nil && ctx.Err() == nil && late(err) {
 		return fmt.Errorf("no answer within %v", r.Limit)
 	}
 	return err
+}
+
+// wait says what the run waits for.
+func (r *Run) wait(leg Leg) {
+	r.mu.Lock() // no other line is told meanwhile
+	defer r.mu.Unlock()
+	text := message.Line(fmt.Sprintf("%s: no answer for %v; it may take %v", leg.What, Patience, r.Limit))
+	r.Wait(Line{Name: leg.Name, Result: Waiting, Text: text})
+}
+
+// sound turns a fault of this program into the failure of the leg: what only looks must
+// not end the plugin.
+func sound(try func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) (err error) {
+		defer func() {
+			if fault := recover(); fault != nil {
+				err = fmt.Errorf("a fault in this program, please report it: %v", fault)
+			}
+		}()
+		return try(ctx)
+	}
 }
 
 // late reports whether an error says no more than that the time was over.

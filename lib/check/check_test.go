@@ -89,6 +89,24 @@ func TestOneSaysMoreThanThatTheTimeIsOver(t *testing.T) {
 	})
 }
 
+// Of what takes long it is said soon that it is waited for, and that is no result.
+func TestWhatTakesLongIsNamedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		began := time.Now()
+		tell := func(l check.Line) { told = append(told, fmt.Sprint(time.Since(began), " ", l)) }
+		run := &check.Run{Limit: 10 * time.Second, Tell: tell, Wait: tell}
+		run.Do(t.Context(), check.Leg{Name: "a", What: "first", Try: failing(nil)}, check.Leg{Name: "b", What: "second", Try: hangs})
+		want := []string{"0s ok    first", "3s wait  second: no answer for 3s; it may take 10s", "10s FAIL  second: no answer within 10s"}
+		if !slices.Equal(told, want) {
+			t.Errorf("got %q, want %q", told, want)
+		}
+		if n := len(run.Lines()); n != 2 {
+			t.Errorf("%d lines are kept", n)
+		}
+	})
+}
+
 // After an interruption nothing more is tried.
 func TestAnInterruptionEndsTheRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
@@ -101,5 +119,17 @@ func TestAnInterruptionEndsTheRun(t *testing.T) {
 	lines := run.Lines()
 	if len(lines) != 2 || lines[0].Result != check.Failed || strings.Contains(lines[0].Text, "no answer within") || lines[1].Result != check.Skipped || tried {
 		t.Errorf("%+v, tried: %v", lines, tried)
+	}
+}
+
+// A look that breaks off is a finding, and ends nothing else.
+func TestAFaultOfTheProgramIsAFinding(t *testing.T) {
+	var nothing *check.Run
+	run := &check.Run{Limit: time.Second}
+	run.Do(t.Context(), check.Leg{Name: "a", What: "first", Try: func(context.Context) error { return fmt.Errorf("%v", nothing.Limit) }},
+		check.Leg{Name: "b", What: "second", Try: failing(nil)})
+	lines := run.Lines()
+	if len(lines) != 2 || lines[0].Result != check.Failed || !strings.Contains(lines[0].Text, "please report it") || lines[1].Result != check.OK {
+		t.Errorf("got %v", lines)
 	}
 }

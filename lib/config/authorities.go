@@ -6,9 +6,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
+
+	"teleport-plugins/lib/file"
 )
 
 // Authorities is a file of certificate authorities to trust beside those of the
@@ -51,12 +51,9 @@ func (a *Authorities) Validate(f *Faults) {
 
 // readAuthorities reads certificates; its errors follow the name of the file.
 func readAuthorities(path string) (certs []*x509.Certificate, err error) {
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("does not exist")
-	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %w", withoutPath(err))
+	text, err := file.Read(path)
+	if err != nil {
+		return nil, file.Words(err)
 	}
 	for rest := bytes.ReplaceAll(text, []byte("\ufeff"), nil); ; {
 		block, after := pem.Decode(rest)

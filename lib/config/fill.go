@@ -66,13 +66,15 @@ func fieldsOf(v reflect.Value) []field {
 }
 
 // fillStruct sets the fields of v from a table and warns of the keys that are
-// left over. path is declared, written is as in the file.
+// left over. path is declared, written is as in the file. Two structs may share a
+// table, each with keys of its own.
 func (l *loader) fillStruct(v reflect.Value, table map[string]any, path, written string) {
 	used := map[string]bool{}
 	l.fillFields(v, table, path, written, used)
 	for _, key := range slices.Sorted(maps.Keys(table)) {
-		if !used[key] {
-			l.unknown(v, path, join(written, key), key)
+		if !used[key] && !l.declared(path, key) {
+			_, section := table[key].(map[string]any)
+			l.unknown(v, path, join(written, key), key, section)
 		}
 	}
 }

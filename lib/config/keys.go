@@ -9,7 +9,7 @@ import (
 // Key describes one setting, for a reference and for the tests that compare it
 // with the code.
 type Key struct {
-	Path       string   // as declared, dotted; "name[]" stands for each table of an array
+	Path       string   // as declared, dotted; "name[]" stands for each table of an array, "name.NAME" for each that the operator names
 	Type       string   // "string", "true or false", "duration" …, in words
 	Default    string   // as it would be written in TOML; empty when there is none
 	Doc        string   // from the doc tag
@@ -38,12 +38,17 @@ func keysBelow(v reflect.Value, path string) []Key {
 			keys = append(keys, keysBelow(f.value, at)...)
 		case f.value.Kind() == reflect.Slice && tableLike(f.value.Type().Elem()):
 			keys = append(keys, keysBelow(reflect.Zero(f.value.Type().Elem()), at+"[]")...)
+		case mapOfTables(f.value.Type()):
+			keys = append(keys, keysBelow(reflect.Zero(f.value.Type().Elem()), join(at, AnyName))...)
 		default:
 			keys = append(keys, describeField(f, at)...)
 		}
 	}
 	return keys
 }
+
+// AnyName stands, in the path of a [Key], for a name that the operator chooses.
+const AnyName = "NAME"
 
 // keysOf lists what may stand in a table: the settings as Keys gives them, and
 // the tables and the ignored settings as well.
@@ -52,7 +57,7 @@ func keysOf(v reflect.Value, path string) []Key {
 	for _, f := range fieldsOf(v) {
 		if f.name == "" {
 			keys = append(keys, keysOf(f.value, path)...)
-		} else if tableLike(f.value.Type()) || f.value.Kind() == reflect.Slice {
+		} else if tableLike(f.value.Type()) || f.value.Kind() == reflect.Slice || mapOfTables(f.value.Type()) {
 			keys = append(keys, Key{Path: f.path(path), Aliases: f.aliases})
 		}
 	}
@@ -63,6 +68,9 @@ func keysOf(v reflect.Value, path string) []Key {
 func tableLike(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[unmarshaler]())
 }
+
+// mapOfTables tells whether a type is a table of tables that the operator names.
+func mapOfTables(t reflect.Type) bool { return t.Kind() == reflect.Map && tableLike(t.Elem()) }
 
 func describeField(f field, path string) []Key {
 	k := Key{

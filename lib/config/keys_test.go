@@ -32,7 +32,7 @@ func TestKeysDescribeEverySetting(t *testing.T) {
 		`service.labels: table of string = `,
 		`service.Deep.on: true or false = false`,
 		`service.routes[].name: string = `,
-		`service.teams: table of table = `,
+		`service.teams.NAME.name: string = `,
 		`role_to_recipients: table of recipients = `,
 		`log.output: string = "stderr"`,
 		`log.severity: string = "info"`,

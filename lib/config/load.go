@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"reflect"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
+
+	"teleport-plugins/lib/file"
 )
 
 // Load reads the file at path into the struct that into points to. What the
@@ -20,7 +21,7 @@ import (
 // The error is an *Error with every fault of the file, or, where the text is not
 // TOML, with the first one. After an error the struct is not fit for use.
 func Load(path string, into any) (Report, error) {
-	text, err := os.ReadFile(path)
+	text, err := file.Read(path)
 	if err != nil {
 		return Report{}, unreadable(path, err)
 	}
@@ -28,17 +29,17 @@ func Load(path string, into any) (Report, error) {
 }
 
 // decode is Load for a text already read.
-func decode(file, text string, into any) (Report, error) {
+func decode(name, text string, into any) (Report, error) {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		return Report{}, fmt.Errorf("loading %s: want a pointer to a struct, got %T", file, into)
+		return Report{}, fmt.Errorf("loading %s: want a pointer to a struct, got %T", name, into)
 	}
 	var tree map[string]any
 	if _, err := toml.Decode(text, &tree); err != nil {
-		return Report{}, syntaxError(file, err)
+		return Report{}, syntaxError(name, err)
 	}
 	l := &loader{
-		file:     file,
+		file:     name,
 		lines:    keyLines(text),
 		written:  map[string]string{},
 		mistyped: map[string]bool{},
@@ -47,7 +48,7 @@ func decode(file, text string, into any) (Report, error) {
 	l.fillStruct(v.Elem(), tree, "", "")
 	l.flat(v.Elem(), tree)
 	l.validate(v.Elem(), "")
-	if verb, do := open(file); verb != "" {
+	if verb, do := open(name); verb != "" {
 		(&Faults{l: l}).grave("", "every user of this machine can "+verb+" this file", do)
 	}
 	report := Report{Warnings: append(sorted(l.warnings), environmentWarnings()...)}
@@ -145,7 +146,10 @@ func (l *loader) validateMap(v reflect.Value, path string) {
 
 func unreadable(path string, err error) *Error {
 	p := Problem{File: path, What: "the file cannot be read", Do: "check the path and its permissions"}
+	fault, unfit := errors.AsType[file.Fault](err)
 	switch {
+	case unfit:
+		p.What, p.Do = "this "+fault.Error(), "give the path of a file with --config"
 	case errors.Is(err, fs.ErrNotExist):
 		p.What, p.Do = "there is no such file", "write one with the configure command or give its path with --config"
 	case errors.Is(err, fs.ErrPermission):
@@ -154,8 +158,8 @@ func unreadable(path string, err error) *Error {
 	return &Error{Faults: []Problem{p}, cause: err}
 }
 
-func syntaxError(file string, err error) *Error {
-	p := Problem{File: file, What: "this is not TOML", Do: "correct the line; strings need quotes, and so do keys with anything but letters, digits, - and _"}
+func syntaxError(name string, err error) *Error {
+	p := Problem{File: name, What: "this is not TOML", Do: "correct the line; strings need quotes, and so do keys with anything but letters, digits, - and _"}
 	if parse := (toml.ParseError{}); errors.As(err, &parse) {
 		p.Line = parse.Position.Line
 		p.Key = oneLine(parse.LastKey)

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	"teleport-plugins/lib/file"
 )
 
 // redacted is what a Secret prints as.
@@ -123,13 +125,17 @@ func (s *secretSource) refresh() error {
 	if s.value != nil && sameFile(s.seen, info) {
 		return nil
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("the secret file %q is not a regular file", s.file)
+	if !info.Mode().IsRegular() && !info.IsDir() {
+		return fmt.Errorf("the secret file %q is a pipe or a device, which cannot be read again when the secret changes", s.file)
 	}
-	value, err := readBounded(s.file)
+	content, err := file.Read(s.file)
 	if err != nil {
 		return s.failure(err)
 	}
+	if len(content) > maxSecret {
+		return fmt.Errorf("the secret file %q is larger than 1 MiB", s.file)
+	}
+	value := trimmed(string(content))
 	if value == "" {
 		return fmt.Errorf("the secret file %q is empty", s.file)
 	}
@@ -140,36 +146,11 @@ func (s *secretSource) refresh() error {
 }
 
 func (s *secretSource) failure(err error) error {
-	return fmt.Errorf("the secret file %q cannot be read: %w", s.file, withoutPath(err))
-}
-
-// withoutPath is what the system says of a file, for sentences that name the file.
-func withoutPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
+	return fmt.Errorf("the secret file %q %w", s.file, file.Words(err))
 }
 
 func sameFile(a, b fs.FileInfo) bool {
 	return a != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
-}
-
-func readBounded(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
-	if err != nil {
-		return "", err
-	}
-	if len(content) > maxSecret {
-		return "", errors.New("it is larger than 1 MiB")
-	}
-	return trimmed(string(content)), nil
 }
 
 // trimmed cuts off what editors and shells leave around a secret: white space, and
@@ -208,7 +189,7 @@ func (s *secretSource) advice() string {
 	if s.env != "" || s.file == "" {
 		return "set it in the environment of the plugin"
 	}
-	return "put the secret into it, readable for the user that runs the plugin"
+	return "name a file that holds the secret, readable for the user that runs the plugin"
 }
 
 // String gives a placeholder.

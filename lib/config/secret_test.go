@@ -145,8 +145,10 @@ func TestSecretFollowsSymlinkSwap(t *testing.T) {
 }
 
 func TestSecretFileThatIsNoFile(t *testing.T) {
-	if _, err := config.NewSecret(t.TempDir()).Read(); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("got %v", err)
+	for path, want := range map[string]string{t.TempDir(): "is a folder, not a file", os.DevNull: "is a pipe or a device"} {
+		if _, err := config.NewSecret(path).Read(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v", err)
+		}
 	}
 	path := filepath.Join(t.TempDir(), "huge")
 	write(t, path, strings.Repeat("x", 1<<20+1), 0)

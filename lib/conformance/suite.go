@@ -17,6 +17,10 @@ import (
 // looked up, or which knows a repeated call.
 const LostAnswer = "an answer that is lost doubles nothing"
 
+// RefusedCredentials is the one behaviour that takes a service which says of the
+// credentials themselves that they are no good.
+const RefusedCredentials = "refused credentials are reported and recovered from"
+
 // Options are what is particular of a run of the suite.
 type Options struct {
 	// FarEnd is what the simulated service is like.
@@ -48,13 +52,14 @@ func Run(t *testing.T, s farend.Service, o Options) {
 		{"a hanging call delays no other recipient", hangingCall},
 		{LostAnswer, lostAnswer},
 		{"a post that was removed is made once more", removedPost},
-		{"refused credentials are reported and recovered from", refusedCredentials},
+		{RefusedCredentials, refusedCredentials},
 		{"hostile text calls nobody and stops nothing", hostileText},
 		{"the largest reason in any script is announced", largeReason},
 		{"fifty reviews are no trouble", manyReviews},
 		{"two replicas speak once", twoReplicas},
 		{"what happened while the plugin was down is made good", downtime},
 		{"a lost connection is made good", lostConnection},
+		{"a request that waits is brought up again, once, and further people hear of it", waiting},
 		{"what check passes works, and what does not exist is named", checked},
 	}
 	if s.Presses() {

@@ -74,11 +74,12 @@ func newWorld(t *testing.T, s farend.Service, o Options) *world {
 	}
 	w.config = filepath.Join(dir, "config.toml")
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "[teleport]\naddr = %q\nidentity = %q\n\n[delivery]\ncall_timeout = \"2s\"\nlease = \"4s\"\nretry_max = \"100ms\"\n\n", w.cluster.Addr(), identity)
-	for _, part := range []map[string]any{w.far.Config(), routes} {
-		if err := toml.NewEncoder(&text).Encode(part); err != nil {
-			t.Fatal(err)
-		}
+	common := map[string]any{
+		"teleport": map[string]any{"addr": w.cluster.Addr(), "identity": identity},
+		"delivery": map[string]any{"call_timeout": "2s", "lease": "4s", "retry_max": "100ms"},
+	}
+	if err := toml.NewEncoder(&text).Encode(farend.Join(common, w.far.Config(), routes)); err != nil {
+		t.Fatal(err)
 	}
 	w.text = text.String()
 	w.configure(nil)

@@ -58,7 +58,24 @@ type Panel struct{ Options }
 // Memory is what a process keeps of the decisions about a request.
 type Memory struct {
 	pauses   pace.Pauses                    // after failures, by decider
+	asked    map[string]facts               // what it was when a decider had nothing to say yet
 	verdicts map[string]integration.Verdict // reviews that may or may not have been submitted, by decider
+}
+
+// facts are what may change the mind of a decider that had nothing to say yet.
+type facts struct {
+	version request.Version
+	told    int // announcements and reviews
+}
+
+// facts are those of the case as it is.
+func (c Case) facts() facts {
+	f := facts{version: c.View.Version()}
+	for i := range c.Record.Progress.Deliveries {
+		d := &c.Record.Progress.Deliveries[i]
+		f.told += len(d.Posts) + d.Reviews
+	}
+	return f
 }
 
 // Case is a request to be decided about.
@@ -72,6 +89,8 @@ type Case struct {
 	// finished with it.
 	Record *plugindata.Record
 	Memory *Memory
+	// Route lists whom the request would be told to if that were chosen now.
+	Route func(ctx context.Context) integration.Choices
 	// Fenced reports whether our claim is too old for another decision.
 	Fenced func() bool
 }
@@ -79,7 +98,7 @@ type Case struct {
 // Open are the deciders that have not finished with a request. What Teleport's own
 // plugin left to people stays with them.
 func (p *Panel) Open(c Case) (list []integration.Decider) {
-	if c.View.Status != request.Pending || c.Request == nil || c.Record.Adopted {
+	if c.Request == nil || !p.Awaits(c.View.Status, c.Record) {
 		return nil
 	}
 	for _, d := range p.Deciders {
@@ -90,11 +109,23 @@ func (p *Panel) Open(c Case) (list []integration.Decider) {
 	return list
 }
 
+// Awaits reports whether a decider has not finished with a request in this state, of
+// which nothing but the record is known.
+func (p *Panel) Awaits(s request.Status, rec *plugindata.Record) bool {
+	if s != request.Pending || rec.Adopted {
+		return false
+	}
+	return slices.ContainsFunc(p.Deciders, func(d integration.Decider) bool { return !slices.Contains(rec.Progress.Decided, d.Name()) })
+}
+
 // Due are those of them that may be asked now. wait is the time until the next one
 // may be asked, or zero.
 func (p *Panel) Due(c Case) (list []integration.Decider, wait time.Duration) {
 	for _, d := range p.Open(c) {
 		left, _ := c.Memory.pauses.Left(d.Name())
+		if was, waits := c.Memory.asked[d.Name()]; waits && was != c.facts() {
+			left = 0
+		}
 		switch {
 		case left == 0:
 			list = append(list, d)
@@ -131,6 +162,7 @@ func (p *Panel) decideBy(ctx context.Context, c Case, d integration.Decider) {
 	defer p.Crashes.Catch(c.ID, "a decider")
 	pause := c.Memory.pauses.Of(d.Name())
 	pause.Set(minAgain, false) // for whatever happens
+	delete(c.Memory.asked, d.Name())
 	verdict, req, err := p.verdict(ctx, c, d)
 	switch {
 	case err != nil:
@@ -143,6 +175,10 @@ func (p *Panel) decideBy(ctx context.Context, c Case, d integration.Decider) {
 		return
 	case verdict.Again > 0 && verdict.Propose == "":
 		pause.Set(max(verdict.Again, minAgain), false)
+		if c.Memory.asked == nil {
+			c.Memory.asked = make(map[string]facts)
+		}
+		c.Memory.asked[d.Name()] = c.facts()
 	default:
 		c.Memory.pauses.End(d.Name())
 		c.finished(d)

@@ -20,7 +20,7 @@ func (p *Panel) verdict(ctx context.Context, c Case, d integration.Decider) (v i
 	ctx, cancel := context.WithTimeout(ctx, p.Time)
 	defer cancel()
 	begun := time.Now()
-	v, err = d.Decide(ctx, c.View, c.Record.Messages)
+	v, err = d.Decide(ctx, c.View, c.told())
 	p.Stepped(integration.StepDecide, err, time.Since(begun))
 	switch {
 	case err != nil || v.Propose == "":
@@ -40,7 +40,7 @@ func (p *Panel) verdict(ctx context.Context, c Case, d integration.Decider) (v i
 	case err == nil:
 		return v, req, nil
 	case p.IsDenied(err):
-		return p.denied(ctx, c, v, err)
+		return p.denied(ctx, c, d, v, err)
 	}
 	if c.Memory.verdicts == nil {
 		c.Memory.verdicts = make(map[string]integration.Verdict)
@@ -51,7 +51,7 @@ func (p *Panel) verdict(ctx context.Context, c Case, d integration.Decider) (v i
 
 // denied finds out why a review was refused: it was submitted before, others have
 // decided meanwhile, or our role may not review the request.
-func (p *Panel) denied(ctx context.Context, c Case, v integration.Verdict, refusal error) (integration.Verdict, types.AccessRequest, error) {
+func (p *Panel) denied(ctx context.Context, c Case, d integration.Decider, v integration.Verdict, refusal error) (integration.Verdict, types.AccessRequest, error) {
 	now, err := p.Cluster.GetRequest(ctx, c.ID)
 	switch {
 	case err != nil:
@@ -60,11 +60,48 @@ func (p *Panel) denied(ctx context.Context, c Case, v integration.Verdict, refus
 		return v, now, nil
 	case now == nil || now.GetState() != types.RequestState_PENDING:
 		return integration.Verdict{}, now, nil // others were faster
+	case p.spoken(now):
+		return integration.Verdict{}, now, nil // in other words, by an attempt before
+	}
+	if objector, ok := d.(integration.Objector); ok {
+		objector.Refused(ctx, p.View(now), c.Record.Messages, v, refusal)
 	}
 	return v, nil, &outbound.Error{
 		Kind: outbound.Refused, Op: "submit review", Err: refusal,
 		Hint: "allow the plugin's role to review these roles (review_requests)",
 	}
+}
+
+// spoken reports whether a review of ours is among those of a request. The cluster
+// takes one of each author.
+func (p *Panel) spoken(req types.AccessRequest) bool {
+	return slices.ContainsFunc(req.GetReviews(), func(r types.AccessReview) bool { return r.Author == p.Author() })
+}
+
+// told says who has been told so far, and who is to be.
+func (c Case) told() integration.Told {
+	t := integration.Told{Posts: c.Record.Messages, Reviews: make(map[string]int), Recipients: c.recipients}
+	for i := range c.Record.Progress.Deliveries {
+		d := &c.Record.Progress.Deliveries[i]
+		t.Reviews[d.Address] = d.Reviews
+	}
+	return t
+}
+
+// recipients lists whom the request is to be told to.
+func (c Case) recipients(ctx context.Context) (names []string, whole bool) {
+	whole = true
+	for i := range c.Record.Progress.Deliveries {
+		if d := &c.Record.Progress.Deliveries[i]; !d.Skipped {
+			names = append(names, d.Recipient)
+		}
+	}
+	if c.Route != nil {
+		choices := c.Route(ctx)
+		names, whole = append(names, choices.Recipients()...), choices.Whole()
+	}
+	slices.Sort(names)
+	return slices.Compact(names), whole
 }
 
 // unchanged makes sure that the request is still the one that was decided about: to

@@ -60,7 +60,7 @@ func (d *desk) open(p Press, v request.View) error {
 	case v.LongTerm:
 		return refuse(Refused, "Long-term requests are decided in Teleport.", "a long-term request")
 	case d.Policy.AsksReason(p.Verdict) && strings.TrimSpace(p.Reason) == "":
-		return refuse(Refused, "A reason is needed. Please press again, and write one.", "there is no reason, and the policy asks for one")
+		return refuse(Refused, NoReason, "there is no reason, and the policy asks for one")
 	case !d.Policy.Offered(v):
 		return refuse(Refused, "Requests for these roles are decided in Teleport.", "the roles may not be decided here: "+cut(strings.Join(v.Roles, ", ")))
 	}

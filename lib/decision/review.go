@@ -14,20 +14,17 @@ import (
 	"teleport-plugins/lib/teleport"
 )
 
-// maxReason bounds the reason of a review, in characters.
-const maxReason = 1000
-
 // review submits the review of a press and returns the request as it is after it. An
 // answer that got lost is looked up.
 func (d *desk) review(ctx context.Context, p Press, req types.AccessRequest, user string) (types.AccessRequest, error) {
 	author, r := user, types.AccessReview{
-		ProposedState: proposed(p), Reason: message.Cut(p.Reason, maxReason), Created: time.Now().UTC(),
+		ProposedState: proposed(p), Reason: message.Cut(p.Reason, MaxReason), Created: time.Now().UTC(),
 	}
 	if d.Policy.SubmitAs == AsPlugin {
 		author = d.Author()
 		r.Reason = fmt.Sprintf("%s in %s (%s)", user, d.Title, p.PersonID)
 		if p.Reason != "" {
-			r.Reason += ": " + message.Cut(p.Reason, maxReason)
+			r.Reason += ": " + message.Cut(p.Reason, MaxReason)
 		}
 	} else {
 		teleport.OnBehalfOfAuthor(&r)

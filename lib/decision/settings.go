@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/request"
 )
@@ -61,12 +62,7 @@ func (s Settings) AsksReason(verdict request.Status) bool {
 // Offered reports whether a request may be decided at the service: the messages about
 // it have buttons then, while it is pending.
 func (s Settings) Offered(v request.View) bool {
-	if !s.Enabled || v.Status != request.Pending || v.LongTerm || v.OtherKind || len(v.Roles) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(v.Roles, func(role string) bool {
-		return !slices.ContainsFunc(s.Roles, func(pattern string) bool { return recipient.Matches(pattern, role) })
-	})
+	return s.Enabled && v.Status == request.Pending && !v.LongTerm && !v.OtherKind && recipient.Covers(s.Roles, v.Roles)
 }
 
 // Validate checks the section of a service whose key for the trait is traitKey, with
@@ -97,6 +93,40 @@ func (s *Settings) Validate(f *config.Faults, traitKey, trait string) {
 	s.validateIdentity(f, traitKey, trait)
 }
 
+// Adopt takes over from the section [identity] who people are, where the section
+// [review] itself does not say so. id makes of an entry of [identity.users] the
+// service's id of a person; other entries, such as e-mail addresses, say nothing about
+// who presses.
+func (s *Settings) Adopt(f *config.Faults, who identity.Section, trait *string, id func(text string) (string, bool)) {
+	source := s.Source(*trait)
+	switch {
+	case !s.Enabled:
+	case who.Trait != "" && len(who.Users) > 0 && source == "":
+		f.In("review").Add("identity", "both identity.trait and [identity.users] say who a person is, and somebody who presses may be two users", `set it to "trait" or "users"`)
+		*trait = who.Trait // said once
+	case who.Trait != "" && blank(*trait) && slices.Contains([]string{"", ByTrait, ByTraitThenEmail}, source):
+		*trait = who.Trait
+	case len(s.Users) == 0 && (source == "" || source == ByUsers):
+		s.Users = reversed(f.In("identity").In("users"), who.Users, id)
+	}
+}
+
+// reversed is a table of Teleport users as one of ids of the service.
+func reversed(f *config.Faults, users map[string]string, id func(text string) (string, bool)) map[string]string {
+	people := make(map[string]string)
+	for _, user := range slices.Sorted(maps.Keys(users)) {
+		person, ok := id(users[user])
+		if !ok {
+			continue
+		}
+		if other, twice := people[person]; twice {
+			f.Add(user, "it is the same person as "+other+", so that buttons cannot tell which user presses", "name one of the two in [review.users]")
+		}
+		people[person] = user
+	}
+	return people
+}
+
 // validateReviewers makes sure that the config says who may decide, since the cluster
 // cannot.
 func (s *Settings) validateReviewers(f *config.Faults) {
@@ -119,7 +149,7 @@ func (s *Settings) validateIdentity(f *config.Faults, traitKey, trait string) {
 	byTrait := source == ByTrait || source == ByTraitThenEmail
 	switch {
 	case source == "":
-		f.Add("identity", "nothing says who a person is in Teleport", "set "+traitKey+", [review.users], or allow_email_username_match with email_domains")
+		f.Add("identity", "nothing says who a person is in Teleport", "set "+traitKey+", [review.users] or [identity], or allow_email_username_match with email_domains")
 	case byTrait && blank(trait):
 		f.Add(traitKey, "there is no trait to look for", "name the trait that holds the service's id of a person")
 	case source == ByUsers:

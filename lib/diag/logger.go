@@ -1,13 +1,17 @@
 package diag
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"teleport-plugins/lib/file"
 )
 
 // LogOptions says where to log, from which severity on and in which form. It has
@@ -34,19 +38,28 @@ type Logger struct {
 // fields. Neither holds a stack trace, and no value can break a line in two. A
 // file is created with mode 0640 and appended to.
 func NewLogger(options LogOptions, debug bool) (*Logger, error) {
-	l := &Logger{level: zap.NewAtomicLevel()}
+	l, err := NewLoggerAnyway(options, debug)
+	if err == nil {
+		err = l.Refused()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// NewLoggerAnyway is NewLogger where a file that cannot be opened is no error: the
+// lines go to stderr until Reopen can open it, and Refused says why.
+func NewLoggerAnyway(options LogOptions, debug bool) (*Logger, error) {
+	l := &Logger{level: zap.NewAtomicLevel(), out: newOutput(options.Output)}
 	if err := l.SetSeverity(options.Severity, debug); err != nil {
 		return nil, err
 	}
-	out, err := openOutput(options.Output)
+	core, err := newCore(options.Format, l.out, l.level)
 	if err != nil {
 		return nil, err
 	}
-	l.out = out
-	core, err := newCore(options.Format, out, l.level)
-	if err != nil {
-		return nil, err
-	}
+	_ = l.out.reopen() // is kept
 	l.Logger = zap.New(core, zap.AddCaller(), zap.AddStacktrace(zapcore.FatalLevel+1))
 	return l, nil
 }
@@ -69,9 +82,20 @@ func (l *Logger) SetSeverity(severity string, debug bool) error {
 }
 
 // Reopen opens the log file again by its name, so that a rotated file is let go.
-// When that fails the logger goes on with the old one. Without a file it does
-// nothing.
+// When that fails the logger goes on with the old one, if there is one, and says
+// everything on stderr too: the old file may be one that nobody looks at any more.
+// Without a file it does nothing.
 func (l *Logger) Reopen() error { return l.out.reopen() }
+
+// Refused says why the log file could not be opened the last time, or is nil.
+func (l *Logger) Refused() error {
+	if l.out == nil {
+		return nil
+	}
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	return l.out.refused
+}
 
 // Close writes out and closes the log file; nothing may be logged afterwards.
 func (l *Logger) Close() error { return l.out.close() }
@@ -80,22 +104,19 @@ func (l *Logger) Close() error { return l.out.close() }
 type output struct {
 	path string // empty for a standard stream
 
-	mu   sync.Mutex
-	file *os.File
+	mu      sync.Mutex
+	file    *os.File // nil as long as it could not be opened
+	refused error    // why it could not be opened the last time
 }
 
-func openOutput(name string) (*output, error) {
+func newOutput(name string) *output {
 	switch name {
 	case "", "stderr":
-		return &output{file: os.Stderr}, nil
+		return &output{file: os.Stderr}
 	case "stdout":
-		return &output{file: os.Stdout}, nil
+		return &output{file: os.Stdout}
 	}
-	o := &output{path: name}
-	if err := o.reopen(); err != nil {
-		return nil, err
-	}
-	return o, nil
+	return &output{path: name}
 }
 
 // reopen opens the new file before it lets go of the old one, so that no line is
@@ -104,16 +125,18 @@ func (o *output) reopen() error {
 	if o.path == "" {
 		return nil
 	}
-	file, err := os.OpenFile(o.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	opened, err := file.Append(o.path, 0o640)
 	if err != nil {
-		return fmt.Errorf("opening the log file: %w", err)
+		err = fmt.Errorf("the log file %w", file.Words(err))
 	}
 	o.mu.Lock()
 	old := o.file
-	o.file = file
+	if o.refused = err; err == nil {
+		o.file = opened
+	}
 	o.mu.Unlock()
-	if old == nil {
-		return nil
+	if old == nil || err != nil {
+		return err
 	}
 	if err := old.Close(); err != nil {
 		return fmt.Errorf("closing the former log file: %w", err)
@@ -124,7 +147,7 @@ func (o *output) reopen() error {
 func (o *output) close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.path == "" {
+	if o.path == "" || o.file == nil {
 		return nil
 	}
 	if err := o.file.Close(); err != nil {
@@ -137,14 +160,27 @@ func (o *output) close() error {
 func (o *output) Write(line []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.file.Write(line)
+	if o.refused != nil {
+		if n, err := os.Stderr.Write(line); o.file == nil {
+			return n, err //nolint:wrapcheck // for the logger
+		}
+	}
+	_ = o.file.SetWriteDeadline(time.Now().Add(writeTime)) // a file that has none never waits
+	n, err := o.file.Write(line)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // a pipe that nobody reads
+		return os.Stderr.Write(line) //nolint:wrapcheck // for the logger
+	}
+	return n, err //nolint:wrapcheck // the same
 }
+
+// writeTime is how long a line may take to be written.
+const writeTime = time.Second
 
 // Sync writes a file out to disk; the standard streams have nothing to write out.
 func (o *output) Sync() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.path == "" {
+	if o.path == "" || o.file == nil {
 		return nil
 	}
 	return o.file.Sync()

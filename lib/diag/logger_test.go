@@ -273,3 +273,38 @@ func FuzzTextLine(f *testing.F) {
 		}
 	})
 }
+
+// Lines are not lost while the file cannot be opened, and go to it once it can.
+func TestALogThatCannotBeOpenedGoesToStderrUntilItCan(t *testing.T) {
+	dir := t.TempDir()
+	before := os.Stderr
+	defer func() { os.Stderr = before }()
+	stderr, err := os.Create(filepath.Join(dir, "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	os.Stderr = stderr
+	path := filepath.Join(dir, "none", "log")
+	log, err := diag.NewLoggerAnyway(diag.LogOptions{Output: path}, false)
+	if err != nil || log.Refused() == nil {
+		t.Fatalf("%v, %v", log, err)
+	}
+	log.Info("first")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(log.Reopen(), log.Refused()); err != nil {
+		t.Fatal(err)
+	}
+	log.Info("second")
+	if err := errors.Join(log.Close(), log.Close()); err == nil {
+		t.Error("it was closed twice")
+	}
+	for file, want := range map[string]string{stderr.Name(): "first", path: "second"} {
+		text, err := os.ReadFile(file)
+		if err != nil || strings.Count(string(text), "INFO") != 1 || !strings.Contains(string(text), want) {
+			t.Errorf("%s says %s, %v", file, text, err)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func TestEveryLabelShowsZeroAtFirst(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	diag.NewMetrics(registry)
 	text := scrape(t, registry)
-	actions := []string{"announce", "review", "end", "notice", "show", "find", "resolve", "check", "remind", "decide"}
+	actions := []string{"announce", "review", "end", "notice", "pending", "ending", "show", "find", "resolve", "check", "remind", "decide"}
 	outcomes := []string{"ok", "retry", "wait", "unclear", "gone", "fixed", "refused", "credentials"}
 	for _, action := range actions {
 		for _, outcome := range outcomes {

@@ -58,15 +58,27 @@ func NewServer(options ServerOptions) (*Server, error) {
 }
 
 func listenError(addr string, err error) error {
-	const doing = "serving health and metrics on %q"
+	text := "the address cannot be used; write --diag-addr as host:port, as in 127.0.0.1:8085"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf(doing+": another process uses the port already; choose another one with --diag-addr: %w", addr, err)
+		text = "another process uses the port already; choose another one with --diag-addr"
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf(doing+": the user that runs the plugin may not use the port; choose one above 1023 with --diag-addr: %w", addr, err)
+		text = "the user that runs the plugin may not use the port; choose one above 1023 with --diag-addr"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		text = "this machine does not have the address; write one that it has with --diag-addr, as in 127.0.0.1:8085"
 	}
-	return fmt.Errorf(doing+": the address cannot be used; write --diag-addr as host:port, as in 127.0.0.1:8085: %w", addr, err)
+	return &unserved{fmt.Sprintf("health and metrics cannot be served on %q: %s", addr, text), err}
 }
+
+// unserved is why a server cannot listen, in a sentence in place of the system's words.
+type unserved struct {
+	sentence string
+	cause    error
+}
+
+func (u *unserved) Error() string { return u.sentence }
+
+func (u *unserved) Unwrap() error { return u.cause }
 
 // Addr gives the address that the server listens on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }

@@ -6,10 +6,13 @@ package history
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"teleport-plugins/lib/outbound"
 )
 
 // Message is one message of a conversation.
@@ -19,11 +22,19 @@ type Message struct {
 	Keys []string  // what a message of ours is found by; none otherwise
 }
 
-// Read calls each for the messages of a conversation from until back to since,
-// newest first and without a gap; a zero until stands for now. It reports whether
-// it came as far as since: a service may read a bounded number of pages at a time,
-// and is asked for the rest by the next Find. What it gave before an error counts.
-type Read func(ctx context.Context, conversation string, since, until time.Time, each func(Message)) (complete bool, err error)
+// Read calls each for the messages of a conversation from until back to since, newest
+// first and without a gap. A zero until stands for now; its ID is that of the oldest
+// message that was read before, if there was one. Read reports whether it came as far as
+// since: a service may read a bounded number of pages at a time, and is asked for the rest
+// by the next Find. What it gave before an error counts.
+type Read func(ctx context.Context, conversation string, since time.Time, until Message, each func(Message)) (complete bool, err error)
+
+var errMore = errors.New("there are more messages than can be read at once; the search goes on")
+
+// More is the failure of a search in a conversation that holds more than is read at once.
+func More() error {
+	return &outbound.Error{Kind: outbound.Retry, Op: "look messages up", Err: errMore}
+}
 
 // ClockSkew allows for clocks that differ between Teleport and the service.
 const ClockSkew = 5 * time.Minute
@@ -57,7 +68,7 @@ type conversation struct {
 
 	// What follows belongs to the holder of the turn.
 	begun time.Time         // when the last reading of what is new was begun, by our clock
-	from  time.Time         // since when the conversation is known without a gap
+	from  Message           // since when the conversation is known without a gap, see Read
 	upto  time.Time         // when the newest message that was read was posted
 	posts map[string][]post // by key
 }
@@ -65,26 +76,30 @@ type conversation struct {
 // Find gives the ids of all messages with one of the keys, oldest first, in a
 // state of the conversation that is not older than the call; those removed since
 // an earlier call may be among them. created is when the request was made: no
-// message about it is older. Only if complete is set was everything read that may
-// hold such a message; if not, the next call goes on where this one stopped.
-func (x *Index) Find(ctx context.Context, conversation string, created time.Time, keys ...string) (ids []string, complete bool, err error) {
-	asked := time.Now()
+// message about it is older, and one that is was about another request. The error
+// is More as long as not everything was read that may hold such a message; the
+// next call goes on where this one stopped.
+func (x *Index) Find(ctx context.Context, conversation string, created time.Time, keys ...string) (ids []string, err error) {
+	asked, since := time.Now(), created.Add(-ClockSkew)
 	c := x.of(conversation)
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return nil, false, fmt.Errorf("waiting for another search of the conversation: %w", ctx.Err())
+		return nil, fmt.Errorf("waiting for another search of the conversation: %w", ctx.Err())
 	}
-	complete, err = x.refresh(ctx, conversation, c, created.Add(-ClockSkew), asked)
+	complete, err := x.refresh(ctx, conversation, c, since, asked)
+	if err == nil && !complete {
+		err = More()
+	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return c.find(keys), complete, nil
+	return c.find(since, keys), nil
 }
 
-// find gives the ids of the messages with one of the keys, oldest first.
-func (c *conversation) find(keys []string) []string {
+// find gives the ids of the messages since a time with one of the keys, oldest first.
+func (c *conversation) find(since time.Time, keys []string) []string {
 	var found []post
 	for _, key := range keys {
 		found = append(found, c.posts[key]...)
@@ -92,7 +107,7 @@ func (c *conversation) find(keys []string) []string {
 	slices.SortStableFunc(found, oldestFirst)
 	var ids []string
 	for _, p := range found {
-		if !slices.Contains(ids, p.id) {
+		if !p.at.Before(since) && !slices.Contains(ids, p.id) {
 			ids = append(ids, p.id)
 		}
 	}
@@ -138,14 +153,14 @@ func (x *Index) refresh(ctx context.Context, id string, c *conversation, since, 
 			return false, err
 		}
 	}
-	if !since.Before(c.from) {
+	if !since.Before(c.from.At) {
 		return true, nil
 	}
 	reached, err := x.extend(ctx, id, c, since, c.from)
-	if !reached.IsZero() {
+	if !reached.At.IsZero() {
 		c.from = reached
 	}
-	return !since.Before(c.from), err
+	return !since.Before(c.from.At), err
 }
 
 // news reads what is new since the last reading, or since the given time if there
@@ -154,15 +169,15 @@ func (x *Index) news(ctx context.Context, id string, c *conversation, since time
 	first, begun := c.begun.IsZero(), time.Now()
 	if !first {
 		since = c.upto.Add(-overlap)
-		if since.Before(c.from) {
-			since = c.from
+		if since.Before(c.from.At) {
+			since = c.from.At
 		}
 	}
-	reached, err := x.extend(ctx, id, c, since, time.Time{})
-	if reached.IsZero() {
+	reached, err := x.extend(ctx, id, c, since, Message{})
+	if reached.At.IsZero() {
 		return false, err
 	}
-	complete = !reached.After(since)
+	complete = !reached.At.After(since)
 	if first || !complete {
 		c.from = reached
 	}
@@ -173,9 +188,10 @@ func (x *Index) news(ctx context.Context, id string, c *conversation, since time
 // extend reads a part of a conversation into the memory. It returns how far back
 // it came: since if it is complete, else the time of the oldest message; zero says
 // that nothing was read.
-func (x *Index) extend(ctx context.Context, id string, c *conversation, since, until time.Time) (reached time.Time, err error) {
+func (x *Index) extend(ctx context.Context, id string, c *conversation, since time.Time, until Message) (reached Message, err error) {
+	reached.ID = until.ID
 	complete, err := x.read(ctx, id, since, until, func(m Message) {
-		reached = m.At
+		reached = Message{ID: m.ID, At: m.At}
 		if m.At.After(c.upto) {
 			c.upto = m.At
 		}
@@ -186,7 +202,7 @@ func (x *Index) extend(ctx context.Context, id string, c *conversation, since, u
 		}
 	})
 	if complete && err == nil {
-		reached = since
+		reached.At = since
 	}
 	return reached, err
 }

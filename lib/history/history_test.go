@@ -35,7 +35,7 @@ func (r *room) post(key string) (id string) {
 	return id
 }
 
-func (r *room) read(ctx context.Context, _ string, since, until time.Time, each func(Message)) (bool, error) {
+func (r *room) read(ctx context.Context, _ string, since time.Time, until Message, each func(Message)) (bool, error) {
 	r.mu.Lock()
 	all, takes, err, left := slices.Clone(r.messages), r.takes, r.err, r.page
 	r.readings++
@@ -51,7 +51,7 @@ func (r *room) read(ctx context.Context, _ string, since, until time.Time, each 
 		if m.At.Before(since) {
 			break
 		}
-		if !until.IsZero() && m.At.After(until) {
+		if !until.At.IsZero() && m.At.After(until.At) {
 			continue
 		}
 		r.mu.Lock()
@@ -68,9 +68,9 @@ func (r *room) read(ctx context.Context, _ string, since, until time.Time, each 
 // find gives the ids that a complete reading finds, with spaces between them.
 func find(t *testing.T, x *Index, created time.Time, keys ...string) string {
 	t.Helper()
-	ids, complete, err := x.Find(t.Context(), "C1", created, keys...)
-	if err != nil || !complete {
-		t.Fatalf("complete: %t, error: %v", complete, err)
+	ids, err := x.Find(t.Context(), "C1", created, keys...)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return strings.Join(ids, " ")
 }
@@ -193,11 +193,11 @@ func TestAnIncompleteReadingSaysSoAndIsContinued(t *testing.T) {
 		}
 		attempts := func(want string) (n int) {
 			for n = 1; ; n++ {
-				ids, complete, err := x.Find(t.Context(), "C1", born, "a")
-				if got := strings.Join(ids, " "); err != nil || complete && got != want || n > 10 {
+				ids, err := x.Find(t.Context(), "C1", born, "a")
+				if got := strings.Join(ids, " "); err != nil && !errors.Is(err, errMore) || err == nil && got != want || n > 10 {
 					t.Fatalf("attempt %d: found %q, want %q, error: %v", n, got, want, err)
 				}
-				if complete {
+				if err == nil {
 					return n
 				}
 				time.Sleep(time.Second)
@@ -230,7 +230,7 @@ func TestWhatAReadingGaveBeforeItFailedIsNotReadAgain(t *testing.T) {
 			time.Sleep(time.Minute)
 			r.post("")
 		}
-		if _, _, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, r.err) {
+		if _, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, r.err) {
 			t.Errorf("error %v", err)
 		}
 		r.err = nil
@@ -249,15 +249,15 @@ func TestAReadingThatEndsInAnErrorIsNotComplete(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.post("")
 		fault := errors.New("no more for you")
-		x := New(func(ctx context.Context, id string, since, until time.Time, each func(Message)) (bool, error) {
+		x := New(func(ctx context.Context, id string, since time.Time, until Message, each func(Message)) (bool, error) {
 			if fault == nil {
 				return r.read(ctx, id, since, until, each)
 			}
 			each(Message{ID: "m1", At: time.Now()})
 			return true, fault
 		})
-		if _, complete, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, fault) || complete {
-			t.Errorf("complete: %t, error: %v", complete, err)
+		if _, err := x.Find(t.Context(), "C1", born, "a"); !errors.Is(err, fault) {
+			t.Errorf("error %v", err)
 		}
 		fault = nil
 		time.Sleep(time.Minute)
@@ -283,9 +283,9 @@ func TestWhatIsOlderThanTheRequestIsNeverRead(t *testing.T) {
 }
 
 func TestAReadingWithoutAnAnswerIsNotComplete(t *testing.T) {
-	x := New(func(context.Context, string, time.Time, time.Time, func(Message)) (bool, error) { return false, nil })
-	if ids, complete, err := x.Find(t.Context(), "C1", time.Now(), "a"); len(ids) != 0 || complete || err != nil {
-		t.Errorf("found %q, complete: %t, error: %v", ids, complete, err)
+	x := New(func(context.Context, string, time.Time, Message, func(Message)) (bool, error) { return false, nil })
+	if ids, err := x.Find(t.Context(), "C1", time.Now(), "a"); len(ids) != 0 || !errors.Is(err, errMore) {
+		t.Errorf("found %q, error: %v", ids, err)
 	}
 }
 
@@ -295,8 +295,8 @@ func TestAReadingThatFailsIsNotBelieved(t *testing.T) {
 		x := New(r.read)
 		born := time.Now()
 		want := r.post("a")
-		if _, complete, err := x.Find(t.Context(), "C1", born, "b"); !errors.Is(err, r.err) || complete {
-			t.Errorf("complete: %t, error: %v", complete, err)
+		if _, err := x.Find(t.Context(), "C1", born, "b"); !errors.Is(err, r.err) {
+			t.Errorf("error %v", err)
 		}
 		r.err = nil
 		if got := find(t, x, born, "a"); got != want {
@@ -314,7 +314,7 @@ func TestNobodyWaitsForAnotherLongerThanHisCall(t *testing.T) {
 			wg.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if _, _, err := x.Find(ctx, "C1", time.Now(), "a"); !errors.Is(err, context.DeadlineExceeded) {
+				if _, err := x.Find(ctx, "C1", time.Now(), "a"); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v", err)
 				}
 			})
@@ -327,11 +327,51 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	r := &room{}
 	x := New(r.read)
 	for i := range 3 * maxConversations {
-		if _, _, err := x.Find(t.Context(), fmt.Sprint("C", i), time.Now(), "a"); err != nil {
+		if _, err := x.Find(t.Context(), fmt.Sprint("C", i), time.Now(), "a"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := len(x.conversations); n > maxConversations {
 		t.Errorf("%d conversations are remembered", n)
 	}
+}
+
+// An id can be used again, and the message of the earlier request may still be there.
+func TestWhatIsOlderThanTheRequestIsNotFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &room{}
+		x := New(r.read)
+		born := time.Now()
+		old := r.post("a")
+		time.Sleep(2 * ClockSkew)
+		young := r.post("a")
+		for created, want := range map[time.Time]string{born: old + " " + young, time.Now(): young} {
+			if got := find(t, x, created, "a"); got != want {
+				t.Errorf("found %q, want %q", got, want)
+			}
+		}
+	})
+}
+
+// Whoever reads from one message to the next is told the oldest that was read.
+func TestAReadingGoesOnFromTheOldestMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &room{page: 2}
+		var from []string
+		x := New(func(ctx context.Context, id string, since time.Time, until Message, each func(Message)) (bool, error) {
+			from = append(from, until.ID)
+			return r.read(ctx, id, since, until, each)
+		})
+		born := time.Now()
+		for range 4 {
+			r.post("a")
+			time.Sleep(2 * ClockSkew)
+		}
+		for range 3 {
+			_, _ = x.Find(t.Context(), "C1", born, "a")
+		}
+		if got := strings.Join(from, " "); got != " m2 m1" {
+			t.Errorf("read from %q", got)
+		}
+	})
 }

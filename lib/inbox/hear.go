@@ -17,7 +17,7 @@ func (b *Inbox[M]) heard(id string) {
 		b.open[id] = &Item[M]{since: time.Now()}
 	}
 	b.open[id].heard++
-	b.open[id].parked = false // there may be something to do
+	b.open[id].parked, b.open[id].calm = false, false // there may be something to do
 	delete(b.done, id)
 	b.drop(id)
 }
@@ -104,11 +104,11 @@ func (l *List[M]) Record(id string, data map[string]string) {
 	b := l.b
 	defer b.Catch(id, "a stored record")
 	l.recorded[id], l.missing[id] = true, true
-	shown, finished := b.shown(data)
+	rest, finished := b.shown(data)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if finished && b.open[id] == nil {
-		b.done[id] = shown
+		b.done[id] = rest
 	}
 }
 
@@ -135,9 +135,12 @@ func (b *Inbox[M]) shows(id string, req *types.AccessRequestV3, fresh bool) bool
 	version := request.Version{Status: teleport.StatusOf(req.GetState()), Reviews: len(req.GetReviews())}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	shown, finished := b.done[id]
-	if finished && shown == version {
-		return false
+	rest, finished := b.done[id]
+	if finished && rest.Shown == version {
+		if rest.Wait = b.awaited(req, rest.Reached); rest.Wait >= 0 {
+			b.rest(id, rest)
+			return false
+		}
 	}
 	fresh = fresh && !finished && b.open[id] == nil
 	b.heard(id)
@@ -168,7 +171,7 @@ func (l *List[M]) End() (gone int) {
 func (b *Inbox[M]) absent(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if shown, finished := b.done[id]; finished && shown.Status.Ended() {
+	if rest, finished := b.done[id]; finished && rest.Shown.Status.Ended() {
 		delete(b.done, id)
 		return false
 	}

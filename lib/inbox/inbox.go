@@ -22,15 +22,28 @@ type Inbox[M any] struct {
 	queue *queue.Queue[string]
 	// shown says what a record says is shown of its request; finished says that
 	// nothing is missing in that state.
-	shown func(data map[string]string) (v request.Version, finished bool)
+	shown func(data map[string]string) (r Rest, finished bool)
+	// awaited is how long it takes until time brings more for a finished request than
+	// what was reached: less than zero if it is due, zero if nothing is to come.
+	awaited func(req types.AccessRequest, reached int) time.Duration
 
 	mu     sync.Mutex
-	open   map[string]*Item[M]        // requests that are to be worked on
-	done   map[string]request.Version // requests that need nothing more: the state that is shown
-	gone   map[string]bool            // requests that the cluster deleted, or does not list any more
+	open   map[string]*Item[M] // requests that are to be worked on
+	done   map[string]Rest     // requests that need nothing more for now
+	gone   map[string]bool     // requests that the cluster deleted, or does not list any more
 	fresh  map[string]types.AccessRequest
 	bytes  int  // size of what is in fresh
 	listed bool // a list has ended
+}
+
+// Rest is what is known of a request that needs nothing more for now.
+type Rest struct {
+	// Shown is the state that is shown.
+	Shown request.Version
+	// Reached is the newest that became due by time, as an index of its agenda.
+	Reached int
+	// Wait is how long it takes until more becomes due; zero stands for ever.
+	Wait time.Duration
 }
 
 // Item is a request that is to be worked on.
@@ -41,6 +54,7 @@ type Item[M any] struct {
 
 	since  time.Time // since when there is something to do about it
 	parked bool      // all that is missing waits in a line, or for somebody to change something
+	calm   bool      // nobody misses what is missing: it is only said again
 	heard  int       // how often something was heard of it
 }
 
@@ -61,11 +75,16 @@ const (
 )
 
 // New returns an empty inbox. shown says what a stored record says is shown of its
-// request, and whether nothing is missing in that state.
-func New[M any](c diag.Crashes, shown func(data map[string]string) (v request.Version, finished bool)) *Inbox[M] {
+// request, and whether nothing is missing in that state. awaited is how long it takes
+// until time brings more for a finished request than what was reached: less than zero if
+// it is due, zero if nothing is to come.
+func New[M any](
+	c diag.Crashes, shown func(data map[string]string) (r Rest, finished bool),
+	awaited func(req types.AccessRequest, reached int) time.Duration,
+) *Inbox[M] {
 	return &Inbox[M]{
-		Crashes: c, shown: shown, queue: queue.New[string](),
-		open: make(map[string]*Item[M]), done: make(map[string]request.Version),
+		Crashes: c, shown: shown, awaited: awaited, queue: queue.New[string](),
+		open: make(map[string]*Item[M]), done: make(map[string]Rest),
 		gone: make(map[string]bool), fresh: make(map[string]types.AccessRequest),
 	}
 }
@@ -96,6 +115,9 @@ func (b *Inbox[M]) Waiting() int { return b.queue.Len() }
 func (b *Inbox[M]) Take(id string) (t Turn[M], ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if rest, finished := b.done[id]; finished && rest.Wait > 0 {
+		b.heard(id) // what it waited for
+	}
 	item := b.open[id]
 	if item == nil {
 		return t, false
@@ -113,9 +135,9 @@ func (b *Inbox[M]) GiveBack(t Turn[M]) {
 	}
 }
 
-// Finish ends the work on a request, and all memory of one that is over, unless
-// more was heard of it since its turn began.
-func (b *Inbox[M]) Finish(t Turn[M], shown request.Version, over bool) {
+// Finish ends the work on a request until more becomes due, and all memory of one that
+// is over, unless more was heard of it since its turn began.
+func (b *Inbox[M]) Finish(t Turn[M], r Rest, over bool) {
 	b.queue.Forget(t.ID)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -128,15 +150,24 @@ func (b *Inbox[M]) Finish(t Turn[M], shown request.Version, over bool) {
 		delete(b.gone, t.ID)
 		return
 	}
-	b.done[t.ID] = shown
+	b.rest(t.ID, r)
+}
+
+// rest notes that a request needs nothing more for now. The caller holds mu.
+func (b *Inbox[M]) rest(id string, r Rest) {
+	b.done[id] = r
+	if r.Wait > 0 {
+		b.queue.AddAfter(id, r.Wait)
+	}
 }
 
 // Park notes whether all that is missing of a request waits in a line, or for
-// somebody to change something at the service.
-func (b *Inbox[M]) Park(t Turn[M], parked bool) {
+// somebody to change something at the service; and whether it is calm: all of it only
+// says again what is known.
+func (b *Inbox[M]) Park(t Turn[M], parked, calm bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	t.parked = parked
+	t.parked, t.calm = parked, calm
 }
 
 // Gone reports whether the cluster has said that a request is gone.
@@ -167,7 +198,7 @@ func (b *Inbox[M]) Undelivered(shut func(id string) bool) (oldest time.Time) {
 	defer b.mu.Unlock()
 	for id, item := range b.open {
 		switch {
-		case item.parked && shut(id):
+		case item.calm, item.parked && shut(id):
 			item.since = time.Now()
 		case oldest.IsZero() || item.since.Before(oldest):
 			oldest = item.since

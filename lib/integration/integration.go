@@ -6,6 +6,7 @@ package integration
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +31,26 @@ const (
 	End Kind = "end"
 	// Notice tells the requester how the request ended. Index is as for End.
 	Notice Kind = "notice"
+	// Pending says below the message that the request is still pending. Index is when
+	// that was due, in seconds since the request was made.
+	Pending Kind = "pending"
+	// Ending tells the requester that the access that was given ends soon. Index is as
+	// for Pending.
+	Ending Kind = "ending"
 )
+
+// Kinds lists every kind of effect.
+func Kinds() []Kind { return []Kind{Announce, Review, End, Notice, Pending, Ending} }
+
+// Timed reports whether time makes effects of a kind due, so that their index says when.
+func (k Kind) Timed() bool { return k == Pending || k == Ending }
 
 // Below reports whether effects of a kind are told below the message that announces
 // the request.
-func (k Kind) Below() bool { return k == Review || k == End }
+func (k Kind) Below() bool { return k == Review || k == End || k == Pending }
+
+// Private reports whether effects of a kind are for the requester alone.
+func (k Kind) Private() bool { return k == Notice || k == Ending }
 
 // Effect is something that people see and that must happen at most once. It is
 // comparable.
@@ -46,6 +62,11 @@ type Effect struct {
 // String is the effect as it stands in records and in the marks of messages,
 // such as "review.2".
 func (e Effect) String() string { return string(e.Kind) + "." + strconv.Itoa(e.Index) }
+
+// DueAt is when a Timed effect became due, of a request that was made at a time.
+func (e Effect) DueAt(created time.Time) time.Time {
+	return created.Add(time.Duration(e.Index) * time.Second)
+}
 
 // Outcome is the effect of a kind (End or Notice) that reports a status.
 func Outcome(k Kind, s request.Status) Effect { return Effect{k, s.Index()} }
@@ -102,11 +123,20 @@ type Finder interface {
 	Find(ctx context.Context, to Place, e Effect, v request.View) ([]plugindata.Message, error)
 }
 
+// Repeater is a Finder that looks by telling again, at a service that knows a repeated
+// call for what it is. So a look-up that succeeds shows that the place takes calls, and
+// one that is refused says nothing of the effect.
+type Repeater interface {
+	Finder
+	// Repeats marks such a service.
+	Repeats()
+}
+
 // Requester is a Service that can speak to the person who made a request.
 type Requester interface {
 	// Requester returns the recipient under which the requester is to be
 	// reached, or an empty text.
-	Requester(v request.View) string
+	Requester(ctx context.Context, v request.View) string
 }
 
 // Router chooses the recipients of a request.
@@ -122,6 +152,15 @@ type Choice struct {
 	// Why says for an operator what chose the recipient, or who is left out and why:
 	// `access monitoring rule "dev"`.
 	Why string `json:"why"`
+	// Default says that nothing more specific than the entry for everything else names
+	// the recipient.
+	Default bool `json:"-"`
+	// Blind says, in a choice without recipient, that somebody may be missing, since
+	// something could not be looked up.
+	Blind bool `json:"-"`
+	// Nobody says, in a choice without recipient, that somebody wrote down that nobody
+	// is to be told.
+	Nobody bool `json:"-"`
 }
 
 // Choices are recipients in the order in which they are told, each once.
@@ -136,6 +175,16 @@ func Choose(why string, recipients ...string) Choices {
 	return c.Choices
 }
 
+// Silent reports whether somebody wrote down that nobody is to be told.
+func (c Choices) Silent() bool {
+	return slices.ContainsFunc(c, func(choice Choice) bool { return choice.Nobody })
+}
+
+// Whole reports whether nobody can be missing for want of a look-up.
+func (c Choices) Whole() bool {
+	return !slices.ContainsFunc(c, func(choice Choice) bool { return choice.Blind })
+}
+
 // Choosing makes choices one after the other. A requester can suggest any number of
 // reviewers, so that none is compared with all the others.
 type Choosing struct {
@@ -145,25 +194,26 @@ type Choosing struct {
 
 // Add adds a recipient, or one more reason for one that is there.
 func (c *Choosing) Add(recipient, why string) {
-	if i, there := c.at[recipient]; there {
-		if have := &c.Choices[i]; !strings.Contains(have.Why, why) {
-			have.Why += "; " + why
-		}
-		return
-	}
-	if recipient != "" {
-		if c.at == nil {
-			c.at = make(map[string]int)
-		}
-		c.at[recipient] = len(c.Choices)
-	}
-	c.Choices = append(c.Choices, Choice{recipient, why})
+	c.AddAll(Choices{{Recipient: recipient, Why: why}})
 }
 
 // AddAll adds what somebody else has chosen.
 func (c *Choosing) AddAll(list Choices) {
 	for _, choice := range list {
-		c.Add(choice.Recipient, choice.Why)
+		if i, there := c.at[choice.Recipient]; there {
+			have := &c.Choices[i]
+			if have.Default = have.Default && choice.Default; !strings.Contains(have.Why, choice.Why) {
+				have.Why += "; " + choice.Why
+			}
+			continue
+		}
+		if choice.Recipient != "" {
+			if c.at == nil {
+				c.at = make(map[string]int)
+			}
+			c.at[choice.Recipient] = len(c.Choices)
+		}
+		c.Choices = append(c.Choices, choice)
 	}
 }
 
@@ -185,9 +235,22 @@ type Decider interface {
 	// a call. One that is not is passed to Decide all the same, once something else
 	// is to be recorded.
 	Concerns(v request.View) bool
-	// Decide looks at a pending request. The posts are its messages so far. What
-	// is decided is not kept: an attempt that fails later on decides anew.
-	Decide(ctx context.Context, v request.View, posts []plugindata.Message) (Verdict, error)
+	// Decide looks at a pending request. What is decided is not kept: an attempt
+	// that fails later on decides anew.
+	Decide(ctx context.Context, v request.View, told Told) (Verdict, error)
+}
+
+// Told says who has been told about a request so far, and who is to be.
+type Told struct {
+	// Posts are the messages about the request, and Reviews is how many reviews were
+	// told at an address.
+	Posts   []plugindata.Message
+	Reviews map[string]int
+	// Recipients lists whom the request is to be told to, whether they have been or
+	// not: those whom the record names and, since others can write to the record,
+	// those whom rules and config name now. whole says that nobody can be missing for
+	// want of a look-up: without it nothing should be approved.
+	Recipients func(ctx context.Context) (names []string, whole bool)
 }
 
 // Reporter is a Decider that tells at the service what came of its verdict.
@@ -196,6 +259,13 @@ type Reporter interface {
 	// abstention that has evidence. The view is the request as it is after that.
 	// What goes wrong is the Reporter's to log.
 	Report(ctx context.Context, v request.View, posts []plugindata.Message, d Verdict)
+}
+
+// Objector is a Decider that wants to know that the cluster has refused the review
+// which it proposed, while the request is still pending.
+type Objector interface {
+	// Refused is called after each refusal. What goes wrong is the Objector's to log.
+	Refused(ctx context.Context, v request.View, posts []plugindata.Message, d Verdict, cause error)
 }
 
 // Verdict is what a Decider says of a request. The zero value abstains: the
@@ -209,7 +279,8 @@ type Verdict struct {
 	// without evidence says that the decider has nothing to do with the request.
 	Evidence string
 	// Again asks to be asked again after this time, while the request is
-	// pending; zero says that the decider has finished with the request.
+	// pending, or as soon as the request has changed or somebody more was told;
+	// zero says that the decider has finished with the request.
 	Again time.Duration
 }
 
@@ -223,6 +294,8 @@ const (
 	StepReview   = Step(Review)
 	StepEnd      = Step(End)
 	StepNotice   = Step(Notice)
+	StepPending  = Step(Pending)
+	StepEnding   = Step(Ending)
 	StepShow     = Step("show")
 	StepFind     = Step("find")
 	StepResolve  = Step("resolve")
@@ -234,6 +307,6 @@ const (
 // Steps lists every step.
 func Steps() []Step {
 	return []Step{
-		StepAnnounce, StepReview, StepEnd, StepNotice, StepShow, StepFind, StepResolve, StepCheck, StepRemind, StepDecide,
+		StepAnnounce, StepReview, StepEnd, StepNotice, StepPending, StepEnding, StepShow, StepFind, StepResolve, StepCheck, StepRemind, StepDecide,
 	}
 }

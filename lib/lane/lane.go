@@ -50,14 +50,15 @@ type lane struct {
 	width   int
 	one     bool // never more than one call at a time
 	busy    int
-	line    []string  // requests that wait, in order
-	called  int       // requests that were woken and are to come
-	blind   time.Time // until when it is believed that nothing can be looked up
-	failed  int       // calls in a row that failed in a way that passes
-	unread  int       // look-ups in a row that were refused
-	refused int       // probes in a row that were refused
-	closed  time.Time // when it was closed last
-	until   time.Time // no call before this time
+	line    []string        // requests that wait, in order
+	calm    map[string]bool // those among them whom others overtake; they are the last
+	called  int             // requests that were woken and are to come
+	blind   time.Time       // until when it is believed that nothing can be looked up
+	failed  int             // calls in a row that failed in a way that passes
+	unread  int             // look-ups in a row that were refused
+	refused int             // probes in a row that were refused
+	closed  time.Time       // when it was closed last
+	until   time.Time       // no call before this time
 	timer   *time.Timer
 	due     time.Time // when the timer fires; zero when it does not run
 }
@@ -89,7 +90,7 @@ func New(o Options) *Lanes {
 func (l *Lanes) lane(key string) *lane {
 	a := l.all[key]
 	if a == nil {
-		a = &lane{key: key, width: l.Width}
+		a = &lane{key: key, width: l.Width, calm: make(map[string]bool)}
 		l.all[key] = a
 	}
 	return a
@@ -113,7 +114,10 @@ func (l *Lanes) free(a *lane) int {
 // Enter lets a call of a request begin in a lane, or puts the request in line
 // there. One that begins must leave. one limits the lane to a single call at a
 // time.
-func (l *Lanes) Enter(key, id string, one bool) bool {
+func (l *Lanes) Enter(key, id string, one bool) bool { return l.enter(key, id, one, false) }
+
+// enter is Enter; a calm request is overtaken by all others.
+func (l *Lanes) enter(key, id string, one, calm bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.rounds[id] == nil {
@@ -122,7 +126,7 @@ func (l *Lanes) Enter(key, id string, one bool) bool {
 	a := l.lane(key)
 	a.one = one
 	if l.lines[id][a] == waiting && (l.free(a) <= 0 || len(a.line) > 0 && a.line[0] != id) {
-		l.queue(a, id)
+		l.queue(a, id, calm)
 		return false
 	}
 	l.unqueue(a, id)
@@ -134,13 +138,20 @@ func (l *Lanes) Enter(key, id string, one bool) bool {
 func (l *Lanes) Await(key, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.queue(l.lane(key), id)
+	l.queue(l.lane(key), id, false)
 }
 
-func (l *Lanes) queue(a *lane, id string) {
-	if _, waits := l.lines[id][a]; !waits {
+func (l *Lanes) queue(a *lane, id string, calm bool) {
+	if _, waits := l.lines[id][a]; !waits || a.calm[id] && !calm { // there is more to it by now
+		l.unqueue(a, id)
 		l.note(a, id, waiting)
-		a.line = append(a.line, id)
+		at := len(a.line)
+		if calm {
+			a.calm[id] = true
+		} else {
+			at -= len(a.calm)
+		}
+		a.line = slices.Insert(a.line, at, id)
 	}
 	l.alarm(a)
 }
@@ -178,6 +189,7 @@ func (l *Lanes) alarm(a *lane) {
 func (l *Lanes) unqueue(a *lane, id string) {
 	was, waits := l.lines[id][a]
 	delete(l.lines[id], a)
+	delete(a.calm, id)
 	if len(l.lines[id]) == 0 {
 		delete(l.lines, id)
 	}

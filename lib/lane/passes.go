@@ -4,6 +4,9 @@ import "sync"
 
 // Passes are the lanes that a round has entered.
 type Passes struct {
+	// Calm says that others may overtake the request where it has to wait in line.
+	Calm bool
+
 	lanes *Lanes
 	id    string
 
@@ -16,7 +19,7 @@ func (l *Lanes) Passes(id string) *Passes { return &Passes{lanes: l, id: id} }
 
 // Enter is as that of Lanes.
 func (p *Passes) Enter(key string, one bool) bool {
-	if !p.lanes.Enter(key, p.id, one) {
+	if !p.lanes.enter(key, p.id, one, p.Calm) {
 		return false
 	}
 	p.mu.Lock()

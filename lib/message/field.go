@@ -15,7 +15,9 @@ const (
 	FieldLogins
 	FieldRoles
 	FieldResources
+	FieldType
 	FieldReason
+	FieldReviewers
 	FieldStarts
 	FieldDuration
 	FieldEnds

@@ -21,7 +21,9 @@ func TestEveryFieldHasAKeyOfItsOwn(t *testing.T) {
 	times := func(v *request.View) {
 		v.Start, v.AccessUntil, v.Expires = created.Add(time.Hour), created.Add(2*time.Hour), created.Add(time.Hour)
 	}
-	resources := func(v *request.View) { v.Resources, v.Reason = []string{"app/wiki"}, "INC-204" }
+	resources := func(v *request.View) {
+		v.Resources, v.Reason, v.LongTerm, v.SuggestedReviewers = []string{"app/wiki"}, "INC-204", true, []string{"bob"}
+	}
 	for _, v := range []request.View{sample(logins, times), sample(withoutLink, resources)} {
 		for _, f := range message.Fields(v) {
 			note(f)

@@ -83,13 +83,16 @@ func Fields(v request.View) []Field {
 	}
 	fields = append(fields, roleFields(v)...)
 	if len(v.Resources) > 0 {
-		fields = append(fields, Field{Key: FieldResources, Label: "Resource(s)", Kind: Code, Text: join(v.Resources, ",")})
+		fields = append(fields, Field{Key: FieldResources, Label: "Resource(s)", Kind: Code, Text: Join(v.Resources, ",")})
 	}
 	if v.LongTerm {
-		fields = append(fields, Field{Label: "Type", Text: "Long-term request"})
+		fields = append(fields, Field{Key: FieldType, Label: "Type", Text: "Long-term request"})
 	}
 	if v.Reason != "" {
 		fields = append(fields, Field{Key: FieldReason, Label: "Reason", Kind: Block, Text: v.Reason})
+	}
+	if len(v.SuggestedReviewers) > 0 {
+		fields = append(fields, Field{Key: FieldReviewers, Label: "Suggested reviewer(s)", Text: Join(v.SuggestedReviewers, ", ")})
 	}
 	fields = append(fields, timeFields(v)...)
 	switch {
@@ -108,7 +111,7 @@ func roleFields(v request.View) []Field {
 		return nil
 	}
 	if len(v.Logins) == 0 {
-		return []Field{{Key: FieldRoles, Label: "Role(s)", Kind: Code, Text: join(v.Roles, ",")}}
+		return []Field{{Key: FieldRoles, Label: "Role(s)", Kind: Code, Text: Join(v.Roles, ",")}}
 	}
 	var fields []Field
 	for _, role := range v.Roles {
@@ -116,7 +119,7 @@ func roleFields(v request.View) []Field {
 			fields = append(fields, Field{Key: FieldRole, Label: "Role", Kind: Code, Text: role})
 			continue
 		}
-		logins := join(slices.Sorted(slices.Values(v.Logins[role])), ", ")
+		logins := Join(slices.Sorted(slices.Values(v.Logins[role])), ", ")
 		if logins == "" {
 			logins = "-"
 		}
@@ -168,9 +171,9 @@ func duration(v request.View) time.Duration {
 // countRoom is the room for the count of what is left out of a list, in characters.
 const countRoom = 24
 
-// join joins as many items as have room and counts the others, so that a list of ten
+// Join joins as many items as have room and counts the others, so that a list of ten
 // thousand resources costs no more than one that fits.
-func join(items []string, sep string) string {
+func Join(items []string, sep string) string {
 	if whole(items, sep) {
 		return strings.Join(items, sep)
 	}
@@ -187,7 +190,7 @@ func join(items []string, sep string) string {
 	}
 	text := strings.Join(shown, sep)
 	if more := len(items) - len(shown); more > 0 {
-		text += fmt.Sprintf(" … and %d more", more)
+		text += " " + AndMore(more)
 	}
 	return text
 }

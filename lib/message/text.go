@@ -29,11 +29,16 @@ type Escape func(r rune) string
 // Text trims, cleans and cuts a text to at most limit characters of its own,
 // and escapes each. A character is never split, nor an escape; a cut is marked.
 func Text(s string, limit int, esc Escape) string {
-	out, cut := escaped(strings.TrimSpace(s), limit, esc)
-	if cut {
+	out, more := escaped(strings.TrimSpace(s), limit, esc)
+	if more > 0 {
 		out += Truncated
 	}
 	return out
+}
+
+// LineText is Text on one line.
+func LineText(s string, limit int, esc Escape) string {
+	return Text(strings.Join(strings.Fields(s), " "), limit, esc)
 }
 
 // maxLine bounds a Line, in characters.
@@ -41,26 +46,33 @@ const maxLine = 2000
 
 // Line is a text as one line for a terminal. What strangers have written into it ends
 // no line, and cannot control the terminal.
-func Line(s string) string {
-	return Text(strings.Join(strings.Fields(s), " "), maxLine, nil)
-}
+func Line(s string) string { return LineText(s, maxLine, nil) }
 
 // CodeText quotes a text in single backticks. Line breaks become spaces, since
 // an inline quotation ends at the end of its line, and a backtick becomes a
 // grave accent, since it would end the quotation too.
 func CodeText(s string, limit int, esc Escape) string {
-	return quoted(strings.Join(strings.Fields(s), " "), limit, esc, graveAccent, "`", "`")
+	out, more := quoted(strings.Join(strings.Fields(s), " "), limit, esc, graveAccent, "`", "`")
+	if more > 0 {
+		out += Truncated
+	}
+	return out
 }
 
-// BlockText quotes a text of several lines between fences.
+// BlockText quotes a text of several lines between fences. Of one that was cut it says
+// how much more there is.
 func BlockText(s string, limit int, esc Escape) string {
-	return quoted(strings.TrimSpace(s), limit, esc, "`"+byteOrderMark, "```\n", "```")
+	out, more := quoted(strings.TrimSpace(s), limit, esc, "`"+byteOrderMark, "```\n", "```")
+	if more > 0 {
+		out += " (" + counted(more, "more character") + ")"
+	}
+	return out
 }
 
 // quoted puts a text between two marks, and the given text in the place of each
-// backtick.
-func quoted(s string, limit int, esc Escape, backtick, before, after string) string {
-	out, cut := escaped(s, limit, func(r rune) string {
+// backtick. It says how many characters are left out.
+func quoted(s string, limit int, esc Escape, backtick, before, after string) (out string, more int) {
+	out, more = escaped(s, limit, func(r rune) string {
 		if r == '`' {
 			return backtick
 		}
@@ -72,21 +84,18 @@ func quoted(s string, limit int, esc Escape, backtick, before, after string) str
 	if out == "" {
 		out = Empty
 	}
-	out = before + out + after
-	if cut {
-		out += Truncated
-	}
-	return out
+	return before + out + after, more
 }
 
-// escaped writes the first limit characters of s through esc.
-func escaped(s string, limit int, esc Escape) (out string, cut bool) {
+// escaped writes the first limit characters of s through esc, and says how many more
+// there are.
+func escaped(s string, limit int, esc Escape) (out string, more int) {
 	var b strings.Builder
 	b.Grow(min(len(s), limit))
 	n, before := 0, rune(0)
-	for _, r := range s {
+	for i, r := range s {
 		if n == limit {
-			return b.String(), true
+			return b.String(), utf8.RuneCountInString(s[i:])
 		}
 		n++
 		if Invisible(r) || joiner(r) && idle(before) {
@@ -103,7 +112,7 @@ func escaped(s string, limit int, esc Escape) (out string, cut bool) {
 			b.WriteString(instead)
 		}
 	}
-	return b.String(), false
+	return b.String(), 0
 }
 
 // Invisible reports whether a character has no place in a message, since with it a
@@ -143,3 +152,20 @@ func Cut(s string, limit int) string {
 	mark := Truncated[:min(len(Truncated), limit)]
 	return string([]rune(s)[:limit-len(mark)]) + mark
 }
+
+// Fit writes a text in which at most limit characters of each value stand, and fewer where
+// the text would take more room than there is. size says how much it takes.
+func Fit(limit, room int, size func(string) int, write func(limit int) string) string {
+	for ; ; limit /= 2 {
+		if text := write(limit); size(text) <= room || limit < leastValue {
+			return text
+		}
+	}
+}
+
+// leastValue is how much of a value is left in any case, in characters.
+const leastValue = 10
+
+// IsWebAddress reports whether a text has a web address in it, which may hold a secret.
+// Nobody is told at one.
+func IsWebAddress(text string) bool { return strings.Contains(text, "://") }

@@ -87,7 +87,7 @@ func (e *Error) Error() string {
 	if e.Status >= 300 {
 		fmt.Fprintf(&b, " (HTTP status %d)", e.Status)
 	}
-	if e.Kind == Wait && e.After > 0 {
+	if e.Kind == Wait && e.After >= time.Millisecond {
 		fmt.Fprintf(&b, ", to be tried again in %v", e.After.Round(time.Millisecond))
 	}
 	if e.Hint != "" {
@@ -144,7 +144,7 @@ func Answered(err error) bool {
 	case Gone, Fixed, Refused:
 		return true
 	case Wait:
-		return e.Status != 0
+		return e.Status != 0 || e.Code != ""
 	}
 	return e.Code != ""
 }
@@ -153,5 +153,5 @@ func Answered(err error) bool {
 // forbids it for now.
 func HeldBack(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Kind == Wait && e.Status == 0
+	return errors.As(err, &e) && e.Kind == Wait && e.Status == 0 && e.Code == ""
 }

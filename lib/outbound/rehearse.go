@@ -37,6 +37,22 @@ func Rehearse(ctx context.Context) (context.Context, func() []Held) {
 	}
 }
 
+// Rehearsing keeps a call that is not made over HTTP, and reports whether calls are
+// rehearsed under the context; it is not to be made then.
+func Rehearsing(ctx context.Context, h Held) bool {
+	r, ok := ctx.Value(rehearsalKey{}).(*rehearsal)
+	if ok {
+		r.hold(h)
+	}
+	return ok
+}
+
+func (r *rehearsal) hold(h Held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = append(r.held, h)
+}
+
 // rehearsed keeps a call in place of making it, if that is asked for.
 func rehearsed(req *http.Request) (bool, error) {
 	r, ok := req.Context().Value(rehearsalKey{}).(*rehearsal)
@@ -51,8 +67,6 @@ func rehearsed(req *http.Request) (bool, error) {
 			return true, fmt.Errorf("reading the body of a call that is rehearsed: %w", err)
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.held = append(r.held, h)
+	r.hold(h)
 	return true, errRehearsed
 }

@@ -7,11 +7,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -60,8 +60,9 @@ type Transport struct {
 	userAgent string
 	observer  Observer
 
-	mu    sync.Mutex
-	gates map[gate]time.Time // not before
+	mu       sync.Mutex
+	gates    map[gate]time.Time // not before
+	siblings []*Transport
 }
 
 type gate struct{ op, target string }
@@ -80,6 +81,9 @@ func NewTransport(o Options) *Transport {
 			IdleConnTimeout:       90 * time.Second,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ExpectContinueTimeout: time.Second,
+			OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+				return notThrough(proxy, answer.Status, answer.StatusCode)
+			},
 		}
 		t.base = t.tuned
 	}
@@ -113,6 +117,19 @@ func (t *Transport) TLS() *tls.Config {
 	return &tls.Config{RootCAs: t.trusted, MinVersion: tls.VersionTLS12}
 }
 
+// Trusting returns a transport of its own that trusts further certificate authorities,
+// for a service that is more than one server. It is closed with this one.
+func (t *Transport) Trusting(authorities []*x509.Certificate) (*Transport, error) {
+	s := NewTransport(Options{UserAgent: t.userAgent, Observer: t.observer})
+	if err := s.Trust(authorities); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.siblings = append(t.siblings, s)
+	return s, nil
+}
+
 // Client returns an http.Client on the transport. It follows no redirects: no
 // service uses them, and a redirect could carry a token elsewhere.
 func (t *Transport) Client() *http.Client {
@@ -126,12 +143,18 @@ func (t *Transport) CloseIdle() {
 	if b, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		b.CloseIdleConnections()
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.siblings {
+		s.CloseIdle()
+	}
 }
 
 // Call is one call to a service while it is under way and after. The vendor's
 // library gets the context, and its transport leaves the facts in the Call.
 type Call struct {
 	op, target string
+	limit      time.Duration // what it may take; zero for no limit
 	sent       atomic.Bool
 
 	mu     sync.Mutex
@@ -147,6 +170,9 @@ type callKey struct{}
 // it holds for (a channel's id, say); empty means that it holds for the op.
 func Begin(ctx context.Context, op, target string) (context.Context, *Call) {
 	c := &Call{op: op, target: target}
+	if end, ok := ctx.Deadline(); ok {
+		c.limit = time.Until(end).Round(100 * time.Millisecond)
+	}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteHeaders: func() { c.sent.Store(true) },
 	})
@@ -160,6 +186,14 @@ type witnessKey struct{}
 func Witness(ctx context.Context) (context.Context, func() bool) {
 	answered := new(atomic.Bool)
 	return context.WithValue(ctx, witnessKey{}, answered), answered.Load
+}
+
+// Heard notes that a call under the context was answered over another way than HTTP,
+// for the Witness.
+func Heard(ctx context.Context) {
+	if answered, ok := ctx.Value(witnessKey{}).(*atomic.Bool); ok {
+		answered.Store(true)
+	}
 }
 
 // RoundTrip carries out one HTTP request.
@@ -186,9 +220,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := t.base.RoundTrip(req)
 	if err == nil {
-		if answered, ok := req.Context().Value(witnessKey{}).(*atomic.Bool); ok {
-			answered.Store(true)
-		}
+		Heard(req.Context())
 		status := resp.StatusCode
 		c.set(status, resp.Header, 0)
 		c.via(req.URL.Scheme)
@@ -262,36 +294,6 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// errTooLarge stands for an answer that no service gives.
-var errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxBody>>20)
-
-// boundedBody is the body of an answer that may not be larger than maxBody.
-type boundedBody struct {
-	body io.ReadCloser
-	left int64 // bytes that may still come
-}
-
-// Read fails once more was read than is left.
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 { // one more, to tell the end from the excess
-		p = p[:b.left+1]
-	}
-	n, err := b.body.Read(p)
-	if int64(n) > b.left {
-		n, b.left = int(b.left), 0
-		return n, errTooLarge
-	}
-	b.left -= int64(n)
-	return n, err
-}
-
-// Close reads a short rest, so that the connection can be used again: the
-// vendors' libraries leave the bodies of failures unread.
-func (b *boundedBody) Close() error {
-	_, _ = io.CopyN(io.Discard, b.body, 16<<10)
-	return b.body.Close()
-}
-
 func (c *Call) set(status int, h http.Header, early time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -335,6 +337,9 @@ func (c *Call) Fail(err error) *Error {
 	scheme, status, header, early := c.scheme, c.status, c.header, c.early
 	c.mu.Unlock()
 	hint, sentence := InWords(err)
+	if c.limit > 0 && errors.Is(err, context.DeadlineExceeded) {
+		sentence = &told{fmt.Sprintf("no answer within %v", c.limit), err}
+	}
 	e := &Error{Op: c.op, Status: status, Err: sentence, Hint: cmp.Or(hint, plainHint(scheme, status))}
 	switch {
 	case early > 0:

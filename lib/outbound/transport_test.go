@@ -470,6 +470,14 @@ func TestAWitnessSeesAnAnswerAndNothingLess(t *testing.T) {
 			t.Errorf("%s: answered is %v, want %v", address, answered(), want)
 		}
 	}
+	ctx, answered := outbound.Witness(t.Context())
+	outbound.Heard(t.Context())
+	if answered() {
+		t.Error("an answer to another call counts")
+	}
+	if outbound.Heard(ctx); !answered() {
+		t.Error("an answer over another way does not count")
+	}
 }
 
 func TestWhatAnErrorSaysOfTheService(t *testing.T) {
@@ -487,6 +495,7 @@ func TestWhatAnErrorSaysOfTheService(t *testing.T) {
 		"a message that is gone":          {&outbound.Error{Kind: outbound.Gone}, true, false, false},
 		"a limit":                         {&outbound.Error{Kind: outbound.Wait, Status: 429}, true, false, false},
 		"a limit that was known":          {&outbound.Error{Kind: outbound.Wait}, false, true, false},
+		"a limit in the vendor's words":   {&outbound.Error{Kind: outbound.Wait, Code: "450 4.7.1"}, true, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := outbound.Answered(c.err); got != c.answered {

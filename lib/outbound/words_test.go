@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"teleport-plugins/lib/outbound"
 )
@@ -95,6 +98,32 @@ func TestHTTPForHTTPSAndBack(t *testing.T) {
 	}
 }
 
+// dial is the error of a connection that is not made.
+func dial(err error) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, Err: err}
+}
+
+// The time that a call has is said.
+func TestACallWithoutAnAnswer(t *testing.T) {
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	defer server.Close()
+	defer close(done)
+	transport := outbound.NewTransport(outbound.Options{})
+	defer transport.CloseIdle()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	ctx, call := outbound.Begin(ctx, "test.call", "")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = transport.Client().Do(req)
+	if e := call.Fail(err); e == nil || e.Error() != "test.call: no answer within 100ms" || !errors.Is(e, context.DeadlineExceeded) {
+		t.Errorf("got %v", e)
+	}
+}
+
 func TestWordsOfLibraries(t *testing.T) {
 	const foreign = "the answer is not of the form that the service gives"
 	other := errors.New("no such host")
@@ -102,14 +131,21 @@ func TestWordsOfLibraries(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a deadline":     {fmt.Errorf("calling: %w", context.DeadlineExceeded), "no answer in time"},
-		"a cut":          {io.ErrUnexpectedEOF, "the connection was closed before the whole answer was there"},
-		"an end":         {&url.Error{Op: "Get", URL: "http://x?token=secret", Err: io.EOF}, "the connection was closed before the whole answer was there"},
-		"a page":         {json.Unmarshal([]byte("<html>"), &struct{}{}), foreign},
-		"another form":   {json.Unmarshal([]byte(`[]`), &struct{}{}), foreign},
-		"an old CA":      {x509.CertificateInvalidError{Reason: x509.Expired}, "the server's certificate has expired or is not valid yet"},
-		"a bad chain":    {x509.CertificateInvalidError{Reason: x509.TooManyIntermediates}, "the server's certificate cannot be verified: x509: too many intermediates for path length constraint"},
-		"the rest stays": {&url.Error{Op: "Get", URL: "http://x?token=secret", Err: other}, "no such host"},
+		"a deadline":      {fmt.Errorf("calling: %w", context.DeadlineExceeded), "no answer in time"},
+		"a cut":           {io.ErrUnexpectedEOF, "the connection was closed before the whole answer was there"},
+		"an end":          {&url.Error{Op: "Get", URL: "http://x?token=secret", Err: io.EOF}, "the connection was closed before the whole answer was there"},
+		"a page":          {json.Unmarshal([]byte("<html>"), &struct{}{}), foreign},
+		"another form":    {json.Unmarshal([]byte(`[]`), &struct{}{}), foreign},
+		"an old CA":       {x509.CertificateInvalidError{Reason: x509.Expired}, "the server's certificate has expired or is not valid yet"},
+		"a bad chain":     {x509.CertificateInvalidError{Reason: x509.TooManyIntermediates}, "the server's certificate cannot be verified: x509: too many intermediates for path length constraint"},
+		"no name":         {dial(&net.DNSError{Err: "no such host", Name: "slow.example.com", IsNotFound: true}), "no address is known for the host slow.example.com"},
+		"no name server":  {dial(&net.DNSError{Err: "server misbehaving", Name: "slow.example.com"}), "the address of the host slow.example.com could not be looked up"},
+		"a closed port":   {dial(syscall.ECONNREFUSED), "nothing listens at 192.0.2.1:443 (connection refused)"},
+		"a reset":         {dial(syscall.ECONNRESET), "the connection was broken off"},
+		"a proxy away":    {&net.OpError{Op: "proxyconnect", Net: "tcp", Err: dial(syscall.ECONNREFUSED)}, "the proxy that the environment names cannot be reached: nothing listens at 192.0.2.1:443 (connection refused)"},
+		"a slow greeting": {errors.New("net/http: TLS handshake timeout"), "the server did not answer the greeting of TLS in time"},
+		"TLS for HTTP":    {errors.New("malformed HTTP response \"\\x15\\x03\""), "the server does not speak HTTP"},
+		"the rest stays":  {&url.Error{Op: "Get", URL: "http://x?token=secret", Err: other}, "no such host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, got := outbound.InWords(c.err)

@@ -6,16 +6,30 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
+	"teleport-plugins/lib/agenda"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/request"
 )
 
 // Abilities are what a service can do.
 type Abilities struct {
-	Reviews, Ends, Notices bool // which effects it tells beside the announcement
-	Shows                  bool // its messages can be changed
+	// Which effects it tells beside the announcement.
+	Reviews, Ends, Notices, Pendings, Endings bool
+	Shows                                     bool // its messages can be changed
+	// Lapses says that notices tell of requests that expired, too.
+	Lapses bool
+}
+
+// Telling are the abilities as far as the requester is to be told.
+func (a Abilities) Telling(r recipient.Requester) Abilities {
+	a.Lapses = a.Notices && r.Lapses
+	a.Notices = a.Notices && r.Decisions
+	return a
 }
 
 // AbilitiesOf returns the abilities of a service.
@@ -24,7 +38,8 @@ func AbilitiesOf(s integration.Service) Abilities {
 	_, requester := s.(integration.Requester)
 	return Abilities{
 		Reviews: s.Tells(integration.Review), Ends: s.Tells(integration.End),
-		Notices: requester && s.Tells(integration.Notice), Shows: shows,
+		Notices: requester && s.Tells(integration.Notice), Endings: requester && s.Tells(integration.Ending),
+		Pendings: s.Tells(integration.Pending), Shows: shows, Lapses: requester && s.Tells(integration.Notice),
 	}
 }
 
@@ -72,6 +87,8 @@ type Wants struct {
 	// Gone says that the cluster does not have the request any more: nothing is
 	// announced, but what was is kept true.
 	Gone bool
+	// Due is what has become due of the request's agenda.
+	Due agenda.Due
 	// AnyButtons says that it is not known whether messages are to have buttons.
 	AnyButtons bool
 	// Again says that the time has come to show messages once more that a late
@@ -93,8 +110,10 @@ func (w Wants) Next(d *plugindata.Delivery) (s Step, due bool) {
 		wanted bool
 	}{
 		{integration.Effect{Kind: integration.Review, Index: d.Reviews}, w.wantsReview(d)},
+		{integration.Effect{Kind: integration.Pending, Index: w.Due.Pending}, w.wantsPending(d)},
 		{integration.Outcome(integration.End, w.Status), w.WantsEnd(d)},
 		{integration.Outcome(integration.Notice, w.Status), w.wantsNotice(d)},
+		{integration.Effect{Kind: integration.Ending, Index: w.Due.Ending}, w.wantsEnding(d)},
 	} {
 		if s, due = w.effect(d, e.effect, e.wanted); due {
 			return s, true
@@ -122,14 +141,13 @@ func (w Wants) effect(d *plugindata.Delivery, e integration.Effect, wanted bool)
 // effectNamed is the effect with a name; of no effect it is the zero value, which
 // no service has.
 func effectNamed(name string) integration.Effect {
-	for _, k := range []integration.Kind{integration.Announce, integration.Review, integration.End, integration.Notice} {
-		for i := range MaxReviews {
-			if e := (integration.Effect{Kind: k, Index: i}); e.String() == name {
-				return e
-			}
-		}
+	kind, index, _ := strings.Cut(name, ".")
+	n, err := strconv.Atoi(index)
+	e := integration.Effect{Kind: integration.Kind(kind), Index: n}
+	if err != nil || n < 0 || e.String() != name || !slices.Contains(integration.Kinds(), e.Kind) {
+		return integration.Effect{}
 	}
-	return integration.Effect{}
+	return e
 }
 
 // WantsAnnouncement reports whether a recipient is to get a message. One that was
@@ -162,19 +180,42 @@ func (w Wants) wantsReview(d *plugindata.Delivery) bool {
 // reviews is how many reviews are told one by one.
 func (w Wants) reviews() int { return min(len(w.Reviews), MaxReviews) }
 
-// WantsEnd reports whether the end of the request is to be told below a message.
+// WantsEnd reports whether the end of the request is to be told below a message. Those
+// who were reminded that it is pending are told: a change of the message calls nobody.
 func (w Wants) WantsEnd(d *plugindata.Delivery) bool {
-	return d.Posted() && w.Status.Ended() && d.Ended != w.Status && (w.Can.Ends || w.Can.Shows && d.Posts[0].Fixed)
+	return d.Posted() && w.Status.Ended() && d.Ended != w.Status && (w.Can.Ends || w.Can.Shows && d.Posts[0].Fixed || d.Reminded > 0)
 }
 
 // wantsNotice: a requester whose own copy was made after the decision knows it
-// from there.
+// from there. One who removed the copy is notified all the same.
 func (w Wants) wantsNotice(d *plugindata.Delivery) bool {
-	return w.Can.Notices && d.Requester && (d.Posted() || d.Skipped) && w.Status.Ended() && d.Noticed != w.Status
+	may := w.Can.Notices
+	if w.Status == request.Expired {
+		may = w.Can.Lapses
+	}
+	return may && hears(d) && w.Status.Ended() && d.Noticed != w.Status
+}
+
+// hears reports whether a recipient is the requester, who knows that we speak of the
+// request.
+func hears(d *plugindata.Delivery) bool {
+	return d.Requester && (d.Posted() || d.Skipped || d.Generation > 0)
+}
+
+// wantsPending: of several reminders that became due meanwhile the newest is told. The
+// requester, who waits as it is, is not reminded, nor is anybody of what became due
+// before the message was made.
+func (w Wants) wantsPending(d *plugindata.Delivery) bool {
+	return w.Can.Pendings && d.Posted() && !d.Requester && w.Status == request.Pending && !w.Gone && w.Due.Pending > max(d.Since, d.Reminded)
+}
+
+func (w Wants) wantsEnding(d *plugindata.Delivery) bool {
+	return w.Can.Endings && hears(d) && w.Status == request.Approved && !w.Gone && w.Due.Ending > d.Warned
 }
 
 // Budget is how many effects may be begun for a recipient at most: what can be
-// wanted, and as much again for what is in doubt.
+// wanted, and a few times as much for what is in doubt, since each crash puts all of it
+// in doubt.
 func (w Wants) Budget(d *plugindata.Delivery) int {
-	return 2*(1+d.Generation+w.reviews()+2) + 8
+	return 3*(1+d.Generation+w.reviews()+w.Due.Most+2) + 12
 }

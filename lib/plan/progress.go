@@ -21,6 +21,10 @@ func (w Wants) Done(d *plugindata.Delivery, e integration.Effect, made []plugind
 		w.announced(d, made, known)
 	case e.Kind == integration.Review:
 		d.Reviews = max(d.Reviews, e.Index+1)
+	case e.Kind == integration.Pending:
+		d.Reminded = max(d.Reminded, e.Index)
+	case e.Kind == integration.Ending:
+		d.Warned = max(d.Warned, e.Index)
 	case e.Kind == integration.End && now:
 		d.Ended = w.Status
 	case e.Kind == integration.Notice && now:
@@ -29,6 +33,7 @@ func (w Wants) Done(d *plugindata.Delivery, e integration.Effect, made []plugind
 }
 
 func (w Wants) announced(d *plugindata.Delivery, made []plugindata.Message, known bool) {
+	d.Since = max(d.Since, w.Due.Last)
 	for _, m := range made {
 		if d.Has(m) {
 			continue
@@ -60,7 +65,7 @@ func (w Wants) Removed(d *plugindata.Delivery, m plugindata.Message) {
 	}
 	d.Generation++
 	d.Reviews, d.Ended = len(w.Reviews), ""
-	maps.DeleteFunc(d.Doubt, func(name string, _ plugindata.Doubt) bool { return effectNamed(name).Kind != integration.Notice })
+	maps.DeleteFunc(d.Doubt, func(name string, _ plugindata.Doubt) bool { return !effectNamed(name).Kind.Private() })
 }
 
 // steps takes all steps for a recipient, now or later, in thought, and calls fn
@@ -131,14 +136,25 @@ func (a Abilities) At(aim request.Version) Wants {
 }
 
 // Suspect puts in doubt what a replica may have begun that died after it had
-// claimed the request for this: the steps that it would have taken.
+// claimed the request for this: the steps that it would have taken. If the announcement
+// was in doubt, these depend on whether it found one: a requester is notified only of
+// what an earlier copy does not say.
 func (w Wants) Suspect(d *plugindata.Delivery, claim ledger.Claim) {
-	w.steps(d, func(s Step) {
-		switch {
-		case s.Verb == Tell:
-			d.Doubted(s.Effect.String(), claim)
+	begun := make(map[string]bool)
+	suspect := func(s Step) {
+		switch name := s.Effect.String(); {
+		case s.Verb == Tell && !begun[name]:
+			begun[name] = true
+			d.Doubted(name, claim)
 		case s.Verb == Show && s.Post < len(d.Posts): // not one that it made itself
 			d.Posts[s.Post].Unsure = true
 		}
-	})
+	}
+	e, found := announcement(d), d.Clone()
+	inDoubt := d.Doubt[e.String()].Tries > 0
+	w.steps(d, suspect)
+	if inDoubt {
+		w.Done(&found, e, []plugindata.Message{{ID: "new"}}, false)
+		w.steps(&found, suspect)
+	}
 }

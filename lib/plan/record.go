@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -19,6 +18,7 @@ func (w Wants) Begin(rec *plugindata.Record) {
 	}
 	rec.User, rec.Roles, rec.Reason, rec.Created = w.User, w.Roles, w.Reason, w.Created
 	rec.Resources, rec.Annotations = CutList(w.Resources), CutMap(w.Annotations)
+	rec.SuggestedReviewers = CutList(w.SuggestedReviewers)
 }
 
 // maxCopy bounds each of our copies of lists in a record, in bytes: a record must
@@ -139,13 +139,17 @@ func LastView(id string, rec *plugindata.Record) request.View {
 	v := request.View{
 		ID: id, User: rec.User, Roles: slices.Sorted(slices.Values(rec.Roles)), Logins: rec.Logins,
 		Resources: slices.Sorted(slices.Values(rec.Resources)), Reason: rec.Reason,
-		Status: cmp.Or(rec.Resolution, rec.Progress.Aim.Status), ResolveReason: rec.ResolveReason,
+		Status: request.Expired, ResolveReason: rec.ResolveReason,
 		Annotations: rec.Annotations, SuggestedReviewers: rec.SuggestedReviewers,
 		// The reviews themselves are not recorded, only how many were told.
 		Reviews: make([]request.Review, rec.ReviewsCount),
 	}
-	if v.Status == "" || !v.Status.Ended() { // else some of its messages may say so already
-		v.Status = request.Expired
+	ended := func(s request.Status) bool { return s.Ended() && s.Index() > 0 } // others may write to the record
+	switch aim := rec.Progress.Aim.Status; {
+	case ended(rec.Resolution):
+		v.Status = rec.Resolution
+	case ended(aim): // some of its messages may say so already
+		v.Status = aim
 	}
 	if rec.Progress.Request != 0 {
 		v.Created = time.Unix(rec.Progress.Request, 0).UTC()

@@ -24,6 +24,9 @@ func checkOnce(i Integration, f flags, args []string, stdout, stderr io.Writer, 
 	code, done, err := checkAs(i, f, args, stdout, stderr)
 	if err != nil {
 		log.Error("The command check cannot be run as the user of the service", zap.Error(err))
+		if f.checking.json {
+			printReport(stdout, false, []check.Line{{Name: legRunAs, Result: check.Failed, Text: err.Error()}})
+		}
 		return 1
 	}
 	if done {
@@ -41,14 +44,12 @@ func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) in
 	c := &checker{integration: i, flags: f, log: log, run: &check.Run{Limit: f.checking.limit}}
 	if !f.checking.json {
 		c.run.Tell = func(l check.Line) { fmt.Fprintln(stdout, l) }
+		c.run.Wait = c.run.Tell
 	}
 	c.all(ctx)
 	ok := c.run.OK() && ctx.Err() == nil
 	if f.checking.json {
-		out := json.NewEncoder(stdout)
-		out.SetIndent("", "  ")
-		out.SetEscapeHTML(false)
-		_ = out.Encode(checkReport{ok, c.run.Lines()})
+		printReport(stdout, ok, c.run.Lines())
 	}
 	if !ok {
 		return 1
@@ -60,6 +61,13 @@ func checkCommand(i Integration, f flags, stdout io.Writer, log *diag.Logger) in
 type checkReport struct {
 	OK     bool         `json:"ok"`
 	Checks []check.Line `json:"checks"`
+}
+
+func printReport(w io.Writer, ok bool, lines []check.Line) {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	_ = out.Encode(checkReport{ok, lines}) // the writer keeps the error
 }
 
 // checker is a run of the command check.
@@ -76,8 +84,9 @@ type checker struct {
 	noted    []string
 }
 
-// The legs on which others stand.
+// Legs that are named more than once: the others stand on these.
 const (
+	legRunAs       = "run-as"
 	legIdentity    = "identity"
 	legSetUp       = "set-up"
 	legCredentials = "credentials"

@@ -133,7 +133,7 @@ func machineChecks() map[string]checkCase {
 		"a hint":                 {func(r *rig) { r.write("first", "[access_list_reminders]", "interval = 7200000000000") }, 0, []string{`!FAIL`}},
 		"an unclear environment": {func(r *rig) { r.Setenv(failFastVariable, "perhaps") }, 1, []string{`^FAIL\s+the environment variable ` + failFastVariable}},
 		"a log that cannot be opened": {func(r *rig) { r.write("first", "[log]", `output = "/nowhere/at/all.log"`) }, 1, []string{
-			`^FAIL\s+log to /nowhere/at/all\.log: .*no such file`, `^ok\s+connection`,
+			`^FAIL\s+log to /nowhere/at/all\.log: the log file cannot be made, since its folder does not exist$`, `^ok\s+connection`,
 		}},
 		"a log in a file":                 {func(r *rig) { r.write("first", "[log]", `output = "`+r.logFile+`"`) }, 0, []string{`^ok\s+log to /`}},
 		"a config that all may change":    {change("config.toml", 0o602), 1, []string{`^FAIL\s+config /\S+config\.toml: every user of this machine can write this file; take the permission away with chmod o-w`}},
@@ -259,6 +259,19 @@ func TestCheckPrintsJSON(t *testing.T) {
 	}
 }
 
+// Scripts read a document, be it that check cannot even begin.
+func TestCheckPrintsJSONWhereItCannotBegin(t *testing.T) {
+	r := newRig(t)
+	code, out := command(integrationOf(r.desk), "check", "-c", r.config, "--json", "--run-as", "nobody-here")
+	var got checkReport
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if code != 1 || got.OK || len(got.Checks) != 1 || got.Checks[0].Name != "run-as" || got.Checks[0].Result != check.Failed {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+}
+
 // With --send each recipient gets one message, which is no request's, and the cluster
 // nothing.
 func TestCheckSendsATestMessage(t *testing.T) {
@@ -297,7 +310,7 @@ func TestATestMessageThatFailsIsAFault(t *testing.T) {
 	}
 }
 
-func TestTheAddressOfAWebhookIsNoRecipientToPrint(t *testing.T) {
+func TestAWebAddressIsNoRecipientToPrint(t *testing.T) {
 	r := newRig(t)
 	_, out := command(integrationOf(r.desk), "check", "-c", r.config, "--recipient=https://desk.example.com/hook/s3cret", "--send")
 	if strings.Contains(out, "s3cret") || !strings.Contains(out, "recipient with a web address") {

@@ -23,7 +23,7 @@ import (
 // local are the legs on this machine.
 func (c *checker) local() []check.Leg {
 	return []check.Leg{
-		{Name: "run-as", What: "running as user " + userName(), Try: c.runAs},
+		{Name: legRunAs, What: "running as user " + userName(), Try: c.runAs},
 		{Name: "log", What: "log to " + c.settings.Common().Log.Output, Try: c.logOutput},
 		{Name: legIdentity, What: "Teleport identity", Try: func(context.Context) error { return c.session.identify() }},
 		{Name: legSetUp, What: "set-up of " + c.integration.Title, Try: c.setUp},
@@ -85,15 +85,7 @@ func judged(err error) error {
 
 // recipients are those that the config and the command line name.
 func (c *checker) recipients() (names []string) {
-	if router, ok := c.session.parts.Router.(Configured); ok {
-		names = router.Configured()
-	}
-	for _, name := range c.flags.checking.recipients {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return c.session.configured(c.flags.checking.recipients...)
 }
 
 // proofs are the legs that look whether recipients can be told, without posting.
@@ -138,11 +130,11 @@ func (c *checker) rights() []check.Leg {
 		}},
 		{Name: "read-records", What: "read plugin data (access_plugin_data: read)", Try: func(ctx context.Context) error {
 			_, err := s.conn.Load().GetPluginData(ctx, kind, teleport.NoRequest, plugin)
-			return err
+			return permitted(err, "read plugin data", "access_plugin_data: read")
 		}},
 		{Name: "write-records", What: "write plugin data (access_plugin_data: update)", Try: func(ctx context.Context) error {
 			err := s.conn.Load().UpdatePluginData(ctx, kind, teleport.NoRequest, plugin, map[string]string{"check": ""}, nil)
-			return letIn(err, "")
+			return permitted(letIn(err, ""), "write plugin data", "access_plugin_data: update")
 		}},
 		{Name: "read-roles", What: "read the logins of roles (role: read)", Optional: true, Try: func(ctx context.Context) error {
 			_, err := s.conn.Load().RoleLogins(ctx, teleport.NoRequest)
@@ -155,6 +147,14 @@ func (c *checker) rights() []check.Leg {
 		})
 	}
 	return connected(legs)
+}
+
+// permitted says of a refusal which rule is missing.
+func permitted(err error, what, rule string) error {
+	if teleport.IsDenied(err) {
+		return fmt.Errorf("the plugin's role may not %s; add the rule %s to it", what, rule)
+	}
+	return err
 }
 
 // letIn turns the answer to a question about what does not exist into that about the

@@ -61,7 +61,7 @@ func (s *session) sendTest(ctx context.Context, name string, v request.View, lim
 	case err != nil:
 		return err
 	}
-	return s.endTest(context.WithoutCancel(ctx), m, v, limit)
+	return s.endTest(context.WithoutCancel(ctx), address, m, v, limit)
 }
 
 // endTries is how often it is tried to show that a test message is over.
@@ -69,15 +69,20 @@ const endTries = 3
 
 // endTest shows that a test message is over, and takes its own time for that: one that
 // is left open at a service may go on calling for somebody.
-func (s *session) endTest(ctx context.Context, m plugindata.Message, v request.View, limit time.Duration) (err error) {
-	shower, ok := s.parts.Service.(integration.Shower)
-	if !ok {
+func (s *session) endTest(ctx context.Context, address string, m plugindata.Message, v request.View, limit time.Duration) (err error) {
+	v.Status = request.Expired
+	end := func(ctx context.Context) error {
+		_, err := s.parts.Service.Tell(ctx, integration.Place{Address: address, Message: m}, integration.Outcome(integration.End, v.Status), v)
+		return err
+	}
+	if shower, ok := s.parts.Service.(integration.Shower); ok {
+		end = func(ctx context.Context) error { return shower.Show(ctx, m, v) }
+	} else if !s.parts.Service.Tells(integration.End) {
 		return nil
 	}
-	v.Status = request.Expired
 	for range endTries {
 		limited, cancel := context.WithTimeout(ctx, limit)
-		err = patient(func(ctx context.Context) error { return shower.Show(ctx, m, v) })(limited)
+		err = patient(end)(limited)
 		cancel()
 		if err == nil || outbound.KindOf(err) == outbound.Refused {
 			break

@@ -51,6 +51,11 @@ func checkAs(i Integration, f flags, args []string, stdout, stderr io.Writer) (c
 	if err != nil || credential.Uid == 0 {
 		return 0, false, err
 	}
+	return runAs(name, credential, args, stdout, stderr)
+}
+
+// runAs runs this program once more, as another user.
+func runAs(name string, credential *syscall.Credential, args []string, stdout, stderr io.Writer) (code int, done bool, err error) {
 	program, err := os.Executable()
 	if err != nil { // without /proc, as in a bare chroot
 		program, err = exec.LookPath(os.Args[0])
@@ -78,7 +83,7 @@ func checkAs(i Integration, f flags, args []string, stdout, stderr io.Writer) (c
 func credentialOf(name string) (*syscall.Credential, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("--run-as: %w", err)
+		return nil, fmt.Errorf("--run-as: this machine has no user %s; name the one that the service runs as", name)
 	}
 	ids, err := u.GroupIds()
 	if err != nil {

@@ -54,10 +54,20 @@ func newDaemon(i Integration, f flags, log *diag.Logger) (*daemon, error) {
 		metrics: diag.NewMetrics(registry),
 	}
 	d.conditions = newConditions(d.health, log.Logger)
+	d.noteLog()
 	if err := d.serve(registry); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// noteLog notes that the log is not where people look for it.
+func (d *daemon) noteLog() {
+	text := ""
+	if err := d.log.Refused(); err != nil {
+		text = err.Error() + ", so that the log goes to stderr; correct that and reload"
+	}
+	d.health.Note("log", text)
 }
 
 func (d *daemon) serve(metrics prometheus.Gatherer) (err error) {
@@ -277,8 +287,9 @@ func (d *daemon) drain(ended <-chan error, abort func(), signals <-chan os.Signa
 func (d *daemon) reload(ctx context.Context) *session {
 	d.tellSystemd(d.systemd.Reloading())
 	if err := d.log.Reopen(); err != nil {
-		d.log.Error("The log file cannot be opened again; the old one is used", zap.Error(err))
+		d.log.Error("The log file cannot be opened again; the log goes to stderr, and to the old file if there is one", zap.Error(err))
 	}
+	d.noteLog()
 	settings, err := load(d.integration, d.flags.config, d.log.Logger)
 	if err == nil {
 		var s *session

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -148,6 +149,38 @@ func TestAReloadOpensTheLogAgain(t *testing.T) {
 	}
 	r.signals <- syscall.SIGHUP
 	r.until("the new file says so", r.logged("The config was reloaded"))
+	r.stop()
+}
+
+// A log that cannot be opened is noted, and taken up by the next reload.
+func TestAReloadOpensALogThatCouldNotBeOpened(t *testing.T) {
+	r := newRig(t)
+	if err := os.Mkdir(r.logFile+".d", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.start(true)
+	aside := r.logFile + ".1"
+	if err := errors.Join(os.Rename(r.logFile, aside), os.Rename(r.logFile+".d", r.logFile)); err != nil {
+		t.Fatal(err)
+	}
+	noted := func() bool {
+		return slices.ContainsFunc(r.daemon.health.Status().Notes, func(n diag.Note) bool {
+			return n.Name == "log" && strings.HasPrefix(n.Text, "the log file is a folder, not a file, so that the log goes to stderr")
+		})
+	}
+	r.signals <- syscall.SIGHUP
+	r.until("the note says so", noted)
+	if text, err := os.ReadFile(aside); err != nil || !strings.Contains(string(text), "The log file cannot be opened again") {
+		t.Errorf("the old file says %s, %v", text, err)
+	}
+	if err := os.Remove(r.logFile); err != nil {
+		t.Fatal(err)
+	}
+	r.signals <- syscall.SIGHUP
+	r.until("the new file says so", r.logged("The config was reloaded"))
+	if noted() {
+		t.Error("the note stays")
+	}
 	r.stop()
 }
 

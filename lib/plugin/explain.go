@@ -11,10 +11,9 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/gravitational/teleport/api/types"
-	"go.uber.org/zap"
 
 	"teleport-plugins/lib/diag"
-	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
@@ -39,30 +38,28 @@ type answer interface {
 	text() string // for a person
 }
 
-// answerCommand answers a question about a request, and returns 1 where it cannot.
-func answerCommand(i Integration, f flags, q question, stdout, stderr io.Writer, log *diag.Logger, fn func(*session, context.Context, types.AccessRequest) (answer, error)) int {
+// answerCommand prints what a question is answered with, and returns 1 where it cannot.
+func answerCommand(f flags, asJSON bool, stdout, stderr io.Writer, log *diag.Logger, ask func(context.Context, *diag.Logger) (answer, error)) int {
 	ctx, cancel := context.WithTimeout(context.Background(), answerBudget)
 	defer cancel()
-	if !f.debug { // warnings say why somebody is not told
-		log = &diag.Logger{Logger: log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))}
-	}
-	a, err := about(ctx, i, f, q, log, fn)
+	a, err := ask(ctx, warnings(f, log))
 	switch {
 	case err != nil:
-	case q.json:
+	case asJSON:
 		d := json.NewEncoder(stdout)
 		d.SetIndent("", "  ")
 		err = d.Encode(a)
 	default:
 		_, err = io.WriteString(stdout, a.text())
 	}
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintln(stderr, message.Line(line))
-		}
-		return 1
-	}
-	return 0
+	return ended(stderr, err)
+}
+
+// aboutCommand answers a question about a request.
+func aboutCommand(i Integration, f flags, q question, stdout, stderr io.Writer, log *diag.Logger, fn func(*session, context.Context, types.AccessRequest) (answer, error)) int {
+	return answerCommand(f, q.json, stdout, stderr, log, func(ctx context.Context, log *diag.Logger) (answer, error) {
+		return about(ctx, i, f, q, log, fn)
+	})
 }
 
 // about calls fn with a session that is connected, and the request that the question
@@ -71,6 +68,17 @@ func about(ctx context.Context, i Integration, f flags, q question, log *diag.Lo
 	if err := q.validate(); err != nil {
 		return nil, err
 	}
+	return onSession(ctx, i, f, log, func(s *session, ctx context.Context) (answer, error) {
+		req, err := s.asked(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return fn(s, ctx, req)
+	})
+}
+
+// onSession calls fn with a session that is connected.
+func onSession(ctx context.Context, i Integration, f flags, log *diag.Logger, fn func(*session, context.Context) (answer, error)) (a answer, err error) {
 	settings, err := load(i, f.config, log.Logger)
 	if err != nil {
 		return nil, err
@@ -88,11 +96,7 @@ func about(ctx context.Context, i Integration, f flags, q question, log *diag.Lo
 		return nil, err
 	}
 	defer src.Close()
-	req, err := s.asked(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	return fn(s, ctx, req)
+	return fn(s, ctx)
 }
 
 // flags lets a command take the question.
@@ -191,10 +195,11 @@ func (s *session) outlook(ctx context.Context, req types.AccessRequest) (*explan
 	}
 	chosen := len(rec.Progress.Deliveries) > 0 || rec.Progress.Request != 0 || len(rec.Messages) > 0
 	choices := s.router().Recipients(ctx, v)
-	wants := s.reconciler.Foresee(v, rec, choices)
+	wants := s.reconciler.Foresee(ctx, v, rec, choices)
 	e := &explanation{
 		User: wants.User, Roles: wants.Roles, Resources: wants.Resources, Status: wants.Status,
 		ApprovalsNeeded: wants.ApprovalsNeeded, Buttons: wants.Decidable,
+		Fallback: s.settings.Common().Routing.Fallback,
 	}
 	if s.example == nil {
 		e.Request = wants.ID
@@ -210,6 +215,7 @@ func (s *session) outlook(ctx context.Context, req types.AccessRequest) (*explan
 	default:
 		e.others(choices, fmt.Sprintf("nothing: there are too many recipients, and only the first %d in alphabetical order are told", len(e.Recipients)))
 	}
+	e.due(&s.settings.Common().Agenda, wants.View, plan.AbilitiesOf(s.parts.Service), s.clock.Now())
 	for _, n := range s.health.Status().Notes {
 		e.Notes = append(e.Notes, n.Name+": "+n.Text)
 	}

@@ -3,8 +3,11 @@ package plugin
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"teleport-plugins/lib/agenda"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/plan"
@@ -25,9 +28,60 @@ type explanation struct {
 	// Buttons says that its messages have buttons to approve and deny.
 	Buttons    bool        `json:"buttons"`
 	Recipients []explained `json:"recipients"`
+	// Fallback are told if none of the others can be reached.
+	Fallback []string `json:"fallback,omitempty"`
 	// LeftOut says who is meant and cannot be told.
 	LeftOut []string `json:"left_out,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
+	// Agenda is what becomes due by time, as long as the request stays as it is.
+	Agenda []dueTime `json:"agenda,omitempty"`
+}
+
+// dueTime is something that becomes due by time.
+type dueTime struct {
+	At time.Time `json:"at"`
+	// What is due: "pending", "escalation" or "ending". Step and Recipients are those of
+	// an escalation.
+	What       string   `json:"what"`
+	Step       string   `json:"step,omitempty"`
+	Recipients []string `json:"recipients,omitempty"`
+	// Past says that the time has come.
+	Past bool `json:"past,omitempty"`
+}
+
+// due lists what becomes due for a request, and what will if it is approved.
+func (e *explanation) due(a *agenda.Agenda, v request.View, can plan.Abilities, now time.Time) {
+	entries := a.Entries(v)
+	if v.Status == request.Pending {
+		v.Status = request.Approved
+		entries = append(entries, a.Entries(v)...)
+	}
+	for _, x := range entries {
+		d := dueTime{At: x.At.UTC(), What: string(x.Kind), Step: x.Step, Recipients: x.Recipients, Past: !x.At.After(now)}
+		if x.Step != "" {
+			d.What = "escalation"
+		}
+		if x.Kind == integration.Pending && !can.Pendings || x.Kind == integration.Ending && !can.Endings {
+			continue
+		}
+		e.Agenda = append(e.Agenda, d)
+	}
+}
+
+func (d dueTime) String() string {
+	text := d.At.Format(time.RFC3339) + " "
+	switch d.What {
+	case string(integration.Pending):
+		text += "a reminder below each message"
+	case string(integration.Ending):
+		text += "a word to the requester that the access ends"
+	default:
+		text += "step " + strconv.Quote(d.Step) + " of the escalation: " + strings.Join(d.Recipients, ", ")
+	}
+	if d.Past {
+		text += " (past)"
+	}
+	return text
 }
 
 // explained is one recipient.
@@ -113,19 +167,33 @@ func (e *explanation) text() string {
 			line(fmt.Sprintf("  %-8s  ", l.word), "%s", l.text)
 		}
 	}
-	if len(e.LeftOut) > 0 {
-		line("\n", "left out")
+	if len(e.Fallback) > 0 {
+		line("\n", "If none of them can be reached: %s", strings.Join(e.Fallback, ", "))
 	}
-	for _, who := range e.LeftOut {
-		line("  ", "%s", who)
+	list := func(head string, items []string) {
+		for i, item := range items {
+			if i == 0 {
+				line("\n", "%s", head)
+			}
+			line("  ", "%s", item)
+		}
 	}
+	list("left out", e.LeftOut)
 	if e.Buttons {
 		line("\n", "The messages have buttons.")
 	}
+	list("later", texts(e.Agenda))
 	for _, note := range e.Notes {
 		line("\n", "note %s", note)
 	}
 	return b.String()
+}
+
+func texts[T fmt.Stringer](items []T) (list []string) {
+	for _, item := range items {
+		list = append(list, item.String())
+	}
+	return list
 }
 
 // wordedLine is a line of an explanation, which begins with a word.

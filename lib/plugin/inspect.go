@@ -3,10 +3,11 @@ package plugin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"teleport-plugins/lib/check"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
-	"teleport-plugins/lib/recipient"
 )
 
 // inspect says at the start what a person should correct before the first request
@@ -17,10 +18,8 @@ func (s *session) inspect(ctx context.Context) {
 		return
 	}
 	legs := inspector.Probes()
-	if router, ok := s.parts.Router.(Configured); ok {
-		for _, name := range router.Configured() {
-			legs = append(legs, s.proof(name))
-		}
+	for _, name := range s.configured() {
+		legs = append(legs, s.proof(name))
 	}
 	run := &check.Run{Limit: checkTime, Tell: func(l check.Line) {
 		switch {
@@ -37,6 +36,17 @@ func (s *session) inspect(ctx context.Context) {
 	run.Do(ctx, legs...)
 }
 
+// configured are the recipients that the config names, and further ones, each once.
+func (s *session) configured(further ...string) []string {
+	names := s.byConfig().Configured()
+	for _, name := range slices.Concat(s.settings.Common().Escalation.Recipients(), further) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // lasting leaves out a failure that passes by itself: at the start it is no news.
 func lasting(err error) error {
 	e, ok := errors.AsType[*outbound.Error](err)
@@ -51,7 +61,7 @@ func (s *session) proof(name string, needs ...string) check.Leg {
 	return check.Leg{
 		Name: "recipient", What: "recipient " + shown(name), Needs: needs,
 		Try: func(ctx context.Context) error {
-			if recipient.IsWebAddress(name) {
+			if message.IsWebAddress(name) {
 				return errors.New("a web address, which may be a secret, is no recipient; name a channel or a person")
 			}
 			if inspector, ok := s.parts.Service.(Inspector); ok {
@@ -65,10 +75,9 @@ func (s *session) proof(name string, needs ...string) check.Leg {
 	}
 }
 
-// shown is a recipient as it may be printed: a web address, as of a webhook, is a
-// secret.
+// shown is a recipient as it may be printed: a web address may hold a secret.
 func shown(name string) string {
-	if recipient.IsWebAddress(name) {
+	if message.IsWebAddress(name) {
 		return "with a web address"
 	}
 	return name

@@ -3,16 +3,21 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/agenda"
 	"teleport-plugins/lib/check"
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/decision"
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
 )
 
 // Integration is what a plugin brings to the program that runs it.
@@ -29,6 +34,25 @@ type Integration struct {
 	UserAgent func(version string) string
 	// New returns the config with its defaults, to be filled from a file.
 	New func() Settings
+	// Commands are those that only this program has.
+	Commands []Command
+}
+
+// Command is a command of one program beside those that every plugin has.
+type Command struct {
+	Name, Help string
+	// Declare declares the flags, and returns what runs the command once they were
+	// read. The daemon's work, and the cluster, are not at hand there.
+	Declare func(cmd *kingpin.CmdClause) func(ctx context.Context, c Invocation) error
+}
+
+// Invocation is what a Command works with.
+type Invocation struct {
+	// Load reads the config that the flag --config names.
+	Load func() (Settings, error)
+	// Deps are for the Build of the config; nothing in them asks the cluster.
+	Deps Deps
+	Out  io.Writer
 }
 
 // Settings is the whole config of a plugin: a pointer to a struct that embeds
@@ -48,13 +72,23 @@ type Deps struct {
 	// Note states, on the page of readiness and in the command check, what is
 	// missing without harm; an empty text withdraws it. May be nil.
 	Note func(name, text string)
-	// Traits reads the traits of a Teleport user.
+	// Traits reads the traits of a Teleport user; one whom the cluster does not know
+	// has none.
 	Traits func(ctx context.Context, user string) (map[string][]string, error)
+	// Names finds what people call each resource of a request, as Labels does; empty
+	// where that is not known, or is its id.
+	Names func(ctx context.Context, request string) ([]string, error)
+	// Labels reads the labels of each resource of a request, by its id, in the order
+	// of the request; those of a resource that are not known are nil.
+	Labels func(ctx context.Context, request string) ([]map[string]string, error)
 }
 
 // Parts are what an integration is made of.
 type Parts struct {
 	Service integration.Service
+	// People finds out who Teleport users are at the service; nil where nobody is told
+	// or decides in person.
+	People *identity.People
 	// Deciders decide about pending requests beside the people.
 	Deciders []integration.Decider
 	// Router chooses recipients where no access monitoring rule does.
@@ -83,17 +117,17 @@ type Inspector interface {
 	Prove(ctx context.Context, recipient string) error
 }
 
-// Configured is a Router that knows recipients before there is a request.
-type Configured interface {
-	// Configured lists the recipients that the config names, each once.
-	Configured() []string
-}
-
 // Base holds the sections of the config that every plugin has.
 type Base struct {
 	Teleport config.Teleport `toml:"teleport"`
 	Log      config.Log      `toml:"log"`
 	Delivery Delivery        `toml:"delivery"`
+	// Identity says who Teleport users are at the service.
+	Identity identity.Section  `toml:"identity"`
+	Routing  recipient.Routing `toml:"routing"`
+	// Requester says what the person is told who made a request.
+	Requester recipient.Requester `toml:"requester"`
+	agenda.Agenda
 	// TeleportUser is the author of automatic reviews.
 	TeleportUser string `toml:"TeleportUser" alias:"teleport_user" doc:"Teleport user in whose name automatic reviews are submitted; by default the plugin's own"`
 	// PluginType is read and ignored: the binary says what it is.
@@ -105,7 +139,7 @@ func (b *Base) Common() *Base { return b }
 
 // DefaultBase gives the sections as they are when the file sets nothing.
 func DefaultBase() Base {
-	return Base{Teleport: config.DefaultTeleport(), Log: config.DefaultLog(), Delivery: DefaultDelivery()}
+	return Base{Teleport: config.DefaultTeleport(), Log: config.DefaultLog(), Delivery: DefaultDelivery(), Requester: recipient.DefaultRequester()}
 }
 
 // Delivery is the section [delivery]: the time budgets of the work. The
@@ -154,5 +188,19 @@ func (d *Delivery) Validate(f *config.Faults) {
 	if d.Lease < 2*d.CallTimeout {
 		f.Add("lease", fmt.Sprintf("%v is less than twice call_timeout (%v)", d.Lease, d.CallTimeout),
 			"write a longer lease, or a shorter call_timeout")
+	}
+}
+
+// Allow gives calls the time that the service needs, and claims the time for that; what
+// the file sets stays. A lease that is too short for it is a fault, in which the need is
+// called by what.
+func (d *Delivery) Allow(f *config.Faults, need config.Duration, what string) {
+	d.CallTimeout = max(d.CallTimeout, need)
+	switch {
+	case d.Lease >= 2*d.CallTimeout:
+	case f.Has("lease"):
+		f.Add("lease", fmt.Sprintf("%v is less than twice %s (%v)", d.Lease, what, d.CallTimeout), "write a longer lease, or shorter timeouts")
+	default:
+		d.Lease = 3 * d.CallTimeout
 	}
 }

@@ -25,6 +25,10 @@ func Main(i Integration) {
 	os.Exit(Run(i, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// An argument may begin with @, as the name of a user may: kingpin would read further
+// arguments from a file of that name.
+func init() { kingpin.EnableFileExpansion = false }
+
 // flags are what the command line can say.
 type flags struct {
 	config   string
@@ -41,6 +45,7 @@ type checking struct {
 	limit      time.Duration
 	recipients []string
 	user       string
+	words      []string // what to check in place of everything: user, and a name
 }
 
 // register adds the flags of the command check.
@@ -50,6 +55,7 @@ func (c *checking) register(cmd *kingpin.CmdClause, service string) {
 	cmd.Flag("recipient", "Check this recipient too; may be repeated.").StringsVar(&c.recipients)
 	cmd.Flag("timeout", "How long each check may take.").Default("10s").DurationVar(&c.limit)
 	cmd.Flag("run-as", "Run by root: the user that the service runs as; by default "+service+", if there is one.").StringVar(&c.user)
+	cmd.Arg("user NAME", "Say step by step who a Teleport user is at the service, in place of all checks.").StringsVar(&c.words)
 	cmd.Validate(func(*kingpin.CmdClause) error {
 		if c.limit <= 0 {
 			return fmt.Errorf("--timeout is %v; set it to a positive time", c.limit)
@@ -58,71 +64,94 @@ func (c *checking) register(cmd *kingpin.CmdClause, service string) {
 	})
 }
 
-// Run runs a command of the program and returns its exit code.
-func Run(i Integration, args []string, stdout, stderr io.Writer) int {
+// program is the command line of a plugin, and what it says.
+type program struct {
+	Integration
+	app *kingpin.Application
+	flags
+	question
+	own own
+}
+
+// commandLine declares the commands and their flags.
+func commandLine(i Integration, stderr io.Writer) *program {
 	binary := "teleport-" + i.Name
-	var f flags
-	app := kingpin.New(binary, "Carries Teleport access requests to "+i.Title+".")
-	app.UsageWriter(stderr).ErrorWriter(stderr)
-	app.HelpFlag.Short('h')
-	app.Flag("version", "Print the version, as the command version does.").Bool()
-	app.Command("configure", "Print an example config.")
-	app.Command("version", "Print the version.")
-	start := app.Command("start", "Start the plugin.")
-	check := app.Command("check", "Check the config, the connection to Teleport and to "+i.Title+", and stop.")
-	explain := app.Command("explain", "Say who hears of an access request, why, and what was told so far.")
-	preview := app.Command("preview", "Print what would be sent to announce an access request, and send nothing.")
-	var q question
+	p := &program{Integration: i, app: kingpin.New(binary, "Carries Teleport access requests to "+i.Title+".")}
+	p.app.UsageWriter(stderr).ErrorWriter(stderr)
+	p.app.HelpFlag.Short('h')
+	p.app.Flag("version", "Print the version, as the command version does.").Bool()
+	p.app.Command("configure", "Print an example config.")
+	p.app.Command("version", "Print the version.")
+	start := p.app.Command("start", "Start the plugin.")
+	check := p.app.Command("check", "Check the config, the connection to Teleport and to "+i.Title+", and stop.")
+	explain := p.app.Command("explain", "Say who hears of an access request, why, and what was told so far.")
+	preview := p.app.Command("preview", "Print what would be sent to announce an access request, and send nothing.")
 	for _, cmd := range []*kingpin.CmdClause{explain, preview} {
-		q.flags(cmd)
+		p.question.flags(cmd)
 	}
-	for _, cmd := range []*kingpin.CmdClause{start, check, explain, preview} {
-		cmd.Flag("config", "Path of the config file.").Short('c').Default("/etc/" + binary + ".toml").StringVar(&f.config)
-		cmd.Flag("debug", "Log at severity debug, whatever the config says.").Short('d').BoolVar(&f.debug)
+	own, clauses := i.declare(p.app)
+	p.own = own
+	for _, cmd := range append(clauses, start, check, explain, preview) {
+		cmd.Flag("config", "Path of the config file.").Short('c').Default("/etc/" + binary + ".toml").StringVar(&p.config)
+		cmd.Flag("debug", "Log at severity debug, whatever the config says.").Short('d').BoolVar(&p.debug)
 	}
-	f.checking.register(check, binary)
-	start.Flag("diag-addr", "Serve /healthz, /readyz and /metrics on this host:port; off by default.").StringVar(&f.diagAddr)
+	p.checking.register(check, binary)
+	start.Flag("diag-addr", "Serve /healthz, /readyz and /metrics on this host:port; off by default.").StringVar(&p.diagAddr)
 	start.Flag("pid-file", "Accepted for old unit files, and ignored.").Hidden().String()
 	start.Flag("insecure-no-tls", "Accepted for old unit files, and ignored: nothing is served without need.").Hidden().Bool()
+	return p
+}
 
-	log, err := diag.NewLogger(diag.LogOptions{}, false)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return 1
-	}
+// Run runs a command of the program and returns its exit code.
+func Run(i Integration, args []string, stdout, stderr io.Writer) int {
+	p := commandLine(i, stderr)
 	switch {
 	case len(args) == 0:
-		app.Usage(nil)
+		p.app.Usage(nil)
 		return 0
 	case args[0] == "--version":
 		args = []string{"version"}
 	}
-	command, err := app.Parse(args)
+	command, wrong := p.app.Parse(args)
+	log, err := diag.NewLogger(diag.LogOptions{}, p.debug)
 	if err != nil {
-		log.Error(err.Error() + "; see " + binary + " --help")
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	if wrong != nil {
+		binary := "teleport-" + i.Name
+		log.Error(wrong.Error() + "; see " + binary + " --help")
 		return 1
 	}
 	out := &printer{w: stdout}
-	code := 0
-	switch command {
-	case "configure":
-		fmt.Fprint(out, i.Example)
-	case "version":
-		fmt.Fprintln(out, versionLine(binary))
-	case "check":
-		code = checkOnce(i, f, args, out, stderr, log)
-	case "explain":
-		code = answerCommand(i, f, q, out, stderr, log, (*session).explain)
-	case "preview":
-		code = answerCommand(i, f, q, out, stderr, log, (*session).preview)
-	default:
-		return startCommand(i, f, log)
-	}
-	if out.err != nil {
+	code := p.run(command, args, out, stderr, log)
+	if out.err != nil && command != "start" {
 		log.Error("what the command prints could not be written: " + out.err.Error())
 		return 1
 	}
 	return code
+}
+
+// run runs a command.
+func (p *program) run(command string, args []string, out, stderr io.Writer, log *diag.Logger) (code int) {
+	i := p.Integration
+	switch command {
+	case "configure":
+		fmt.Fprint(out, i.Example)
+	case "version":
+		fmt.Fprintln(out, versionLine("teleport-"+i.Name))
+	case "check":
+		return checkCommands(i, p.flags, args, out, stderr, log)
+	case "explain":
+		return aboutCommand(i, p.flags, p.question, out, stderr, log, (*session).explain)
+	case "preview":
+		return aboutCommand(i, p.flags, p.question, out, stderr, log, (*session).preview)
+	case "start":
+		return startCommand(i, p.flags, log)
+	default:
+		return p.own.run(command, i, p.flags, out, stderr, log)
+	}
+	return 0
 }
 
 // printer keeps the first error of writing, which nobody looks at on the way.
@@ -196,19 +225,16 @@ func startCommand(i Integration, f flags, early *diag.Logger) int {
 	return 0
 }
 
-// openLog makes the log that the config describes, at stderr if its file cannot be
-// opened: requests are to be told all the same.
+// openLog makes the log that the config describes, at stderr as long as its file cannot
+// be opened: requests are to be told all the same.
 func openLog(o diag.LogOptions, debug bool) (*diag.Logger, error) {
-	log, refused := diag.NewLogger(o, debug)
-	if refused == nil {
-		return log, nil
-	}
-	o.Output = "stderr"
-	log, err := diag.NewLogger(o, debug)
+	log, err := diag.NewLoggerAnyway(o, debug)
 	if err != nil {
-		return nil, fmt.Errorf("setting up the log: %w", err)
+		return nil, err
 	}
-	log.Error("The log file cannot be opened; the log goes to stderr", zap.Error(refused))
+	if refused := log.Refused(); refused != nil {
+		log.Error("The log file cannot be opened; the log goes to stderr", zap.String("file", o.Output), zap.Error(refused))
+	}
 	return log, nil
 }
 

@@ -132,7 +132,7 @@ func TestALogThatCannotBeOpenedGoesToStderr(t *testing.T) {
 	if c := <-code; c != 0 {
 		t.Errorf("exit code %d", c)
 	}
-	if want := "ERROR  The log file cannot be opened; the log goes to stderr error:\"opening the log file: open /nowhere/at/all.log: no such file or directory\""; !strings.Contains(r.log(), want) {
+	if want := "ERROR  The log file cannot be opened; the log goes to stderr file:/nowhere/at/all.log error:\"the log file cannot be made, since its folder does not exist\""; !strings.Contains(r.log(), want) {
 		t.Errorf("the log does not say %s:\n%s", want, r.log())
 	}
 }

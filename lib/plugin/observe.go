@@ -31,6 +31,13 @@ func (c *conditions) Withdraw(name string) {
 	c.health.Withdraw(name)
 }
 
+// Failing reports whether a condition was stated not to hold.
+func (c *conditions) Failing(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state[name] != ""
+}
+
 // Set states a condition. The state of health and the log change together, so
 // that they agree whoever states it last.
 func (c *conditions) Set(name string, ok bool, reason string) {

@@ -48,7 +48,7 @@ func (s *session) preview(ctx context.Context, req types.AccessRequest) (answer,
 		return nil, fmt.Errorf("finding the recipient %q: %s", first.Recipient, first.Fault)
 	}
 	p := preview{Choice: first.Choice, Address: first.Address, Others: len(e.Recipients) - 1}
-	newDecorator(s).Decorate(ctx, &v, req)
+	s.decorator.Decorate(ctx, &v, req)
 	ctx, held := outbound.Rehearse(ctx)
 	_, err = s.parts.Service.Tell(ctx, integration.Place{Address: p.Address}, integration.Effect{Kind: integration.Announce}, v)
 	calls := held()

@@ -70,6 +70,8 @@ type deskSettings struct {
 	Reminders Reminders `toml:"access_list_reminders"`
 
 	desk *desk
+	// instead is the service in place of the desk's, if it is set.
+	instead integration.Service
 }
 
 // Build makes the service of a desk, unless its name is "broken".
@@ -81,6 +83,9 @@ func (s *deskSettings) Build(d Deps) (Parts, error) {
 		d.Note("desk", s.Desk.Note)
 	}
 	at := deskService{s.desk, s.Desk.Name}
+	if s.instead != nil {
+		return Parts{Service: s.instead, Router: at, Codec: plugindata.Messages{}, Reminders: &s.Reminders}, nil
+	}
 	return Parts{Service: at, Router: at, Codec: plugindata.Messages{}, Reminders: &s.Reminders}, nil
 }
 
@@ -151,7 +156,7 @@ func (s deskService) Prove(ctx context.Context, _ string) error {
 	return prove(ctx)
 }
 
-func (deskService) Person(user string) string { return user }
+func (deskService) Person(_ context.Context, user string) string { return user }
 
 func (s deskService) Remind(_ context.Context, address string, r remind.Reminder) error {
 	s.with(func() {

@@ -13,8 +13,11 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/check"
+	"teleport-plugins/lib/clock"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/reconcile"
 	"teleport-plugins/lib/rules"
@@ -43,9 +46,13 @@ type session struct {
 	parts      Parts
 	transport  *outbound.Transport
 	rules      *rules.Router
+	decorator  *decorator
 	reconciler *reconcile.Reconciler
 	redial     chan struct{}
 	relist     chan struct{}
+
+	known memory[map[string][]string] // traits, by Teleport user
+	clock clock.Clock                 // of the cluster
 
 	// example is a request that does not exist, about which explain asks.
 	example types.AccessRequest
@@ -84,8 +91,13 @@ func (d *daemon) prepare(ctx context.Context, settings Settings) (*session, erro
 func (s *session) router() recipient.First {
 	return recipient.First{
 		recipient.Named{Router: s.rules, Log: s.log.Logger},
-		recipient.Named{Router: s.parts.Router, Log: s.log.Logger},
+		recipient.Named{Router: s.byConfig(), Log: s.log.Logger},
 	}
+}
+
+// byConfig chooses recipients by the config.
+func (s *session) byConfig() recipient.Routed {
+	return recipient.Routed{Routing: s.settings.Common().Routing, Otherwise: s.parts.Router, Labels: s.patientLabels, Log: s.log.Logger}
 }
 
 // newSession makes a session that knows no more than its config.
@@ -97,6 +109,7 @@ func (d *daemon) newSession(settings Settings) *session {
 		}),
 		redial: make(chan struct{}, 1), relist: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
+	s.decorator = newDecorator(s)
 	s.info.Store(&teleport.Info{})
 	return s
 }
@@ -118,23 +131,43 @@ func (s *session) identify() error {
 
 // build makes the service.
 func (s *session) build() (err error) {
-	s.parts, err = s.settings.Build(Deps{Log: s.log.Logger, Transport: s.transport, Traits: s.traits, Note: s.health.Note})
+	s.parts, err = s.settings.Build(Deps{
+		Log: s.log.Logger, Transport: s.transport, Traits: s.userTraits, Labels: s.labels, Names: s.names, Note: s.health.Note,
+	})
 	return err
 }
 
 // assemble makes what works on requests.
 func (s *session) assemble() {
+	s.noteAgenda()
 	s.rules = rules.New(rules.Options{
-		Plugin: s.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: s.health.Note, Otherwise: s.parts.Router, Log: s.log.Logger,
+		Plugin: s.integration.Name, Cluster: cluster{s}, Labels: s.labels, Note: s.health.Note, Otherwise: s.byConfig(), Log: s.log.Logger,
 	})
 	s.reconciler = reconcile.New(reconcile.Options{
 		Plugin: s.integration.Name, Owner: newOwner(),
-		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router(), Codec: s.parts.Codec,
-		Cluster: cluster{s}, Decorator: newDecorator(s), Health: health{s.conditions, s.health}, Observer: observer{s.metrics},
+		Service: s.parts.Service, Deciders: s.parts.Deciders, Router: s.router(), Fallback: s.settings.Common().Routing.Fallback, Agenda: &s.settings.Common().Agenda, Requester: &s.settings.Common().Requester, Now: s.clock.Now, Codec: s.parts.Codec,
+		Cluster: cluster{s}, Decorator: s.decorator, Health: health{s.conditions, s.health}, Observer: observer{s.metrics},
 		Faults: reconcile.Faults{IsConflict: teleport.IsConflict, IsDenied: teleport.IsDenied, IsNotFound: teleport.IsNotFound},
 		Log:    s.log.Logger, Place: s.place, Author: s.author, Decidable: s.decidable,
 		Timing: timing(s.settings.Common().Delivery), Unshown: s.unshown,
 	})
+}
+
+// noteAgenda states what is configured to become due by time and has no effect.
+func (s *session) noteAgenda() {
+	a, can := s.settings.Common().Agenda, plan.AbilitiesOf(s.parts.Service)
+	_, person := s.parts.Service.(integration.Requester)
+	note := func(section string, idle bool, why string) {
+		text := ""
+		if idle {
+			text = "[" + section + "] has no effect, since " + s.integration.Title + " " + why
+		}
+		s.health.Note(section, text)
+	}
+	const alone = "does not speak to the requester alone, or is not to"
+	note("grants", len(a.Grants.WarnBefore) > 0 && !can.Endings, alone)
+	note("requester", s.settings.Common().Requester != recipient.DefaultRequester() && !person, alone)
+	note("reminders", len(a.Reminders.At) > 0 && !can.Pendings, "has no place for them; [escalation] has one")
 }
 
 func timing(d Delivery) reconcile.Timing {
@@ -172,8 +205,16 @@ func (s *session) noteCheck(err error) {
 	}
 }
 
+// unanswered says what the plugin waits for, unless it is answered soon.
+func (s *session) unanswered(what string) (answered func() bool) {
+	return time.AfterFunc(check.Patience, func() {
+		s.log.Info(fmt.Sprintf("%s has not answered for %v; still waiting", what, check.Patience))
+	}).Stop
+}
+
 func (s *session) ask(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, checkTime)
+	defer s.unanswered(s.integration.Title)()
+	limited, cancel := context.WithTimeout(ctx, min(checkTime, time.Duration(s.settings.Common().Delivery.CallTimeout)))
 	defer cancel()
 	start := time.Now()
 	s.log.Debug("Starting " + s.integration.Title + " API health check")
@@ -239,7 +280,7 @@ func (s *session) watchOptions() watch.Options {
 		},
 		Refused: teleport.IsDenied,
 		Ready:   func() { s.ready.Do(func() { s.log.Info("Plugin is ready") }) },
-		Sink:    sink{s.reconciler}, Rules: s.rules, Health: s.conditions, Observer: observer{s.metrics}, Log: s.log.Logger,
+		Sink:    sink{s.reconciler, &s.clock}, Rules: s.rules, Health: s.conditions, Observer: observer{s.metrics}, Log: s.log.Logger,
 		Heartbeat: time.Duration(base.Delivery.Heartbeat), Resync: time.Duration(base.Delivery.Resync),
 	}
 }
@@ -262,6 +303,7 @@ func (s *session) look(ctx context.Context) {
 			next = earlier(next, time.Now().Add(pause))
 		}
 		if time.Now().After(next) {
+			s.proveRecords(ctx)
 			if err := s.check(ctx); err != nil {
 				pause = min(2*pause, checkPeriod)
 				next = time.Now().Add(pause)
@@ -270,6 +312,7 @@ func (s *session) look(ctx context.Context) {
 				next, pause = time.Now().Add(checkPeriod), lookPeriod
 			}
 		}
+		s.health.Note("clock", ahead(s.clock.Ahead()))
 		s.tellSystemd(s.systemd.Status(s.health.Status().Summary()))
 		select {
 		case <-ctx.Done():
@@ -277,6 +320,18 @@ func (s *session) look(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// ahead says how far this machine's clock is from the cluster's; nothing if they agree.
+func ahead(by time.Duration) string {
+	by = by.Round(time.Second)
+	switch {
+	case by > 0:
+		return by.String() + " ahead of the cluster's, by which reminders and the like go: set the clock of this machine"
+	case by < 0:
+		return (-by).String() + " behind the cluster's, by which reminders and the like go: set the clock of this machine"
+	}
+	return ""
 }
 
 func earlier(a, b time.Time) time.Time {

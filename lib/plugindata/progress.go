@@ -25,6 +25,26 @@ type Progress struct {
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 	// Decided names the deciders that have finished with the request.
 	Decided []string `json:"decided,omitempty"`
+	// Reached is when, in seconds since the request was made, the newest of what became
+	// due by time was told to everybody.
+	Reached int `json:"reached,omitempty"`
+	// Agenda names what was configured to become due when that was noted.
+	Agenda string `json:"agenda,omitempty"`
+}
+
+// Until drops times that are yet to come, of a request that is so many seconds old.
+func (p *Progress) Until(age int) {
+	past := func(at int) int {
+		if at > age {
+			return 0
+		}
+		return at
+	}
+	p.Reached = past(p.Reached)
+	for i := range p.Deliveries {
+		d := &p.Deliveries[i]
+		d.Since, d.Reminded, d.Warned = past(d.Since), past(d.Reminded), past(d.Warned)
+	}
 }
 
 // Delivery is how far one recipient has come.
@@ -48,12 +68,18 @@ type Delivery struct {
 	Requester bool `json:"requester,omitempty"`
 	// Noticed is the decision of which the requester was notified.
 	Noticed request.Status `json:"noticed,omitempty"`
+	// Since is when the message was made, Reminded when the newest word was due that the
+	// request is still pending, and Warned the newest that access ends, as Reached.
+	Since    int `json:"since,omitempty"`
+	Reminded int `json:"reminded,omitempty"`
+	Warned   int `json:"warned,omitempty"`
 	// Doubt holds the effects whose outcome is not known, by their names.
 	Doubt map[string]Doubt `json:"doubt,omitempty"`
 	// Begun is how many effects were begun, those that a look-up has refuted not
 	// among them.
 	Begun int `json:"begun,omitempty"`
-	// Skipped says that another recipient has the same address.
+	// Skipped says that there is no message: another recipient has the same address, or
+	// it is the requester, who gets no copy.
 	Skipped bool `json:"skipped,omitempty"`
 }
 
@@ -143,6 +169,8 @@ const (
 	maxPosts, maxDoubts = 20, 100
 	// maxTries bounds how often an effect may have been begun.
 	maxTries = 1000
+	// maxAge bounds times since a request was made, in seconds: a hundred years.
+	maxAge = 100 * 366 * 24 * 3600
 	// maxName bounds each name, address and id, in bytes.
 	maxName = 1000
 )
@@ -164,6 +192,9 @@ func decodeProgress(text string) (p Progress, err error) {
 func (p *Progress) heal() {
 	p.Request = max(p.Request, 0)
 	p.Aim.Reviews = count(p.Aim.Reviews, maxCount)
+	if p.Reached = count(p.Reached, maxAge); len(p.Agenda) > maxName {
+		p.Agenda = ""
+	}
 	recipients, posts := make(map[string]bool), make(map[Message]bool)
 	p.Deliveries = slices.DeleteFunc(p.Deliveries, func(d Delivery) bool {
 		bad := d.Recipient == "" || len(d.Recipient) > maxName || len(d.Address) > maxName || recipients[d.Recipient]
@@ -190,6 +221,7 @@ func (d *Delivery) heal() {
 	}
 	d.Reviews, d.Begun = count(d.Reviews, maxCount), count(d.Begun, maxCount)
 	d.Generation = count(d.Generation, 2)
+	d.Since, d.Reminded, d.Warned = count(d.Since, maxAge), count(d.Reminded, maxAge), count(d.Warned, maxAge)
 	if len(d.Doubt) > maxDoubts {
 		d.Doubt = nil
 	}
@@ -238,6 +270,7 @@ func (d *Delivery) Join(other Delivery, under int) {
 	}
 	d.Address = cmp.Or(d.Address, other.Address)
 	d.Reviews, d.Begun = max(d.Reviews, other.Reviews), max(d.Begun, other.Begun)
+	d.Since, d.Reminded, d.Warned = max(d.Since, other.Since), max(d.Reminded, other.Reminded), max(d.Warned, other.Warned)
 	d.Ended, d.Noticed = cmp.Or(other.Ended, d.Ended), cmp.Or(other.Noticed, d.Noticed)
 	d.Skipped = d.Skipped || other.Skipped
 	for effect, doubt := range other.Doubt {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"teleport-plugins/lib/ledger"
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
 )
 
@@ -129,10 +130,20 @@ func Decode(c Codec, data map[string]string) (*Record, error) {
 	r.Garbled = err != nil || r.Ours() && r.Progress.Request == 0 && len(r.Progress.Deliveries) == 0
 	note(err)
 	r.Adopted = data[AdoptedKey] != ""
+	r.forgetAddresses()
 	if len(faults) > 0 {
 		return r, fmt.Errorf("the stored record cannot be read: %s", strings.Join(faults, "; "))
 	}
 	return r, nil
+}
+
+// forgetAddresses leaves out recipients with a web address: nobody is told there, and
+// it may hold a secret, which no log may show.
+func (r *Record) forgetAddresses() {
+	r.Messages = slices.DeleteFunc(r.Messages, func(m Message) bool { return message.IsWebAddress(m.Channel) })
+	r.Progress.Deliveries = slices.DeleteFunc(r.Progress.Deliveries, func(d Delivery) bool {
+		return message.IsWebAddress(d.Recipient) || message.IsWebAddress(d.Address)
+	})
 }
 
 // Changes returns the update that brings the stored record to this one: the

@@ -413,3 +413,22 @@ func TestTwoSidesAreJoined(t *testing.T) {
 		})
 	}
 }
+
+// A web address may hold a secret: whoever has one for a name in a record is
+// nobody's recipient, and not in the record that is written next.
+func TestWebAddressesInRecordsAreNoRecipients(t *testing.T) {
+	const secret = "https://hooks.example.com/T0/SECRET"
+	for name, content := range map[string]map[string]string{
+		"of the oldest kind": {"user": "alice", "channel_id": secret, "timestamp": "1.2"},
+		"of ours":            {"deliveries": `{"request":1,"deliveries":[{"recipient":"` + secret + `"},{"recipient":"ops","address":"` + secret + `"}]}`},
+	} {
+		r := newStore(t, content).record()
+		if len(r.Messages) != 0 || len(r.Progress.Deliveries) != 0 {
+			t.Errorf("%s: %+v, %+v", name, r.Messages, r.Progress.Deliveries)
+		}
+		set, _ := r.Changes()
+		if text := fmt.Sprint(set); strings.Contains(text, "SECRET") {
+			t.Errorf("%s: %s is written", name, text)
+		}
+	}
+}

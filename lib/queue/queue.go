@@ -190,7 +190,10 @@ func (q *Queue[K]) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	clear(q.delayed) // without their timers, which find nothing to do
+	for _, d := range q.delayed {
+		d.timer.Stop()
+	}
+	clear(q.delayed)
 	clear(q.dirty)
 	q.waiting = [lanes][]K{}
 	q.signal()

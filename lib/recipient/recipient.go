@@ -3,12 +3,12 @@ package recipient
 
 import (
 	"context"
-	"net/mail"
 	"slices"
 	"strconv"
 
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/identity"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
@@ -19,36 +19,52 @@ import (
 type Static struct {
 	Table Table
 	Log   *zap.Logger
-	// Reviewer turns a suggested reviewer, who is a Teleport user, into a
-	// recipient; false leaves the reviewer out. Nil takes the user's name if it
-	// is an e-mail address.
-	Reviewer func(user string) (recipient string, ok bool)
+	// People finds out who a suggested reviewer, who is a Teleport user, is at the
+	// service. Nil takes the user's name if it is an e-mail address.
+	People *identity.People
 }
+
+// maxCalls bounds the users whose traits are read for one request: a requester can
+// suggest any number of reviewers.
+const maxCalls = 100
 
 // Recipients lists the recipients of a request, each once: those of its roles,
 // then the suggested reviewers. A suggestion of whom no recipient can be made is
 // left out, with a warning.
-func (s Static) Recipients(_ context.Context, v request.View) integration.Choices {
+func (s Static) Recipients(ctx context.Context, v request.View) integration.Choices {
 	var list integration.Choosing
 	for _, role := range orAnyone(v.Roles) {
 		key := s.Table.keyOf(role)
-		why := "[role_to_recipients] " + strconv.Quote(key)
+		choice := integration.Choice{Why: "[role_to_recipients] " + strconv.Quote(key), Default: key == Anyone}
 		for _, name := range s.Table[key] {
-			list.Add(name, why)
+			choice.Recipient = name
+			list.AddAll(integration.Choices{choice})
+		}
+		if names := s.Table[key]; names != nil && len(names) == 0 {
+			list.AddAll(integration.Choices{{Why: choice.Why + ": nobody", Nobody: true}})
 		}
 	}
+	people := identity.People{Known: identity.ByEmail}
+	if s.People != nil {
+		people = *s.People
+	}
+	asked := make(map[string]bool)
 	for _, reviewer := range v.SuggestedReviewers {
-		name, ok := reviewer, IsEmail(reviewer)
-		if s.Reviewer != nil {
-			name, ok = s.Reviewer(reviewer)
-		}
-		if !ok {
-			short := message.Cut(reviewer, 100)
-			s.Log.Warn("A suggested reviewer cannot be told", zap.String("request_id", v.ID), zap.String("reviewer", short))
-			list.Add("", "the suggested reviewer "+strconv.Quote(short)+" cannot be told")
+		if asked[reviewer] {
 			continue
 		}
-		list.Add(name, "the suggested reviewer "+strconv.Quote(message.Cut(reviewer, 100)))
+		asked[reviewer] = true
+		if len(asked) > maxCalls {
+			people.Traits = nil
+		}
+		person, short := people.Find(ctx, reviewer), message.Cut(reviewer, 100)
+		if person.Name == "" {
+			s.Log.Warn("A suggested reviewer cannot be told; add the user to [identity.users]",
+				zap.String("request_id", v.ID), zap.String("reviewer", short), zap.String("why", person.Why()))
+			list.Add("", "the suggested reviewer "+strconv.Quote(short)+" cannot be told: "+person.Why())
+			continue
+		}
+		list.Add(person.Name, "the suggested reviewer "+strconv.Quote(short))
 	}
 	return list.Choices
 }
@@ -62,12 +78,6 @@ func (s Static) Configured() (list []string) {
 	return slices.Compact(list)
 }
 
-// IsEmail reports whether a text is an e-mail address and nothing else.
-func IsEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s
-}
-
 // Named leaves out recipients who have no name but a web address, which may be a
 // secret: nobody is told there, and no log or record may show it.
 type Named struct {
@@ -77,7 +87,7 @@ type Named struct {
 
 // Recipients lists what the router does.
 func (n Named) Recipients(ctx context.Context, v request.View) integration.Choices {
-	web := func(c integration.Choice) bool { return IsWebAddress(c.Recipient) }
+	web := func(c integration.Choice) bool { return message.IsWebAddress(c.Recipient) }
 	list := n.Router.Recipients(ctx, v)
 	if !slices.ContainsFunc(list, web) {
 		return list

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/message"
 )
 
 // Anyone is the key in a Table that holds for every role without recipients
@@ -18,7 +20,8 @@ const Anyone = "*"
 // for any run of characters; a value is one recipient or a list of them.
 type Table map[string]Names
 
-// Names is one recipient or a list of them; empty names are left out.
+// Names is one recipient or a list of them; empty names are left out. A list that is
+// empty stands for nobody, and nil for what says nothing.
 type Names []string
 
 // TypeName is what the reference calls the values of a [Table].
@@ -31,11 +34,14 @@ func (n *Names) UnmarshalTOML(raw any) error {
 	if !ok {
 		items = []any{raw}
 	}
-	names := make(Names, 0, len(items))
+	var names Names
+	if ok && len(items) == 0 {
+		names = Names{}
+	}
 	for _, item := range items {
 		switch name, isString := item.(string); {
-		case IsWebAddress(name):
-			return errors.New("a recipient is a web address, which may be the secret of a webhook; name a channel or a person")
+		case message.IsWebAddress(name):
+			return errors.New("a recipient is a web address, which may hold a secret; name a channel or a person")
 		case !isString && ok:
 			return errors.New("this list holds " + config.Describe(item) + do)
 		case !isString:
@@ -60,14 +66,12 @@ func (t Table) Require(f *config.Faults) {
 		f.Add("", "the table is missing or empty", `add it with at least "*" = ["recipient"]`)
 	case !f.Has(Anyone) && len(t[Anyone]) == 0:
 		f.Add("", `there is no entry for "*"`, `add "*" = ["recipient"], which holds for every role without an entry of its own`)
+	case t[Anyone] == nil:
+		f.Add(Anyone, `the entry for "*" is empty`, "name at least one recipient, or write [] for nobody")
 	case len(t[Anyone]) == 0:
-		f.Add(Anyone, `the entry for "*" is empty`, "name at least one recipient")
+		f.Warn(Anyone, "nobody is notified of requests for roles that have no entry of their own", "name at least one recipient, unless that is meant")
 	}
 }
-
-// IsWebAddress reports whether a recipient is a web address. None is told at one,
-// and one that leads to a webhook is a secret.
-func IsWebAddress(name string) bool { return strings.Contains(name, "://") }
 
 // expression finds what no name of a role has. A dot before the star may belong to
 // the name, as in "db.*".
@@ -83,9 +87,9 @@ func WarnOfPattern(f *config.Faults, key, pattern string) {
 
 // For gives the recipients for the requested roles, each once, in the order in
 // which they are first named. For each role the entry of exactly that name
-// counts, else that of the longest pattern that matches, else that of "*". An
-// entry without recipients is as if it were not there. A request for no roles is for
-// those of "*".
+// counts, else that of the longest pattern that matches, else that of "*". The
+// entry [] is for nobody; one that names only blanks is as if it were not there. A
+// request for no roles is for those of "*".
 func (t Table) For(roles []string) []string {
 	var all []string
 	seen := map[string]bool{}
@@ -110,12 +114,12 @@ func orAnyone(roles []string) []string {
 
 // keyOf is the key whose entry counts for a role.
 func (t Table) keyOf(role string) string {
-	if len(t[role]) > 0 {
+	if t[role] != nil {
 		return role
 	}
 	best := Anyone
 	for pattern, list := range t {
-		if len(list) > 0 && moreSpecific(pattern, best) && Matches(pattern, role) {
+		if list != nil && moreSpecific(pattern, best) && Matches(pattern, role) {
 			best = pattern
 		}
 	}
@@ -126,6 +130,14 @@ func (t Table) keyOf(role string) string {
 // text, so that the choice never depends on the order of a map.
 func moreSpecific(a, b string) bool {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(b, a)) > 0
+}
+
+// Covers reports whether each of the roles, of which there is at least one, fits one of the
+// patterns.
+func Covers(patterns, roles []string) bool {
+	return len(roles) > 0 && !slices.ContainsFunc(roles, func(role string) bool {
+		return !slices.ContainsFunc(patterns, func(pattern string) bool { return Matches(pattern, role) })
+	})
 }
 
 // Matches reports whether the whole name fits a pattern, in which "*" stands for any

@@ -19,7 +19,9 @@ func TestRecipientsForRoles(t *testing.T) {
 		"dev-*-ro":  {"readers", "lead"},
 		"*-prod":    {"oncall"},
 		"nobody":    {},
-		"nobody*":   {},
+		"blank":     nil,
+		"blank*":    nil,
+		"silent-*":  {},
 		"a*b*c":     {"abc"},
 		"x-*":       {"x-first"},
 		"*-x":       {"x-last"},
@@ -35,7 +37,10 @@ func TestRecipientsForRoles(t *testing.T) {
 		"a pattern":                          {[]string{"dev-web"}, []string{"dev-any"}},
 		"the longest pattern":                {[]string{"dev-web-ro"}, []string{"readers", "lead"}},
 		"a pattern from the end":             {[]string{"web-prod"}, []string{"oncall"}},
-		"an empty entry falls back":          {[]string{"nobody", "nobody-else"}, []string{"all"}},
+		"an empty list is for nobody":        {[]string{"nobody"}, nil},
+		"a pattern for nobody":               {[]string{"silent-1"}, nil},
+		"nobody beside somebody":             {[]string{"nobody", "dev"}, []string{"devs", "lead"}},
+		"an entry of blanks falls back":      {[]string{"blank", "blank-1"}, []string{"all"}},
 		"several stars":                      {[]string{"a1b2c"}, []string{"abc"}},
 		"stars match nothing too":            {[]string{"abc"}, []string{"abc"}},
 		"parts in the wrong order":           {[]string{"acb"}, []string{"all"}},
@@ -92,7 +97,7 @@ func (r *routing) Validate(f *config.Faults) { r.Table.Require(f.In("role_to_rec
 func TestMistakesInATable(t *testing.T) {
 	const (
 		quote   = "this is a table, as a key with a dot makes one; put the whole key in quotes, as in "
-		hook    = "a recipient is a web address, which may be the secret of a webhook; name a channel or a person"
+		hook    = "a recipient is a web address, which may hold a secret; name a channel or a person"
 		pattern = "this looks like a regular expression, and is none: only * has a meaning, that of any text; write for example \"dev-*\""
 	)
 	for line, want := range map[string]string{
@@ -109,6 +114,7 @@ func TestMistakesInATable(t *testing.T) {
 		`"dev-*" = "x"`:                            "",
 		`".*" = "x"`:                               `role_to_recipients.".*": ` + pattern,
 		`dev = "https://hooks.example/SECRET"`:     "role_to_recipients.dev: " + hook,
+		`dev = []`:                                 "",
 		`dev = ["a", "https://x/SECRET"]`:          "role_to_recipients.dev: " + hook,
 	} {
 		t.Run(line, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/outbound"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/repeat"
 	"teleport-plugins/lib/request"
 )
 
@@ -415,6 +416,22 @@ func TestAHostileRecordHarmsNobody(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What somebody has written in the place of the state is not shown as one.
+func TestAHostileStateIsNotShown(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = finder{r.desk}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Minute)
+		record := r.memory.data("1", "test")
+		_ = r.memory.update(types.KindAccessRequest, "1", "test", map[string]string{"resolution": "[[[[", "deliveries": record["deliveries"], "messages": record["messages"]}, nil)
+		r.memory.remove("1")
+		r.settle(time.Hour)
+		r.wantShown(version(request.Expired, 0))
+	})
 }
 
 func TestOneRequestHasNoMoreThanAHundredRecipients(t *testing.T) {
@@ -1077,7 +1094,7 @@ func (*decider) Name() string { return "test" }
 
 func (d *decider) Concerns(request.View) bool { return !d.aloof }
 
-func (d *decider) Decide(context.Context, request.View, []plugindata.Message) (integration.Verdict, error) {
+func (d *decider) Decide(context.Context, request.View, integration.Told) (integration.Verdict, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked++
@@ -1332,7 +1349,7 @@ type slowDecider struct {
 	happen func()
 }
 
-func (d *slowDecider) Decide(_ context.Context, v request.View, _ []plugindata.Message) (integration.Verdict, error) {
+func (d *slowDecider) Decide(_ context.Context, v request.View, _ integration.Told) (integration.Verdict, error) {
 	if happen := d.happen; happen != nil {
 		d.happen = nil
 		happen()
@@ -1399,4 +1416,70 @@ func TestADeciderThatIsToldToWaitIsNotAskedBefore(t *testing.T) {
 			t.Errorf("asked %d times after it", n)
 		}
 	})
+}
+
+// repeater is a desk at which nothing can be looked up, and that takes each call once.
+type repeater struct{ *desk }
+
+func (repeater) CanFind(string) bool { return true }
+
+func (repeater) Repeats() {}
+
+func (d repeater) Find(ctx context.Context, to integration.Place, e integration.Effect, v request.View) ([]plugindata.Message, error) {
+	return repeat.Find(ctx, d, to, e, v)
+}
+
+// What may have been taken by somebody who is refused now is neither forgotten nor taken
+// for an outage: as any refusal it is tried now and then, and who has heard of a request
+// hears how it ended.
+func TestWhatMayHaveBeenTakenIsRefusedForAWhile(t *testing.T) {
+	for name, scope := range map[string]outbound.Scope{"the place": outbound.ThePlace, "the call": outbound.OneCall} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, func(r *rig) {
+				r.desk.keyed, r.desk.ends, r.service = true, true, repeater{r.desk}
+				r.recipients = []string{"ops", "db"}
+				refused := false
+				r.desk.lost = func(step, address string) error {
+					if step != "post" || address != "db" || refused {
+						return nil
+					}
+					refused = true
+					return fail(outbound.Unclear)
+				}
+				r.desk.fault = func(_, address string) error {
+					if address == "db" && refused {
+						return failWith(outbound.Refused, scope)
+					}
+					return nil
+				}
+				x := r.start()
+				defer x.stop()
+				r.memory.put("1", nil)
+				r.settle(time.Minute)
+				r.memory.decide("1", types.RequestState_APPROVED)
+				for range 60 {
+					r.settle(time.Minute)
+					if since := x.Undelivered(); !since.IsZero() && time.Since(since) > time.Minute {
+						t.Fatalf("a refused request has waited for %v", time.Since(since))
+					}
+				}
+				if bad := r.health.conditions(); len(bad) > 0 {
+					t.Errorf("bad conditions: %q", bad)
+				}
+				if n := r.desk.count("post db"); n > 9 {
+					t.Errorf("%d calls to the refused place in an hour", n)
+				}
+				r.desk.mu.Lock()
+				r.desk.fault = nil
+				r.desk.mu.Unlock()
+				r.settle(16 * time.Minute)
+				r.wantPosts(map[string]int{"ops": 1, "db": 1})
+				for _, p := range r.desk.posts {
+					if len(p.ended) != 1 {
+						t.Errorf("%s heard of the end %d times", p.address, len(p.ended))
+					}
+				}
+			})
+		})
+	}
 }

@@ -13,9 +13,16 @@ import (
 	"teleport-plugins/lib/request"
 )
 
-// choose decides who hears of a request, once. It reports whether there
-// is anything to do about the request at all.
+// choose decides who hears of a request, once, and adds those who hear of it later. It
+// reports whether there is anything to do about the request at all.
 func (x *round) choose(ctx context.Context) bool {
+	chosen := x.first(ctx)
+	x.escalate()
+	return chosen || len(x.rec.Progress.Deliveries) > 0
+}
+
+// first decides who hears of a request from the beginning.
+func (x *round) first(ctx context.Context) bool {
 	p := &x.rec.Progress
 	switch {
 	case len(p.Deliveries) > 0:
@@ -30,7 +37,7 @@ func (x *round) choose(ctx context.Context) bool {
 		x.enlist(ctx)
 		plan.Restore(x.rec, x.calls.Address)
 	case len(x.rec.Messages) > 0:
-		x.wants.Adopt(x.rec, x.requester(), x.Timing.CatchUp)
+		x.wants.Adopt(x.rec, x.requester(ctx), x.Timing.CatchUp)
 		return true
 	case !x.wants.Announced:
 		return false
@@ -42,21 +49,23 @@ func (x *round) choose(ctx context.Context) bool {
 
 // enlist puts down the recipients.
 func (x *round) enlist(ctx context.Context) {
-	names := x.recipients(ctx)
+	names, silent := x.recipients(ctx)
 	for _, name := range names {
 		x.rec.Progress.Deliveries = append(x.rec.Progress.Deliveries, plugindata.Delivery{Recipient: name})
 	}
-	plan.AddRequester(&x.rec.Progress, x.requester())
-	if len(names) == 0 && len(x.open()) == 0 && !x.Memory.said("nobody") {
+	if p := &x.rec.Progress; plan.AddRequester(p, x.requester(ctx)) {
+		p.Deliveries[len(p.Deliveries)-1].Skipped = !x.Requester.Copy
+	}
+	if len(names) == 0 && !silent && len(x.open()) == 0 && !x.Memory.said("nobody") {
 		x.digest.Warn("An access request has no recipients; nobody hears of it", x.ID,
 			zap.String("request_id", x.ID), zap.Strings("roles", x.wants.Roles))
 	}
 }
 
 // requester is the recipient under which the requester is to be reached, or empty.
-func (x *round) requester() string {
+func (x *round) requester(ctx context.Context) string {
 	if service, ok := x.Service.(integration.Requester); ok {
-		return service.Requester(x.wants.View)
+		return service.Requester(ctx, x.wants.View)
 	}
 	return ""
 }
@@ -65,16 +74,17 @@ func (x *round) requester() string {
 const maxRouted = 5000
 
 // recipients are those whom the router names, each once, and not more than a
-// record has room for.
-func (x *round) recipients(ctx context.Context) []string {
+// record has room for. Where there are none, silent says that this is meant.
+func (x *round) recipients(ctx context.Context) (names []string, silent bool) {
 	if x.Memory.chosen != nil {
-		return x.Memory.chosen // by a round that had to wait before it could claim
+		return x.Memory.chosen, false // by a round that had to wait before it could claim
 	}
-	names := x.fitting(x.Router.Recipients(ctx, x.wants.View).Recipients())
+	choices := x.Router.Recipients(ctx, x.wants.View)
+	names = x.fitting(choices.Recipients())
 	if len(names) > 0 {
 		x.Memory.chosen = names
 	}
-	return names
+	return names, choices.Silent()
 }
 
 // fitting are as many recipients as a record has room for, each once.
@@ -88,7 +98,7 @@ func (x *round) fitting(all []string) []string {
 			break
 		}
 	}
-	const most = plugindata.MaxDeliveries - 1 // one more is the requester
+	most := plugindata.MaxDeliveries - 1 - len(x.Fallback) // one more is the requester
 	if len(names) <= most {
 		return slices.Clip(names)
 	}
@@ -104,11 +114,11 @@ func (x *round) fitting(all []string) []string {
 // puts down who hears of the request, if that is still to be decided, as the choices
 // have it. It says what is wanted then, and makes no calls. Nobody else may work on
 // the record.
-func (r *Reconciler) Foresee(v request.View, rec *plugindata.Record, choices integration.Choices) plan.Wants {
+func (r *Reconciler) Foresee(ctx context.Context, v request.View, rec *plugindata.Record, choices integration.Choices) plan.Wants {
 	x := r.round(inbox.Turn[memory]{Item: &inbox.Item[memory]{}, ID: v.ID})
-	x.rec, x.wants = rec, r.want(v, false)
+	x.rec, x.wants = rec, r.scheduled(r.want(v, false))
 	x.Memory.chosen = x.fitting(choices.Recipients())
-	x.choose(context.Background())
+	x.choose(ctx)
 	return x.wants
 }
 

@@ -23,6 +23,8 @@ type desk struct {
 	posts   []*post
 	notices []string
 	steps   []string
+	// reminders are all that was due by time.
+	reminders []reminder
 	// fault is asked before each call is done, and may refuse it.
 	fault func(step, address string) error
 	// lost is asked after each call is done, and may lose the answer.
@@ -95,7 +97,7 @@ func (d *desk) count(step string) (n int) {
 }
 
 func (d *desk) Tells(k integration.Kind) bool {
-	return k != integration.Notice && (k != integration.End || d.ends)
+	return !k.Private() && (k != integration.End || d.ends)
 }
 
 func (d *desk) Resolve(ctx context.Context, name string) (address string, err error) {
@@ -129,6 +131,10 @@ func (d *desk) Tell(ctx context.Context, to integration.Place, e integration.Eff
 		})
 	case integration.End:
 		err = d.below(ctx, "end", to.Message, func(p *post) { p.ended = append(p.ended, v.Status) })
+	case integration.Pending:
+		err = d.below(ctx, "pending", to.Message, func(p *post) { d.remind(to.Message.Channel, e, v) })
+	case integration.Ending:
+		err = d.step(ctx, "ending", to.Address, func() error { d.remind(to.Address, e, v); return nil })
 	case integration.Notice:
 		err = d.step(ctx, "notice", to.Address, func() error {
 			d.notices = append(d.notices, fmt.Sprint(to.Address, " ", v.ID, " ", v.Status))
@@ -136,6 +142,17 @@ func (d *desk) Tell(ctx context.Context, to integration.Place, e integration.Eff
 		})
 	}
 	return m, err
+}
+
+// reminder is a word that was due by time.
+type reminder struct {
+	address, request string
+	integration.Effect
+	after time.Duration // since the request was made
+}
+
+func (d *desk) remind(address string, e integration.Effect, v request.View) {
+	d.reminders = append(d.reminders, reminder{address, v.ID, e, time.Since(v.Created)})
 }
 
 func has[T comparable](list []T, want T) bool {
@@ -184,6 +201,15 @@ func (d *desk) find(id string) *post {
 	return nil
 }
 
+// remove removes the messages at an address, as people do.
+func (d *desk) remove(address string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.posts {
+		p.removed = p.removed || p.address == address
+	}
+}
+
 func (d *desk) Show(ctx context.Context, m plugindata.Message, v request.View) error {
 	return d.step(ctx, "edit", m.Channel, func() error {
 		p := d.find(m.ID)
@@ -214,6 +240,12 @@ func (d finder) Find(ctx context.Context, to integration.Place, e integration.Ef
 		case e.Kind == integration.Notice:
 			if has(d.notices, fmt.Sprint(to.Address, " ", v.ID, " ", v.Status)) {
 				list = []plugindata.Message{{Channel: to.Address, ID: "notice"}}
+			}
+		case e.Kind == integration.Ending || e.Kind == integration.Pending && p != nil:
+			for _, r := range d.reminders {
+				if r.Effect == e && r.request == v.ID && r.address == to.Address {
+					list = append(list, plugindata.Message{Channel: to.Address, ID: "reminder"})
+				}
 			}
 		case to.Message.ID == "":
 			return fail(outbound.Refused) // there is no such call
@@ -250,7 +282,7 @@ type teller struct{ finder }
 
 func (teller) Tells(integration.Kind) bool { return true }
 
-func (d teller) Requester(v request.View) string { return v.User }
+func (d teller) Requester(_ context.Context, v request.View) string { return v.User }
 
 // hanging is a desk of which one address never answers.
 type hanging struct{ finder }

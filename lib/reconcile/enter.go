@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/lane"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
@@ -25,9 +26,20 @@ func (x *round) resolve(ctx context.Context) {
 	x.resolved()
 }
 
+// spoken are the addresses at which somebody has heard of the request, or may have.
+func (x *round) spoken() map[string]bool {
+	taken := make(map[string]bool)
+	for i := range x.rec.Progress.Deliveries {
+		if d := &x.rec.Progress.Deliveries[i]; d.Address != "" && !d.Skipped && (d.Posted() || len(d.Doubt) > 0) {
+			taken[d.Address] = true
+		}
+	}
+	return taken
+}
+
 // resolved takes over the addresses that were found.
 func (x *round) resolved() {
-	taken := make(map[string]bool)
+	taken := x.spoken()
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		fresh := d.Address == "" || !d.Posted() && !d.Skipped && len(d.Doubt) == 0
@@ -63,12 +75,20 @@ func (x *round) pass(d *plugindata.Delivery) *visit.Visit {
 	}
 	key := lane.Address(d.Address)
 	blind := x.visitor.Sightless(d.Address) || x.lanes.Blind(key) > 0
+	x.passes.Calm = x.repeats(d)
 	if !x.passes.Enter(key, blind) {
 		return nil
 	}
 	return &visit.Visit{
 		Request: x.ID, Fenced: x.fenced, Doubts: &x.Memory.doubts, Delivery: d.Clone(), Lane: key, Blind: blind,
 	}
+}
+
+// repeats reports whether the next step for a recipient only says again that the request
+// is pending.
+func (x *round) repeats(d *plugindata.Delivery) bool {
+	s, due := x.wants.Next(d)
+	return due && s.Verb != plan.Show && s.Effect.Kind == integration.Pending
 }
 
 // called returns the places to which the request was called while it was at work.
@@ -123,14 +143,15 @@ func (x *round) inLine(d *plugindata.Delivery) bool {
 // something at the service.
 func (x *round) await() {
 	x.ripen()
-	parked := !x.more && len(x.urgent()) == 0
+	parked, calm := !x.more && len(x.urgent()) == 0, len(x.open()) == 0
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		due, wait, refused := x.due(d)
 		x.sooner(wait)
 		parked = parked && (refused || !due && wait == 0 || x.inLine(d))
+		calm = calm && (x.wants.Finished(d) || x.repeats(d))
 	}
-	x.Park(x.Turn, parked)
+	x.Park(x.Turn, parked, calm)
 }
 
 // ripen looks whether messages are to be shown once more: a lease after a call
@@ -166,6 +187,7 @@ func (x *round) suspect() {
 	if x.rec.Garbled {
 		died = x.abilities.At(x.wants.Version())
 	}
+	died.Due = x.dueIn(died.Status)
 	for i := range x.rec.Progress.Deliveries {
 		d := &x.rec.Progress.Deliveries[i]
 		if d.Address == "" && !x.foreign && !x.rec.Garbled {

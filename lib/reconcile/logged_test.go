@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -97,6 +98,33 @@ func TestWhatWeDidIsPutIntoARecordThatOthersChanged(t *testing.T) {
 		r.wantShown(version("APPROVED", 1))
 		if n := len(r.desk.posts[0].replies); n != 1 {
 			t.Errorf("%d replies", n)
+		}
+	})
+}
+
+// At severity debug each step of a request is a line: edits, replies and notices too.
+func TestEachStepIsALineAtDebug(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = teller{finder{r.desk}}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", nil)
+		r.settle(time.Second)
+		r.memory.review("1", "bob", types.RequestState_APPROVED, "")
+		r.settle(time.Second)
+		r.memory.decide("1", types.RequestState_APPROVED)
+		r.settle(time.Minute)
+		told := make(map[string]bool)
+		for _, fields := range r.fields("Told about an access request") {
+			told[fmt.Sprint(fields["recipient"], " ", fields["effect"])] = true
+		}
+		for _, want := range []string{"ops review.0", "alice review.0", "alice notice.2"} {
+			if !told[want] {
+				t.Errorf("no line for %s: %v", want, told)
+			}
+		}
+		if n := len(r.fields("Changed a message about an access request")); n < 4 {
+			t.Errorf("%d lines for edits", n)
 		}
 	})
 }

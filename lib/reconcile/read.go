@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/inbox"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
 	"teleport-plugins/lib/request"
@@ -26,7 +27,8 @@ func (x *round) read(ctx context.Context) (shown bool, err error) {
 	}
 	switch {
 	case x.req != nil:
-		x.wants = x.want(teleport.View(x.req), false)
+		x.wants = x.scheduled(x.want(teleport.View(x.req), false))
+		x.past(&x.rec.Progress, x.wants.Created)
 	case !x.Gone(x.ID):
 		// Only a list, or an event, says that a request is gone; one of them comes.
 		return false, nil
@@ -67,14 +69,18 @@ func (r *Reconciler) want(v request.View, gone bool) plan.Wants {
 
 // shown says what a stored record says is shown of its request, and whether nothing
 // is missing in that state.
-func (r *Reconciler) shown(data map[string]string) (shown request.Version, finished bool) {
+func (r *Reconciler) shown(data map[string]string) (rest inbox.Rest, finished bool) {
 	rec, err := plugindata.Decode(r.Codec, data)
 	if err != nil || !rec.Claim.Free() || !rec.Ours() {
-		return shown, false
+		return rest, false
 	}
 	v := plan.LastView("", rec)
 	v.Status = cmp.Or(rec.Resolution, request.Pending)
-	return v.Version(), len(r.want(v, false).Unfinished(&rec.Progress)) == 0
+	if r.past(&rec.Progress, v.Created); rec.Progress.Agenda != r.agendaName {
+		rec.Progress.Reached = 0
+	}
+	finished = len(r.want(v, false).Unfinished(&rec.Progress)) == 0
+	return inbox.Rest{Shown: v.Version(), Reached: rec.Progress.Reached}, finished && !r.panel.Awaits(v.Status, rec)
 }
 
 func (x *round) readBoth(ctx context.Context) error {

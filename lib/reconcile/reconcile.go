@@ -8,6 +8,7 @@ import (
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
+	"teleport-plugins/lib/agenda"
 	"teleport-plugins/lib/calls"
 	"teleport-plugins/lib/decide"
 	"teleport-plugins/lib/diag"
@@ -18,6 +19,7 @@ import (
 	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/plan"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/request"
 	"teleport-plugins/lib/teleport"
 	"teleport-plugins/lib/visit"
@@ -73,9 +75,17 @@ type Options struct {
 	Service  integration.Service
 	Deciders []integration.Decider
 	Router   integration.Router
-	Cluster  Cluster
-	Faults   Faults
-	Codec    plugindata.Codec
+	// Fallback are the recipients of a request that reaches nobody else.
+	Fallback []string
+	// Requester says what the person is told who made a request; nil stands for all.
+	Requester *recipient.Requester
+	// Agenda says what becomes due as time passes; nil stands for nothing.
+	Agenda *agenda.Agenda
+	// Now is the time in the cluster; nil stands for that of this machine.
+	Now     func() time.Time
+	Cluster Cluster
+	Faults  Faults
+	Codec   plugindata.Codec
 	// Decorator may be nil.
 	Decorator Decorator
 	Health    Health
@@ -166,6 +176,8 @@ type Reconciler struct {
 	panel     *decide.Panel
 	digest    *diag.Digest
 	pace      pace.Pace
+	// agendaName tells the agenda from one that was configured before.
+	agendaName string
 }
 
 // New returns a Reconciler; Run makes it work.
@@ -180,12 +192,19 @@ func New(o Options) *Reconciler {
 	if o.Unshown == nil {
 		o.Unshown = func() {}
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Requester == nil {
+		all := recipient.DefaultRequester()
+		o.Requester = &all
+	}
 	r := &Reconciler{
-		Options: o, abilities: plan.AbilitiesOf(o.Service), digest: diag.NewDigest(o.Log),
-		pace: pace.Pace{Min: o.Timing.RetryMin, Max: o.Timing.RetryMax},
+		Options: o, abilities: plan.AbilitiesOf(o.Service).Telling(*o.Requester), digest: diag.NewDigest(o.Log),
+		pace: pace.Pace{Min: o.Timing.RetryMin, Max: o.Timing.RetryMax}, agendaName: o.Agenda.Name(),
 	}
 	crashes := diag.Crashes{Log: o.Log, Count: o.Observer.Panicked}
-	r.Inbox = inbox.New[memory](crashes, r.shown)
+	r.Inbox = inbox.New[memory](crashes, r.shown, r.awaited)
 	r.lanes = lane.New(lane.Options{Wake: r.Wake, Width: o.Calls, Pace: r.pace})
 	r.calls = calls.New(calls.Options{
 		Resolve: o.Service.Resolve, Lanes: r.lanes, Most: o.Calls, Time: o.Timing.Call,

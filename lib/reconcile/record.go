@@ -78,6 +78,7 @@ func (x *round) merge(rec *plugindata.Record, newer bool) {
 // be written is kept for the next round.
 func (x *round) record(ctx context.Context, keep bool) error {
 	x.wants.Summarize(x.rec)
+	x.reach()
 	x.spent = true
 	at := time.Now()
 	rec, err := ledger.Settle(ctx, x.ledger, x.ID, x.rec, keep, x.reread)

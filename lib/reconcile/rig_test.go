@@ -18,8 +18,10 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"teleport-plugins/lib/agenda"
 	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/plugindata"
+	"teleport-plugins/lib/recipient"
 	"teleport-plugins/lib/reconcile"
 	"teleport-plugins/lib/request"
 )
@@ -38,6 +40,9 @@ type rig struct {
 	service    integration.Service
 	deciders   []integration.Decider
 	recipients []string
+	fallback   []string
+	agenda     *agenda.Agenda
+	requester  *recipient.Requester
 	timing     reconcile.Timing
 	writing    time.Duration // how long a write to a record takes
 	logs       *observer.ObservedLogs
@@ -47,6 +52,14 @@ type rig struct {
 	replicas   int
 	choosing   sync.Mutex
 	chosen     int // how often recipients were chosen
+	started    []*replica
+}
+
+// crashAll ends all replicas, as kill -9.
+func (r *rig) crashAll() {
+	for _, x := range r.started {
+		x.crash()
+	}
 }
 
 func inTime(t *testing.T, f func(r *rig)) {
@@ -106,9 +119,10 @@ func (t *tally) Exceeded()                                    { t.exceeded.Add(1
 type replica struct {
 	*reconcile.Reconciler
 	rig   *rig
-	stop  func() // lets what is under way finish
-	abort func() // ends what is under way, but not the link to the cluster
-	crash func() // as kill -9: nothing more comes of it
+	stop  func()              // lets what is under way finish
+	abort func()              // ends what is under way, but not the link to the cluster
+	crash func()              // as kill -9: nothing more comes of it
+	slow  func(time.Duration) // how long its writes to records take from now on
 	ended chan struct{}
 
 	listed bool
@@ -118,9 +132,11 @@ type replica struct {
 func (r *rig) start() *replica {
 	r.replicas++
 	crashed := make(chan struct{})
+	way := &link{memory: r.memory, cut: crashed}
+	way.writing.Store(int64(r.writing))
 	rec := reconcile.New(reconcile.Options{
-		Plugin: "test", Owner: fmt.Sprint("replica", r.replicas), Service: r.service, Deciders: r.deciders, Router: router{r},
-		Cluster: &link{memory: r.memory, cut: crashed, writing: r.writing}, Codec: plugindata.Messages{}, Health: r.health, Observer: r.tally, Log: r.log,
+		Plugin: "test", Owner: fmt.Sprint("replica", r.replicas), Service: r.service, Deciders: r.deciders, Router: router{r}, Fallback: r.fallback, Agenda: r.agenda, Requester: r.requester,
+		Cluster: way, Codec: plugindata.Messages{}, Health: r.health, Observer: r.tally, Log: r.log,
 		Faults: reconcile.Faults{
 			IsConflict: func(err error) bool { return errors.Is(err, errConflict) },
 			IsDenied:   func(err error) bool { return errors.Is(err, errDenied) },
@@ -130,7 +146,7 @@ func (r *rig) start() *replica {
 	})
 	working, stop := context.WithCancel(r.t.Context())
 	rounds, abort := context.WithCancel(context.Background())
-	x := &replica{Reconciler: rec, rig: r, ended: make(chan struct{})}
+	x := &replica{Reconciler: rec, rig: r, ended: make(chan struct{}), slow: func(d time.Duration) { way.writing.Store(int64(d)) }}
 	go func() {
 		defer close(x.ended)
 		rec.Run(working, rounds)
@@ -140,6 +156,7 @@ func (r *rig) start() *replica {
 	x.abort = func() { r.deafen(rec); stop(); abort(); <-x.ended }
 	x.crash = sync.OnceFunc(func() { r.deafen(rec); close(crashed); stop(); abort(); <-x.ended })
 	r.memory.mu.Lock()
+	r.started = append(r.started, x)
 	r.memory.sinks = append(r.memory.sinks, rec)
 	r.memory.mu.Unlock()
 	return x
@@ -175,13 +192,13 @@ func (x *replica) catchUp() {
 type link struct {
 	*memory
 	cut     chan struct{}
-	writing time.Duration
+	writing atomic.Int64 // how long a write takes
 }
 
 var errCut = errors.New("the process is dead")
 
 func (l *link) UpdatePluginData(ctx context.Context, kind, id, plugin string, set, expect map[string]string) error {
-	time.Sleep(l.writing)
+	time.Sleep(time.Duration(l.writing.Load()))
 	select {
 	case <-l.cut:
 		return errCut

@@ -126,6 +126,7 @@ func (x *round) run(ctx context.Context) (again time.Duration, err error) {
 
 // work takes the steps that are due.
 func (x *round) work(ctx context.Context) (again time.Duration, err error) {
+	x.sooner(x.next())
 	if x.dead || x.Memory.crashed || x.rec.Garbled {
 		x.suspect()
 	}
@@ -137,6 +138,9 @@ func (x *round) work(ctx context.Context) (again time.Duration, err error) {
 		return x.later(), nil
 	}
 	x.resolve(ctx)
+	if x.fallBack() {
+		x.resolve(ctx)
+	}
 	x.enter()
 	if len(x.places) == 0 && len(x.urgent()) == 0 {
 		return x.later(), nil
@@ -184,6 +188,7 @@ func (x *round) decision() decide.Case {
 	return decide.Case{
 		ID: x.ID, Request: x.req, View: x.wants.View, Record: x.rec, Memory: &x.Memory.decisions,
 		Fenced: x.fenced,
+		Route:  func(ctx context.Context) integration.Choices { return x.Router.Recipients(ctx, x.wants.View) },
 	}
 }
 
@@ -217,6 +222,9 @@ func (x *round) after(before int) time.Duration {
 		x.Memory.idle++
 	}
 	x.await()
+	if x.stranded() {
+		return time.Millisecond
+	}
 	if x.more = x.more || x.dueNow(); x.more && x.Memory.idle > 1 {
 		x.sooner(x.pace.Backoff(x.Memory.idle - 1))
 	} else if x.more {
@@ -247,7 +255,7 @@ func (x *round) finish() {
 	}
 	x.lanes.Withdraw(x.ID)
 	x.ledger.Forget(x.ID)
-	x.Finish(x.Turn, x.wants.Version(), x.req == nil)
+	x.Finish(x.Turn, inbox.Rest{Shown: x.wants.Version(), Reached: x.wants.Due.Last, Wait: x.next()}, x.req == nil)
 }
 
 // endure is how long what is missing after the end of a request is tried for.

@@ -69,6 +69,7 @@ func (j *judge) place(id string, l *life, place string) {
 	m.announcements()
 	m.truth()
 	m.reviews()
+	m.reminders()
 	m.outcomes(integration.End)
 	m.outcomes(integration.Notice)
 }
@@ -231,6 +232,50 @@ func (m *matter) reviews() {
 	}
 }
 
+// wasReminded reports whether it was said below a message that the request was pending.
+func (m *matter) wasReminded(below *saying) bool {
+	return slices.ContainsFunc(m.sayings(integration.Pending), func(s *saying) bool { return s.below == below })
+}
+
+// reminders judges what was said because time passed: each word once, in time, while the
+// request was pending; and the last of them at least where the message was there before.
+func (m *matter) reminders() {
+	by := map[int]int{}
+	for _, s := range m.sayings(integration.Pending) {
+		due := m.life.created.Add(time.Duration(s.effect.Index) * time.Second)
+		by[s.effect.Index]++
+		switch ended := m.life.ended; {
+		case !slices.Contains(reminders, time.Duration(s.effect.Index)*time.Second):
+			m.fault("reminded at a time of nobody's: %v", s.effect)
+		case s.begun.Before(due.Add(-time.Second)): // whole seconds of the request's time
+			m.fault("%v came early", s.effect)
+		case !ended.IsZero() && s.begun.Sub(ended) > time.Minute && m.w.heldUntil().Before(ended):
+			m.fault("%v came %v after the end", s.effect, s.begun.Sub(ended))
+		case m.place == "#alice":
+			m.fault("the requester is reminded")
+		}
+	}
+	last := int(reminders[len(reminders)-1] / time.Second)
+	open := m.w.waits && m.life.alive && m.life.decided == "" && m.removals == 0 && m.place != "#alice" && len(m.alive) > 0
+	inTime := len(m.announced) > 0 && m.announced[0].at.Before(m.life.created.Add(reminders[len(reminders)-1]-time.Second))
+	for _, d := range reminders {
+		i := int(d / time.Second)
+		n := by[i]
+		if m.removals > 0 {
+			n = min(n, max(1, n-m.removals))
+		}
+		m.once(integration.Effect{Kind: integration.Pending, Index: i}, n, open && inTime && i == last && len(m.w.fired) == 0)
+	}
+}
+
+// heldUntil is when events come again that were held back or lost.
+func (w *world) heldUntil() time.Time {
+	if w.deaf.After(w.held) {
+		return w.deaf
+	}
+	return w.held
+}
+
 // outcomes judges what tells the end, below the message or to the requester.
 func (m *matter) outcomes(k integration.Kind) {
 	told := map[integration.Effect]int{}
@@ -260,6 +305,7 @@ func (m *matter) outcomes(k integration.Kind) {
 	case integration.End:
 		needed = !m.w.shows && len(m.alive) > 0 && m.removals == 0 && m.alive[0].first.Status == request.Pending
 		for _, s := range m.alive {
+			needed = needed || m.w.shows && m.removals == 0 && m.life.alive && m.wasReminded(s)
 			needed = needed || m.w.shows && m.w.ends && m.removals == 0 && m.w.office.fixed[s.id] && !m.shows(s.shown)
 		}
 	case integration.Notice:

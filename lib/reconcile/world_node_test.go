@@ -67,7 +67,7 @@ func (w *world) enter() {
 			IsDenied:   func(err error) bool { return errors.Is(err, errDenied) },
 			IsNotFound: func(err error) bool { return errors.Is(err, errMissing) },
 		},
-		Place: func() (string, string) { return "cluster", "" }, Workers: 6, Calls: 20,
+		Place: func() (string, string) { return "cluster", "" }, Workers: 6, Calls: 20, Agenda: w.agenda(),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.die = sync.OnceFunc(func() { close(n.dying); cancel() })

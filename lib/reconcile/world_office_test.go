@@ -101,7 +101,7 @@ func (c clerk) Tells(k integration.Kind) bool {
 }
 
 // Requester implements integration.Requester.
-func (c clerk) Requester(v request.View) string {
+func (c clerk) Requester(_ context.Context, v request.View) string {
 	if c.o.w.notify {
 		return v.User
 	}

@@ -64,8 +64,12 @@ func (j *judge) explained() bool {
 func (j *judge) bounds() {
 	w := j.w
 	places, faults := len(w.office.kinds), len(w.fired)
-	calls := len(w.story)*places*4 + 25*faults*(1+len(w.lives)/2)
-	writes := len(w.story)*places*6 + 40*faults*(1+len(w.lives)/2)
+	events := len(w.story)
+	if w.waits {
+		events += len(w.lives) * len(reminders)
+	}
+	calls := events*places*4 + 25*faults*(1+len(w.lives)/2)
+	writes := events*places*6 + 40*faults*(1+len(w.lives)/2)
 	for _, kind := range w.office.kinds {
 		if kind == refusing { // where doubt stays, look-ups are tried for a day
 			calls, writes = calls+60, writes+120

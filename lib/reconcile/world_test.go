@@ -9,6 +9,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/agenda"
 	"teleport-plugins/lib/reconcile"
 	"teleport-plugins/lib/request"
 )
@@ -20,6 +21,7 @@ type setting struct {
 	shows    bool        // messages can be changed
 	keyed    bool        // repeated calls are known
 	ends     bool        // the service tells the end below messages that can be changed, too
+	waits    bool        // requests that wait are brought up again
 	replicas int
 	opening  time.Duration // when the replicas start
 	story    []happening
@@ -40,6 +42,17 @@ const (
 	blind      placeKind = "B"
 	refusing   placeKind = "R" // it offers to be searched, and refuses
 )
+
+// reminders are when it is said again that a request is pending, where requests that
+// wait are brought up again.
+var reminders = []time.Duration{30 * time.Second, 90 * time.Second}
+
+func (s setting) agenda() *agenda.Agenda {
+	if !s.waits {
+		return nil
+	}
+	return agendaOf(reminders, nil)
+}
 
 // world is a cluster, a service and replicas, all of which live in virtual time.
 type world struct {

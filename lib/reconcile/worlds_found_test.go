@@ -87,7 +87,7 @@ func (s setting) String() string {
 	for _, o := range []struct {
 		is   bool
 		name string
-	}{{s.notify, "notify"}, {s.shows, "shows"}, {s.keyed, "keyed"}, {s.ends, "ends"}} {
+	}{{s.notify, "notify"}, {s.shows, "shows"}, {s.keyed, "keyed"}, {s.ends, "ends"}, {s.waits, "waits"}} {
 		if o.is {
 			b.WriteString("+" + o.name)
 		}

@@ -34,6 +34,7 @@ func stories() map[string]setting {
 		return s
 	}
 	const slow, quick = 2 * time.Minute, 25 * time.Millisecond
+	waits := func(s setting) setting { s.waits = true; return s }
 	outage := func(s setting) setting { s.opening = 10 * time.Minute; return s }
 	return map[string]setting{
 		"created":          tell(slow, "create"),
@@ -47,6 +48,10 @@ func stories() map[string]setting {
 		"removed, denied":  tell(slow, "create", "remove", "deny"),
 		"quick":            tell(quick, "create", "review", "approve"),
 		"quickly gone":     tell(quick, "create", "review", "expire"),
+		"waiting":          waits(tell(slow, "create")),
+		"waiting, denied":  waits(tell(time.Minute, "create", "deny")),
+		"waiting, gone":    waits(tell(slow, "create", "expire")),
+		"outage, waiting":  waits(outage(tell(slow, "create"))),
 		"outage, approved": outage(tell(slow, "create", "review", "approve")),
 		"outage, expired":  outage(tell(slow, "create", "expire")),
 		"outage, pending":  outage(tell(slow, "create", "review")),
@@ -207,7 +212,7 @@ func randomWorld(seed uint64) (setting, func(string) faultKind) {
 	pick := func(what string, n int) int { return int(draw(seed, what) % uint64(n)) }
 	s := setting{
 		replicas: 3, notify: pick("notify", 2) == 0, shows: pick("shows", 4) > 0,
-		keyed: pick("keyed", 3) == 0, ends: pick("ends", 3) == 0,
+		keyed: pick("keyed", 3) == 0, ends: pick("ends", 3) == 0, waits: pick("waits", 2) == 0,
 	}
 	kinds := []placeKind{searchable, searchable, searchable, blind, blind, refusing}
 	for i := range 1 + pick("places", 4) {

@@ -3,6 +3,8 @@ package remind
 import (
 	"fmt"
 	"time"
+
+	"teleport-plugins/lib/message"
 )
 
 const (
@@ -78,4 +80,25 @@ func (r Reminder) Title() string {
 		return "An access list is to be reviewed"
 	}
 	return fmt.Sprintf("%d access lists are to be reviewed", len(r.Lists))
+}
+
+// Text names the lists that are to be reviewed, at most as many as given and as far as
+// the text fits, and counts the others.
+func (r Reminder) Text(d message.Dialect, most int, fits func(text string) bool) string {
+	text, end := d.Strong(r.Title()), ""
+	if r.Link != "" && len(r.Lists) > 1 {
+		end = "\n" + d.Named("All access lists", d.Link(r.Link, ""))
+	}
+	for i, l := range r.Lists {
+		list := "\n• " + d.Line(l.Title) + ": " + l.When(r.Now)
+		if l.Link != "" {
+			list += " " + d.Link(l.Link, "Review")
+		}
+		more := "\n" + message.AndMore(len(r.Lists)-i)
+		if i == most || !fits(text+list+more+end) {
+			return text + more + end
+		}
+		text += list
+	}
+	return text + end
 }

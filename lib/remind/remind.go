@@ -21,7 +21,7 @@ import (
 type Service interface {
 	// Person is the recipient that stands for a Teleport user; empty if there
 	// is none.
-	Person(user string) string
+	Person(ctx context.Context, user string) string
 	// Resolve turns a recipient into the address that the service knows it by.
 	Resolve(ctx context.Context, recipient string) (address string, err error)
 	// Remind tells an owner, at an address, of the lists that are to be reviewed.
@@ -183,7 +183,7 @@ func (r *Runner) once(what string) bool {
 // tell reminds one owner of the lists. It returns when to try again what failed.
 func (r *Runner) tell(ctx context.Context, owner string, jobs []*job) (again time.Duration) {
 	log := r.Log.With(zap.String("owner", owner))
-	recipient := r.Service.Person(owner)
+	recipient := r.Service.Person(ctx, owner)
 	if recipient == "" {
 		if r.once("nobody " + owner) {
 			log.Info("An owner of access lists cannot be reminded of reviews: nothing says who that is at the service")

@@ -135,7 +135,7 @@ func (r *rig) UpdatePluginData(ctx context.Context, _, list, _ string, set, expe
 	return nil
 }
 
-func (r *rig) Person(user string) string {
+func (r *rig) Person(_ context.Context, user string) string {
 	if strings.HasPrefix(user, "nobody") {
 		return ""
 	}

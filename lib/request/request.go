@@ -37,6 +37,27 @@ type Review struct {
 	Created time.Time
 }
 
+// Resource is a requested resource.
+type Resource struct {
+	Cluster, Kind, Name string
+	// Sub is the part of the resource that is asked for, such as the namespace and
+	// the pod of a Kubernetes cluster; empty stands for all of it.
+	Sub string
+	// Logins and RoleARNs are the only ones that are asked for; both empty means all
+	// that the roles allow.
+	Logins, RoleARNs []string
+	// Confined says that access is confined in a way that is not known here.
+	Confined bool
+}
+
+// Threshold is a number of reviews that decides a request.
+type Threshold struct {
+	// Name may be empty; an empty Filter counts every review.
+	Name, Filter string
+	// Approve and Deny are the numbers of reviews; zero stands for never.
+	Approve, Deny int
+}
+
 // View is all that a message can tell of one request. Texts are as the users
 // wrote them: whoever renders them escapes them.
 type View struct {
@@ -52,6 +73,9 @@ type View struct {
 	// Resources are the requested resources by their most readable name, sorted,
 	// each with what access to it is confined to: "node/web-1 (logins: root)".
 	Resources []string
+	// Wanted are the same resources by what identifies them, in the order of the
+	// request; nil when they are not known.
+	Wanted []Resource
 	// LongTerm says that access is asked for that stays.
 	LongTerm bool
 	// OtherKind says that it is not understood of what kind the request is.
@@ -73,6 +97,8 @@ type View struct {
 	// ApprovalsNeeded is how many approvals decide the request, or zero when
 	// one number cannot say it.
 	ApprovalsNeeded int
+	// Thresholds say how many reviews decide the request, and whose.
+	Thresholds []Threshold
 
 	Created time.Time
 	// Expires is when the request lapses if nobody decides it.
@@ -81,6 +107,8 @@ type View struct {
 	Start time.Time
 	// AccessUntil is when the granted access ends.
 	AccessUntil time.Time
+	// Now is the cluster's time when the view was made, where something depends on it.
+	Now time.Time
 
 	// SuggestedReviewers are named by the requester.
 	SuggestedReviewers []string

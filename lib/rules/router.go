@@ -180,13 +180,13 @@ func (r *Router) Recipients(ctx context.Context, v request.View) integration.Cho
 	var list integration.Choosing
 	rules, err := r.current(ctx)
 	if err != nil {
-		list.Add("", "the access monitoring rules cannot be read: "+err.Error())
+		list.AddAll(integration.Choices{{Why: "the access monitoring rules cannot be read: " + err.Error(), Blind: true}})
 	}
 	env, err := r.environment(ctx, rules, v)
 	if err != nil {
 		r.Log.Warn("The access monitoring rules cannot be applied to a request; its recipients are chosen by the config",
 			zap.String("request_id", v.ID), zap.Error(err))
-		return integration.Choose("the access monitoring rules cannot be applied: "+err.Error(), "")
+		return integration.Choices{{Why: "the access monitoring rules cannot be applied: " + err.Error(), Blind: true}}
 	}
 	var matched, unclear []string
 	for _, rule := range rules {

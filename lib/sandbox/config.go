@@ -15,33 +15,9 @@ import (
 	"teleport-plugins/lib/sandbox/farend"
 )
 
-// shared are the sections that the configs of all plugins have.
-type shared struct {
-	Teleport teleportSection `toml:"teleport"`
-	Log      logSection      `toml:"log"`
-	Delivery deliverySection `toml:"delivery"`
-}
-
-type teleportSection struct {
-	Addr            string `toml:"addr"`
-	Identity        string `toml:"identity"`
-	RefreshIdentity bool   `toml:"refresh_identity"`
-	// RefreshInterval is short, for one wants to see it happen.
-	RefreshInterval string `toml:"refresh_identity_interval"`
-}
-
-type logSection struct {
-	Output   string `toml:"output"`
-	Severity string `toml:"severity"`
-}
-
-type deliverySection struct {
-	CatchUp string `toml:"catch_up"`
-}
-
-// WriteConfig writes the config of a plugin, named by its service, and the
-// identity that the config asks for into dir, and returns the config's path. The
-// identity is kept renewed until Close. Both files are for the user alone.
+// WriteConfig writes the config of a plugin, named by its service, and the identity and
+// the certificates that the config asks for into dir, and returns the config's path. The
+// identity is kept renewed until Close. All files are for the user alone.
 func (s *Sandbox) WriteConfig(dir, service string) (tomlPath string, err error) {
 	v, err := s.service(service)
 	if err != nil {
@@ -58,20 +34,48 @@ func (s *Sandbox) WriteConfig(dir, service string) (tomlPath string, err error) 
 	enc := toml.NewEncoder(&out)
 	enc.Indent = ""
 	fmt.Fprintf(&out, "# Config of teleport-%s for the sandbox that runs now.\n", service)
-	parts := []any{s.sharedConfig(identity), v.Config(), v.Routes(v.demoRoutes())}
+	parts := []map[string]any{s.sharedConfig(identity), v.Config(), v.Routes(v.demoRoutes())}
 	if able, ok := v.FarEnd.(farend.Presser); ok {
 		parts = append(parts, map[string]any{"review": able.Review()})
 	}
-	for _, part := range parts {
-		if err := enc.Encode(part); err != nil {
-			return "", fmt.Errorf("writing the config of teleport-%s: %w", service, err)
-		}
+	config := farend.Join(parts...)
+	if err := bring(config, filepath.Join(dir, "teleport-"+service+"-")); err != nil {
+		return "", err
+	}
+	if err := enc.Encode(config); err != nil {
+		return "", fmt.Errorf("writing the config of teleport-%s: %w", service, err)
 	}
 	tomlPath = filepath.Join(dir, "teleport-"+service+".toml")
 	if err := os.WriteFile(tomlPath, out.Bytes(), 0o600); err != nil {
 		return "", fmt.Errorf("writing the config of teleport-%s: %w", service, err)
 	}
 	return tomlPath, nil
+}
+
+// bring copies the files with certificates that a config names to where the config is: it
+// may be read on another file system. prefix begins their paths.
+func bring(config map[string]any, prefix string) error {
+	for key, value := range config {
+		if section, ok := value.(map[string]any); ok {
+			if err := bring(section, prefix); err != nil {
+				return err
+			}
+		}
+		path, _ := value.(string)
+		if key != "ca_file" || !filepath.IsAbs(path) {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("reading the certificates for a config: %w", err)
+		}
+		own := prefix + filepath.Base(path)
+		if err := os.WriteFile(own, text, 0o600); err != nil {
+			return fmt.Errorf("writing the certificates for a config: %w", err)
+		}
+		config[key] = own
+	}
+	return nil
 }
 
 // demoRoutes are the recipients of a demonstration: one place for every role, a
@@ -85,13 +89,13 @@ func (v service) demoRoutes() map[string][]string {
 	return routes
 }
 
-func (s *Sandbox) sharedConfig(identity string) shared {
-	return shared{
-		Teleport: teleportSection{
-			Addr: s.cluster.Addr(), Identity: identity, RefreshIdentity: true, RefreshInterval: "10s",
-		},
-		Log:      logSection{Output: "stderr", Severity: "INFO"},
-		Delivery: deliverySection{CatchUp: "1h"},
+// sharedConfig are the sections that the configs of all plugins have. The identity is
+// looked at often, for one wants to see it renewed.
+func (s *Sandbox) sharedConfig(identity string) map[string]any {
+	return map[string]any{
+		"teleport": map[string]any{"addr": s.cluster.Addr(), "identity": identity, "refresh_identity": true, "refresh_identity_interval": "10s"},
+		"log":      map[string]any{"output": "stderr", "severity": "INFO"},
+		"delivery": map[string]any{"catch_up": "1h"},
 	}
 }
 

@@ -41,6 +41,7 @@ func TestScreenshots(t *testing.T) {
 // liven lets people request and review.
 func liven(t *testing.T, ctx context.Context, page string) {
 	t.Helper()
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	post := func(path string, body any) (id string) {
 		data, err := json.Marshal(body)
 		if err != nil {

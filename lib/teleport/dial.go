@@ -11,7 +11,6 @@ import (
 
 	"github.com/gravitational/teleport/api/breaker"
 	"github.com/gravitational/teleport/api/client"
-	apiutils "github.com/gravitational/teleport/api/utils"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 )
@@ -104,7 +103,7 @@ func connect(parent context.Context, o DialOptions) (*client.Client, error) {
 		return clt, nil
 	}
 	close(hurry)
-	return nil, verdict(<-found, condense(o, err))
+	return nil, verdict(<-found, condense(o.told(), err))
 }
 
 // finding is a reason why a connection fails; err is nil where none was found.
@@ -184,7 +183,3 @@ func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0
 }
-
-// viaHTTPProxy reports that connections to addr go through HTTPS_PROXY, so that
-// a direct connection proves nothing.
-func viaHTTPProxy(addr string) bool { return apiutils.GetProxyURL(addr) != nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/gravitational/trace"
@@ -75,14 +76,32 @@ func failed(err error, format string, args ...any) error {
 	if locked := lockedFault(err); locked != nil {
 		return locked
 	}
-	err = trace.Unwrap(err)
-	switch told := status.Convert(err); told.Code() {
-	case codes.DeadlineExceeded:
-		err = &fault{context.DeadlineExceeded, told.Message(), err}
-	case codes.Canceled:
-		err = &fault{context.Canceled, told.Message(), err}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), inWords(trace.Unwrap(err)))
+}
+
+// inWords says in a sentence what the client library says in words of its own.
+func inWords(err error) error {
+	told := status.Convert(err)
+	switch {
+	case told.Code() == codes.DeadlineExceeded, errors.Is(err, context.DeadlineExceeded):
+		return &fault{context.DeadlineExceeded, "no answer in time", err}
+	case told.Code() == codes.Canceled, errors.Is(err, context.Canceled):
+		return &fault{context.Canceled, "given up, since it is not needed any more", err}
+	case told.Code() == codes.Unavailable && broken(told.Message()):
+		return &fault{ErrUnreachable, "the connection to the cluster is broken", err}
+	case err != nil && strings.HasPrefix(err.Error(), "rpc error: "):
+		return &fault{kind: err, text: told.Message()}
 	}
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+	return err
+}
+
+// broken reports whether a text is one of those with which gRPC itself, and not the
+// cluster, says that there is no connection.
+func broken(text string) bool {
+	return slices.ContainsFunc([]string{
+		"connection error: ", "error reading from server: ", "error reading server preface: ", "transport is closing",
+		"closing transport due to: ", "last connection error: ", "name resolver error: ", "the connection is draining", "the client connection is closing",
+	}, func(part string) bool { return strings.Contains(text, part) })
 }
 
 // lockedFault returns the sentence for the refusal of someone who is locked, or

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gravitational/teleport/api/client/webclient"
 	"github.com/gravitational/teleport/api/constants"
 	"golang.org/x/net/http2"
 )
@@ -27,14 +28,17 @@ func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}) finding 
 	case <-wait.C:
 	case <-hurry:
 	}
-	if ctx.Err() != nil || viaHTTPProxy(o.Addr) {
+	if ctx.Err() != nil {
 		return finding{}
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", o.Addr)
+	conn, err := o.reach(ctx)
 	if err != nil {
-		err = unreachable(o, err)
-		return finding{err, err != nil}
+		return finding{err, true}
 	}
+	if conn == nil { // called off
+		return finding{}
+	}
+	o = o.told()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	defer conn.Close()
@@ -43,22 +47,28 @@ func examine(ctx context.Context, o DialOptions, hurry <-chan struct{}) finding 
 
 // unreachable describes a failed TCP connection; nil when it was called off.
 func unreachable(o DialOptions, err error) error {
-	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return timedOut(o, err)
 	case errors.Is(err, context.Canceled):
 		return nil
-	case errors.As(err, &dns):
-		return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: no address is known for host %s", o.Addr, dns.Name)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: connection refused", o.Addr)
 	}
+	return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: %s", o.Addr, whyNoConnection(err))
+}
+
+// whyNoConnection says why there is no TCP connection.
+func whyNoConnection(err error) string {
+	var dns *net.DNSError
 	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
+	switch {
+	case errors.As(err, &dns):
+		return "no address is known for host " + dns.Name
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.As(err, &op):
+		return op.Err.Error()
 	}
-	return newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: %v", o.Addr, err)
+	return err.Error()
 }
 
 func timedOut(o DialOptions, err error) error {
@@ -77,27 +87,31 @@ func handshake(ctx context.Context, conn net.Conn, o DialOptions) finding {
 	cfg.NextProtos = []string{http2.NextProtoTLS}
 	session := tls.Client(conn, cfg)
 	if err := session.HandshakeContext(ctx); err != nil {
-		return handshakeFault(o, err)
+		return handshakeFault(ctx, o, err)
 	}
 	// In TLS 1.3 the server judges our certificate after our side is done: its
 	// verdict is the first thing to read. One that accepts us speaks HTTP/2.
 	_, err = io.ReadFull(session, make([]byte, 1))
-	return handshakeFault(o, err)
+	return handshakeFault(ctx, o, err)
 }
 
 // handshakeFault names the verdicts that hold for every way: the server is an
 // Auth Service with a foreign certificate, or it refused ours. A server that
-// does not speak TLS with us may still be a Proxy that wants another greeting.
-func handshakeFault(o DialOptions, err error) finding {
+// speaks SSH may still be a Proxy.
+func handshakeFault(ctx context.Context, o DialOptions, err error) finding {
 	var foreign *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &foreign):
-		return certFault(o, foreign)
+		return certFault(ctx, o, foreign)
+	case errors.As(err, &record) && strings.HasPrefix(string(record.RecordHeader[:]), "HTTP"):
+		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it speaks plain HTTP, without TLS", o.Addr), true}
 	case errors.As(err, &record):
-		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it does not speak TLS", o.Addr), false}
+		return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it does not speak TLS", o.Addr), !strings.HasPrefix(string(record.RecordHeader[:]), "SSH-")}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return finding{timedOut(o, err), false}
+	case err != nil && strings.Contains(err.Error(), "no application protocol"):
+		return webFault(ctx, o) // it speaks no HTTP/2
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return finding{newFault(ErrUnreachable, err, "the Teleport cluster at %s is unreachable: it closes the connection at once", o.Addr), false}
 	}
@@ -107,16 +121,26 @@ func handshakeFault(o DialOptions, err error) finding {
 
 // certFault judges a server certificate that does not verify. One that is not
 // for Teleport's inner name is a Proxy's web certificate, or a foreign server's.
-func certFault(o DialOptions, bad *tls.CertificateVerificationError) finding {
+func certFault(ctx context.Context, o DialOptions, bad *tls.CertificateVerificationError) finding {
 	leaf := bad.UnverifiedCertificates[0]
 	if leaf.VerifyHostname(constants.APIDomain) != nil {
-		return finding{}
+		return webFault(ctx, o)
 	}
 	if now := time.Now(); now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return finding{newFault(ErrUntrusted, bad, "the server certificate at %s is valid from %s to %s, which by our clock is not now: check the clocks of both machines",
 			o.Addr, stamp(leaf.NotBefore), stamp(leaf.NotAfter)), true}
 	}
 	return finding{untrusted(o, bad, "is not signed by an authority in"), true}
+}
+
+// webFault asks a web server whether it is a Proxy, as the client library does. Its
+// certificate does not matter, since nothing secret is sent.
+func webFault(ctx context.Context, o DialOptions) finding {
+	_, err := webclient.Find(&webclient.Config{Context: ctx, ProxyAddr: o.addr(), Insecure: true, Timeout: o.Timeout})
+	if err == nil || ctx.Err() != nil {
+		return finding{}
+	}
+	return finding{newFault(ErrUnreachable, err, "%s does not answer as a Teleport Auth Service or Proxy does: it is another server", o.Addr), true}
 }
 
 func untrusted(o DialOptions, err error, relation string) error {

@@ -19,6 +19,8 @@ import (
 	"github.com/gravitational/teleport/api/identityfile"
 	"github.com/gravitational/teleport/api/utils/keypaths"
 	"github.com/gravitational/teleport/api/utils/keys"
+
+	"teleport-plugins/lib/file"
 )
 
 // clockSkew is how far in the future an identity may start before it is called
@@ -112,7 +114,7 @@ func (c Credentials) read() (content, error) {
 	}
 	var out content
 	for _, path := range c.Files() {
-		b, err := os.ReadFile(path)
+		b, err := file.Read(path)
 		if err != nil {
 			return nil, readFault(path, err)
 		}
@@ -144,11 +146,7 @@ func readFault(path string, err error) error {
 		return newFault(ErrUnreadable, err,
 			"the credentials file %s is not readable for this process; give it to user id %d with chown, or run the plugin as its owner", path, os.Getuid())
 	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return newFault(ErrUnreadable, err, "the credentials file %s cannot be read: %v", path, pe.Err)
-	}
-	return newFault(ErrUnreadable, err, "the credentials file %s cannot be read: %v", path, err)
+	return newFault(ErrUnreadable, err, "the credentials file %s %v", path, file.Words(err))
 }
 
 func parse(c Credentials, raw content) (*Identity, error) {
@@ -188,23 +186,23 @@ func issuingCluster(leaf *x509.Certificate) string {
 
 func parseIdentityFile(path string, raw []byte) (client.Credentials, *x509.Certificate, error) {
 	text := string(raw)
-	file, err := identityfile.FromString(text)
+	held, err := identityfile.FromString(text)
 	if err != nil && bytes.Contains(raw, []byte("-----BEGIN")) {
 		// The SSH certificate may lie in a file beside.
-		if cert, rerr := os.ReadFile(keypaths.IdentitySSHCertPath(path)); rerr == nil {
+		if cert, rerr := file.Read(keypaths.IdentitySSHCertPath(path)); rerr == nil {
 			text = strings.TrimRight(text, "\n") + "\n" + string(bytes.ReplaceAll(cert, byteOrderMark, nil))
-			file, err = identityfile.FromString(text)
+			held, err = identityfile.FromString(text)
 		}
 	}
 	switch {
 	case err != nil:
 		return nil, nil, notIdentity(path, err, identityGap(raw, err))
-	case len(file.PrivateKey) == 0 || len(file.Certs.TLS) == 0:
+	case len(held.PrivateKey) == 0 || len(held.Certs.TLS) == 0:
 		return nil, nil, notIdentity(path, nil, "it lacks a private key or a TLS certificate")
-	case len(file.CACerts.TLS) == 0:
+	case len(held.CACerts.TLS) == 0:
 		return nil, nil, notIdentity(path, nil, "it lacks the cluster's certificate authorities")
 	}
-	leaf, err := checkPair(path, file.Certs.TLS, file.PrivateKey)
+	leaf, err := checkPair(path, held.Certs.TLS, held.PrivateKey)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -227,6 +225,8 @@ func identityGap(raw []byte, err error) string {
 		return "it holds no keys"
 	case strings.Contains(err.Error(), "PEM"):
 		return "it is cut short"
+	case !bytes.Contains(raw, []byte("PRIVATE KEY-----")):
+		return "it holds certificates alone, and no key; export it with --format=file"
 	}
 	return "it lacks an SSH certificate"
 }

@@ -138,7 +138,7 @@ func loadFaults() []loadFault {
 			if err := os.Mkdir(p, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrUnreadable, "the credentials file FILE cannot be read: is a directory"},
+		}, ErrUnreadable, "the credentials file FILE is a folder, not a file"},
 		{"empty", writes(func(*pki) []byte { return nil }), ErrMalformed, "FILE is not an identity file: it is empty"},
 		{
 			"something else", writes(func(*pki) []byte { return []byte("[teleport]\naddr = 1\n") }), ErrMalformed,

@@ -57,7 +57,7 @@ func Probe(ctx context.Context, p Pinger) (Info, error) {
 	case IsUnimplemented(err):
 		return Info{}, newFault(ErrServerTooOld, err, "the Teleport cluster is older than %s, the oldest that is supported", MinServerVersion)
 	case IsDenied(err):
-		return Info{}, newFault(ErrDenied, err, "the Teleport cluster denies access to this identity: %v", trace.Unwrap(err))
+		return Info{}, newFault(ErrDenied, err, "the Teleport cluster denies access to this identity (%v); see whether its user or bot still exists, and issue a new identity if it does not", trace.Unwrap(err))
 	case err != nil:
 		return Info{}, failed(err, "asking the Teleport cluster for its version")
 	}

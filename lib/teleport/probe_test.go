@@ -50,7 +50,7 @@ func TestProbeOfAServerThatDoesNotAnswer(t *testing.T) {
 	_, err := Probe(t.Context(), pong{err: trace.NotImplemented("unknown method Ping")})
 	wantFault(t, err, ErrServerTooOld, "the Teleport cluster is older than 6.1.0, the oldest that is supported")
 	_, err = Probe(t.Context(), pong{err: trace.AccessDenied("locked")})
-	wantFault(t, err, ErrDenied, "the Teleport cluster denies access to this identity: locked")
+	wantFault(t, err, ErrDenied, "the Teleport cluster denies access to this identity \\(locked\\); see whether .*")
 	_, err = Probe(t.Context(), pong{err: trace.ConnectionProblem(nil, "gone")})
 	if !isUnavailable(err) || errors.Is(err, ErrDenied) {
 		t.Errorf("got %v", err)

@@ -18,20 +18,10 @@ import (
 // certificate, or a rule has a condition. An error says that the cluster could
 // not be asked.
 func (c *Conn) MayListRequests(ctx context.Context) (may, sure bool, err error) {
-	roles, err := c.clt.GetCurrentUserRoles(ctx)
-	if err != nil {
-		err = failed(err, "reading the roles of this identity")
-		if errors.Is(err, ErrLocked) || ctx.Err() != nil || isUnavailable(err) {
-			return false, false, err
-		}
-		return false, false, nil
+	roles, sure, err := c.ownRoles(ctx)
+	if !sure {
+		return false, false, err
 	}
-	for _, name := range c.roles {
-		if !slices.ContainsFunc(roles, func(r types.Role) bool { return r.GetName() == name }) {
-			return false, false, nil
-		}
-	}
-	sure = len(c.roles) > 0
 	for _, verb := range []string{types.VerbList, types.VerbRead} {
 		allowed, known := allows(roles, types.KindAccessRequest, verb)
 		if known && !allowed {
@@ -40,6 +30,42 @@ func (c *Conn) MayListRequests(ctx context.Context) (may, sure bool, err error) 
 		sure = sure && known
 	}
 	return sure, sure, nil
+}
+
+// MayWriteRecords reports whether this identity may write plugin data, as far as its
+// roles tell; otherwise as MayListRequests. The right to change requests includes it.
+func (c *Conn) MayWriteRecords(ctx context.Context) (may, sure bool, err error) {
+	roles, sure, err := c.ownRoles(ctx)
+	if !sure {
+		return false, false, err
+	}
+	for _, kind := range []string{types.KindAccessPluginData, types.KindAccessRequest} {
+		allowed, known := allows(roles, kind, types.VerbUpdate)
+		if allowed {
+			return true, true, nil
+		}
+		sure = sure && known
+	}
+	return false, sure, nil
+}
+
+// ownRoles are the roles of this identity; sure is false where they cannot be read, or
+// are not those of the certificate.
+func (c *Conn) ownRoles(ctx context.Context) (roles []types.Role, sure bool, err error) {
+	roles, err = c.clt.GetCurrentUserRoles(ctx)
+	if err != nil {
+		err = failed(err, "reading the roles of this identity")
+		if errors.Is(err, ErrLocked) || ctx.Err() != nil || isUnavailable(err) {
+			return nil, false, err
+		}
+		return nil, false, nil
+	}
+	for _, name := range c.roles {
+		if !slices.ContainsFunc(roles, func(r types.Role) bool { return r.GetName() == name }) {
+			return nil, false, nil
+		}
+	}
+	return roles, len(c.roles) > 0, nil
 }
 
 // allows judges a verb on a kind by the rules of roles, as a cluster does: one

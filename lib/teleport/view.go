@@ -26,31 +26,40 @@ func StatusOf(s types.RequestState) request.Status {
 
 // View is the view of a request by what it says itself.
 func View(req types.AccessRequest) request.View {
-	v := request.View{
-		ID:                 req.GetName(),
-		User:               req.GetUser(),
-		Roles:              slices.Sorted(slices.Values(req.GetRoles())),
-		Reason:             req.GetRequestReason(),
-		Status:             StatusOf(req.GetState()),
-		ResolveReason:      req.GetResolveReason(),
-		AccessList:         req.GetPromotedAccessListTitle(),
-		ApprovalsNeeded:    approvalsNeeded(req.GetThresholds()),
-		Created:            known(req.GetCreationTime()),
-		Expires:            known(req.Expiry()),
-		AccessUntil:        known(req.GetAccessExpiry()),
-		SuggestedReviewers: slices.Clone(req.GetSuggestedReviewers()),
-		Annotations:        req.GetSystemAnnotations(),
-		LongTerm:           IsLongTerm(req),
-		OtherKind:          !KindKnown(req),
-		Resources:          ResourceTexts(Resources(req), nil),
+	v := Times(req)
+	v.ID, v.User, v.Reason = req.GetName(), req.GetUser(), req.GetRequestReason()
+	v.Roles = slices.Sorted(slices.Values(v.Roles))
+	v.ResolveReason, v.AccessList = req.GetResolveReason(), req.GetPromotedAccessListTitle()
+	v.ApprovalsNeeded = approvalsNeeded(req.GetThresholds())
+	v.SuggestedReviewers, v.Annotations = slices.Clone(req.GetSuggestedReviewers()), req.GetSystemAnnotations()
+	v.LongTerm, v.OtherKind = IsLongTerm(req), !KindKnown(req)
+	v.Resources = ResourceTexts(Resources(req), nil)
+	for _, r := range Resources(req) {
+		v.Wanted = append(v.Wanted, request.Resource{
+			Cluster: r.ID.ClusterName, Kind: r.ID.Kind, Name: r.ID.Name, Sub: r.ID.SubResourceName,
+			Logins: r.Logins, RoleARNs: r.RoleARNs, Confined: r.Otherwise,
+		})
 	}
-	if at := req.GetAssumeStartTime(); at != nil {
-		v.Start = known(*at)
+	for _, t := range req.GetThresholds() {
+		v.Thresholds = append(v.Thresholds, request.Threshold{Name: t.Name, Filter: t.Filter, Approve: int(t.Approve), Deny: int(t.Deny)})
 	}
 	for _, review := range req.GetReviews() {
 		v.Reviews = append(v.Reviews, request.Review{
 			Author: review.Author, State: StatusOf(review.ProposedState), Reason: review.Reason, Created: review.Created,
 		})
+	}
+	return v
+}
+
+// Times is as much of a View as says when something becomes due for a request: its state,
+// roles and times.
+func Times(req types.AccessRequest) request.View {
+	v := request.View{
+		Status: StatusOf(req.GetState()), Roles: req.GetRoles(),
+		Created: known(req.GetCreationTime()), Expires: known(req.Expiry()), AccessUntil: known(req.GetAccessExpiry()),
+	}
+	if at := req.GetAssumeStartTime(); at != nil {
+		v.Start = known(*at)
 	}
 	return v
 }

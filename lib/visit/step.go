@@ -41,7 +41,7 @@ func (r *Visitor) tell(ctx context.Context, v *Visit, e integration.Effect) erro
 // untold takes in why an effect did not happen, or may have. What decorates a
 // message, and may not be told there at all, is done without.
 func (r *Visitor) untold(v *Visit, e integration.Effect, err error) error {
-	decoration := e.Kind == integration.Review || e.Kind == integration.Notice
+	decoration := e.Kind == integration.Review || e.Kind == integration.Pending || e.Kind.Private()
 	switch kind := outbound.KindOf(err); {
 	case kind == outbound.Unclear:
 		v.Doubted(e.String(), v.Claim)
@@ -86,6 +86,9 @@ func (r *Visitor) find(ctx context.Context, v *Visit, e integration.Effect) erro
 
 // unfound takes in that nothing could be looked up.
 func (r *Visitor) unfound(v *Visit, e integration.Effect, err error) error {
+	if r.repeats() {
+		return err
+	}
 	switch kind := outbound.KindOf(err); {
 	case kind == outbound.Gone && e.Kind != integration.Announce:
 		return r.removed(v, v.Message(), err)

@@ -84,6 +84,12 @@ func (r *Visitor) seeks(v *Visit) bool {
 	return ok && !v.refused && r.Lanes.Blind(v.Lane) == 0
 }
 
+// repeats reports whether a look-up is made by telling again.
+func (r *Visitor) repeats() bool {
+	_, ok := r.Service.(integration.Repeater)
+	return ok
+}
+
 // maxSteps bounds the steps of a visit.
 const maxSteps = 4 * plan.MaxReviews
 
@@ -121,6 +127,11 @@ func (r *Visitor) step(ctx context.Context, v *Visit, s plan.Step) error {
 	case s.Effect.Kind == "":
 		v.Doubt = nil // names nothing that this service has
 		return nil
+	case !s.Wanted && s.Effect.Kind.Timed():
+		// What is true no more is not sought, since some services seek by saying it again.
+		// Whoever may have read it hears how the request ended.
+		v.Wants.Done(&v.Delivery, s.Effect, nil, false)
+		return nil
 	case s.Effect.Kind.Below() && !v.Posted():
 		v.Refuted(s.Effect.String()) // nothing is below a message that does not exist
 		return nil
@@ -146,7 +157,7 @@ func (r *Visitor) call(ctx context.Context, v *Visit, step integration.Step, fn 
 		begun = time.Now()
 		return fn(ctx)
 	})
-	if err == nil && step != integration.StepFind && r.Lanes.Accept(v.Lane, begun, false) {
+	if err == nil && (step != integration.StepFind || r.repeats()) && r.Lanes.Accept(v.Lane, begun, false) {
 		r.Digest.Info("A recipient can be reached again", v.Recipient, v.Fields()...)
 	}
 	return err

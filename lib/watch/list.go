@@ -72,12 +72,11 @@ func (f *follower) pause(ctx context.Context, wait time.Duration) bool {
 }
 
 func (f *follower) listFailed(err error, failures int) {
-	if failures == 1 {
-		f.Log.Warn("Could not list the access requests; it will be tried again", zap.Error(err))
-	}
 	if failures >= tolerated || errors.Is(err, errMayNotList) || f.Refused(err) {
 		f.unlisted = err.Error()
-		f.listening()
+		f.listening() // says so
+	} else if failures == 1 {
+		f.Log.Warn("Could not list the access requests; it will be tried again", zap.Error(err))
 	}
 }
 

@@ -66,6 +66,7 @@ func known() map[int]apiError {
 	add(http.StatusForbidden, 50278, "Cannot send messages to this user due to having no mutual guilds")
 	add(http.StatusServiceUnavailable, 110000, "Index not yet available. Try again later")
 	add(http.StatusServiceUnavailable, 130000, "API resource is currently overloaded. Try again a little later")
+	add(http.StatusBadRequest, 160002, "Cannot reply without permission to read message history")
 	add(http.StatusBadRequest, 160004, "A thread has already been created for this message")
 	add(http.StatusBadRequest, 160005, "Thread is locked")
 	add(http.StatusBadRequest, 160006, "Maximum number of active threads reached")

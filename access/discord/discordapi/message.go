@@ -37,6 +37,8 @@ type Message struct {
 	Stripped bool `json:"stripped,omitempty"`
 	// Payload is the body of the call that posted or changed it last.
 	Payload json.RawMessage `json:"payload,omitempty"`
+	// Answers is the ID of the message of the channel that it answers, or empty.
+	Answers string `json:"answers,omitempty"`
 	// Nonce is that of the call that posted it.
 	Nonce string `json:"nonce,omitempty"`
 	// Edits is how often the message was changed.
@@ -57,6 +59,9 @@ func (w *world) body(ch *channel, m *message) map[string]any {
 		"timestamp": timeOf(m.id).Format(time.RFC3339Nano), "edited_timestamp": nil, "tts": false, "pinned": false,
 		"mention_everyone": slices.Contains(m.Mentions, "everyone"), "mentions": []any{}, "mention_roles": []any{},
 		"attachments": []any{}, "embeds": orEmpty(m.Embeds), "components": orEmpty(m.Components), "flags": 0,
+	}
+	if m.Answers != "" {
+		out["type"], out["message_reference"] = 19, map[string]any{"type": 0, "message_id": m.Answers, "channel_id": ch.ID}
 	}
 	if !m.Edited.IsZero() {
 		out["edited_timestamp"] = m.Edited.UTC().Format(time.RFC3339Nano)

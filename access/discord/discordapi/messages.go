@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,6 +21,34 @@ type payload struct {
 	AllowedMentions *allowedMentions `json:"allowed_mentions"`
 	Nonce           json.RawMessage  `json:"nonce"`
 	EnforceNonce    bool             `json:"enforce_nonce"`
+	Reference       *reference       `json:"message_reference"`
+}
+
+// reference names the message of the channel that a message answers.
+type reference struct {
+	MessageID       string `json:"message_id"`
+	FailIfNotExists *bool  `json:"fail_if_not_exists"`
+}
+
+// answers is the message that a message answers; empty where that is gone and need
+// not be there.
+func (w *world) answers(ch *channel, r *reference) (string, error) {
+	if r == nil {
+		return "", nil
+	}
+	if !w.permissions(ch).Has(ReadMessageHistory) {
+		return "", failure(160002)
+	}
+	id, _ := strconv.ParseInt(r.MessageID, 10, 64)
+	if m := ch.Find(id); m != nil && !m.Deleted {
+		return r.MessageID, nil
+	}
+	if r.FailIfNotExists == nil || *r.FailIfNotExists {
+		var f form
+		f.add("message_reference", "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message")
+		return "", f.err()
+	}
+	return "", nil
 }
 
 // allowedMentions says who may be pinged. An absent list of kinds and one that
@@ -68,11 +97,8 @@ func createMessage(s *Server, c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if ch.IsThread() && ch.Archived {
-		if ch.Locked {
-			return 0, nil, failure(50083)
-		}
-		ch.Archived = false
+	if err := ch.wake(); err != nil {
+		return 0, nil, err
 	}
 	if p.EnforceNonce && p.nonce() != "" {
 		if m, ch, err := s.state.repeated(p.nonce(), s.Now()); m != nil || err != nil {
@@ -80,6 +106,9 @@ func createMessage(s *Server, c *call) (int, any, error) {
 		}
 	}
 	made := message{id: s.state.newID(s.Now()), Message: Message{Author: s.state.botID, Nonce: p.nonce(), Payload: c.Body}}
+	if made.Answers, err = s.state.answers(ch, p.Reference); err != nil {
+		return 0, nil, err
+	}
 	if err := s.state.fill(ch, &made, p); err != nil {
 		return 0, nil, err
 	}
@@ -90,6 +119,18 @@ func createMessage(s *Server, c *call) (int, any, error) {
 	}
 	s.Changed()
 	return http.StatusOK, s.state.body(ch, m), nil
+}
+
+// wake brings an archived thread back, as a new message does.
+func (ch *channel) wake() error {
+	if !ch.IsThread() || !ch.Archived {
+		return nil
+	}
+	if ch.Locked {
+		return failure(50083)
+	}
+	ch.Archived = false
+	return nil
 }
 
 func (w *world) bodyOrNil(ch *channel, m *message) any {

@@ -2,6 +2,7 @@
 package farend
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -21,6 +22,7 @@ func Service() farend.Service {
 		Simulate:    func(o farend.Options) farend.FarEnd { return New(o) },
 		Methods:     farend.Methods{Post: discordapi.CreateMessage, Edit: discordapi.EditMessage, Find: discordapi.ListMessages},
 		Refusals:    []string{"50001", "50013", "10003"},
+		SetUps:      setUps,
 		Accent:      "#5865f2", Side: "#2b2d40",
 	}
 }
@@ -80,7 +82,10 @@ func (g *Guild) pressers() map[string]string {
 
 // Config is the section [discord].
 func (g *Guild) Config() map[string]any {
-	return map[string]any{"discord": map[string]any{"token": g.Token(), "api_url": g.URL(), "users": users()}}
+	return map[string]any{
+		"discord":  map[string]any{"token": g.Token(), "api_url": g.URL()},
+		"identity": map[string]any{"users": users()},
+	}
 }
 
 // Token is the bot's token.
@@ -143,7 +148,7 @@ func messages(c discordapi.ChannelState, thread string, people map[string]string
 	out := make([]panel.Message, 0, len(c.Messages))
 	for _, m := range c.Messages {
 		shown := panel.Message{
-			ID: m.ID, Thread: thread, Author: people[m.Author], Created: m.Created, Text: withoutReviews(m.Rendered),
+			ID: m.ID, Thread: cmp.Or(thread, m.Answers), Author: people[m.Author], Created: m.Created, Text: withoutReviews(m.Rendered),
 			Body: m.Rendered.Body, Mentions: m.Mentions, Edited: m.Edits > 0, Deleted: m.Deleted,
 		}
 		shown.Read(m.Content)

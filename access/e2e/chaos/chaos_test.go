@@ -107,6 +107,11 @@ func TestJudgement(t *testing.T) {
 			r.gone = true
 			return w.delete(r)
 		}, []kind{stale}},
+		"gone and not shown, after an outage": {1, func(w *world, r *request, _ *side) error {
+			w.journal.add(mark{class: ofCluster})()
+			r.gone = true
+			return w.delete(r)
+		}, []kind{stale}},
 		"gone before anybody was told": {0, func(w *world, r *request, _ *side) error {
 			r.gone = true
 			return w.delete(r)
@@ -146,6 +151,28 @@ func TestJudgement(t *testing.T) {
 	}
 }
 
+// What came and went while the cluster was away cannot be known to a plugin; what lasted
+// for longer can.
+func TestAnOutageExcusesWhatNobodyCouldSee(t *testing.T) {
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		from, to time.Duration
+		adopted  int
+		want     bool
+	}{
+		"all of its life":               {-time.Second, 2 * time.Second, 1, true},
+		"its beginning":                 {-time.Second, time.Second / 2, 1, false},
+		"its end":                       {time.Second / 2, 2 * time.Second, 1, false},
+		"all of its life, told by ours": {-time.Second, 2 * time.Second, 0, false},
+	} {
+		r := &request{began: now, changed: now.Add(time.Second), gone: true, adopted: tc.adopted}
+		c := &court{marks: history{wide: []mark{{class: ofCluster, from: now.Add(tc.from), to: now.Add(tc.to)}}}}
+		if got := c.unseen(r); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // Lines are explained by a fault that touched what they name, and by no other.
 func TestLinesAreExplainedByFaults(t *testing.T) {
 	const one, other = "0c0f9d5e-1111-7222-8333-444455556677", "0c0f9d5e-1111-7222-8333-444455556688"
@@ -155,23 +182,24 @@ func TestLinesAreExplainedByFaults(t *testing.T) {
 		line string
 		want bool
 	}{
-		"a request that was touched":                   {call, "WARN  Not told request_id:" + one, true},
-		"another request":                              {call, "WARN  Not told request_id:" + other, false},
-		"a request, while the cluster failed":          {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
-		"its place":                                    {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
-		"another place":                                {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
-		"a right that was denied":                      {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
-		"another right":                                {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
-		"a right that nobody denied":                   {call, "ERROR Not readable; add the rule access_request: list", false},
-		"a right at the service":                       {call, "WARN  Not in channel:C1; give the bot the permission", true},
-		"a request, while the machine was slow":        {mark{class: ofMachine, slow: true}, "WARN  Not told request_id:" + other, true},
-		"a press whose answer failed":                  {mark{class: ofCall, back: true}, "WARN  A person could not be told what came of their press request_id:" + other, true},
-		"a request, when the answer to a press failed": {mark{class: ofCall, back: true}, "WARN  Not told request_id:" + other, false},
-		"buttons, when the connection was cut":         {mark{class: ofListen}, "ERROR Buttons are not answered until this is corrected", true},
-		"a request, when the connection was cut":       {mark{class: ofListen}, "WARN  Not told request_id:" + other, false},
-		"a press that was made twice":                  {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + one, true},
-		"another press":                                {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + other, false},
-		"a request, while the machine stood still":     {mark{class: ofMachine, stalled: true}, "WARN  Not told request_id:" + other, false},
+		"a request that was touched":                                 {call, "WARN  Not told request_id:" + one, true},
+		"another request":                                            {call, "WARN  Not told request_id:" + other, false},
+		"a request, while the cluster failed":                        {mark{class: ofCluster}, "WARN  Not told request_id:" + other, true},
+		"its place":                                                  {mark{class: ofPlace, place: "C1"}, "WARN  Not told request_id:" + other + " channel:C1", true},
+		"another place":                                              {mark{class: ofPlace, place: "C1"}, "WARN  Not told channel:C2", false},
+		"a right that was denied":                                    {mark{class: ofRight, text: "access_request"}, "ERROR Not readable; add the rule access_request: list", true},
+		"another right":                                              {mark{class: ofRight, text: "role"}, "ERROR Not readable; add the rule access_request: list", false},
+		"a right that nobody denied":                                 {call, "ERROR Not readable; add the rule access_request: list", false},
+		"a right at the service":                                     {call, "WARN  Not in channel:C1; give the bot the permission", true},
+		"a request, while the machine was slow":                      {mark{class: ofMachine, slow: true}, "WARN  Not told request_id:" + other, true},
+		"a press whose answer failed":                                {mark{class: ofCall, back: true}, "WARN  A person could not be told what came of their press request_id:" + other, true},
+		"a request, when the answer to a press failed":               {mark{class: ofCall, back: true}, "WARN  Not told request_id:" + other, false},
+		"buttons, when the connection was cut":                       {mark{class: ofListen}, "ERROR Buttons are not answered until this is corrected", true},
+		"a request, when the connection was cut":                     {mark{class: ofListen}, "WARN  Not told request_id:" + other, false},
+		"a press that was made twice":                                {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + one, true},
+		"another press":                                              {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + other, false},
+		"a request, while the machine stood still":                   {mark{class: ofMachine, stalled: true}, "WARN  Not told request_id:" + other, false},
+		"a request, when a conversation had not said whom it is for": {mark{class: ofCall}, "WARN  Not told request_id:" + other, true},
 		"a panic": {mark{class: ofCluster}, "panic: index out of range", false},
 	} {
 		t.Run(name, func(t *testing.T) {

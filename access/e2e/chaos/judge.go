@@ -43,6 +43,8 @@ type court struct {
 	asks  func(r *request) truth
 	marks history
 	until time.Time
+	// authors are all whose reviews may be told.
+	authors []string
 	// budget is how many offences at a place each reason excuses, given so far.
 	spent    map[string]int
 	offences []offence
@@ -59,7 +61,7 @@ func (w *world) judge() (r report) {
 		}
 		c := &court{
 			side: s, marks: w.journal.history(s), until: r.until, spent: make(map[string]int),
-			asks: w.askLocked,
+			asks: w.askLocked, authors: w.plan.authors(),
 		}
 		for _, q := range w.plan.requests {
 			c.request(q, sights[q.id])
@@ -79,6 +81,7 @@ func (c *court) request(r *request, sights []harness.Sight) {
 		return // the run was interrupted before
 	}
 	is, at := c.asks(r), make(map[string][]harness.Sight)
+	c.verdict(r, is)
 	for _, s := range sights {
 		at[s.Place] = append(at[s.Place], s)
 	}
@@ -115,6 +118,9 @@ func (c *court) place(r *request, is truth, recipient, place string, sights []ha
 			c.buttons(r, is, s)
 		}
 	}
+	for _, s := range live {
+		c.reminders(r, is, s, len(removed) > 0)
+	}
 	if len(live) > 0 && c.side.Threads(recipient) {
 		c.replies(r, is, place, live, len(removed) > 0 || is.gone)
 	}
@@ -135,19 +141,24 @@ func (c *court) buttons(r *request, is truth, s harness.Sight) {
 // made again, once, when the request changes after that; a request that was
 // deleted may have been so before anybody could tell of it.
 func (c *court) due(r *request, is truth, removed []time.Time) bool {
-	changed := r.changed
-	for _, review := range is.reviews {
-		if review.Created.After(changed) {
-			changed = review.Created
-		}
-	}
 	switch {
 	case is.gone:
 		return false
 	case len(removed) == 0:
 		return true
 	}
-	return len(removed) <= max(1, r.adopted) && changed.After(removed[len(removed)-1])
+	return len(removed) <= max(1, r.adopted) && is.changed(r).After(removed[len(removed)-1])
+}
+
+// changed is when something last happened to a request that messages are to show.
+func (t truth) changed(r *request) time.Time {
+	changed := r.changed
+	for _, review := range t.reviews {
+		if review.Created.After(changed) {
+			changed = review.Created
+		}
+	}
+	return changed
 }
 
 // states are what a message may show. One that was deleted after it was decided
@@ -165,9 +176,9 @@ func (t truth) states() []string {
 }
 
 // author finds whose review a reply tells; nobody reviews a request twice.
-func author(reply string) string {
+func author(reply string, authors []string) string {
 	first, who := len(reply), ""
-	for _, name := range slices.Concat(people(), outsiders()) {
+	for _, name := range authors {
 		if i := strings.Index(reply, name); i >= 0 && i < first {
 			first, who = i, name
 		}
@@ -182,7 +193,7 @@ func (c *court) replies(r *request, is truth, place string, live []harness.Sight
 	for _, s := range live {
 		last := -1
 		for _, text := range s.Reviews {
-			who := author(text)
+			who := author(text, c.authors)
 			i := slices.Index(authors, who)
 			times[who]++
 			if i < last && i >= 0 {
@@ -203,11 +214,40 @@ func (c *court) replies(r *request, is truth, place string, live []harness.Sight
 		delete(times, who)
 	}
 	if is.gone { // somebody may have reviewed it when nobody looked
-		maps.DeleteFunc(times, func(who string, n int) bool { return n == 1 && r.pressesOf(who) > 0 })
+		maps.DeleteFunc(times, func(who string, n int) bool { return n == 1 && r.reviewedBy(who) })
 	}
 	for _, text := range slices.Sorted(maps.Keys(times)) {
 		c.offend(r, place, stray, "a reply that tells no review: of %q", text)
 	}
+}
+
+// early is how long before a reminder is due a message was surely there before it, and
+// a decision surely came before it: so far are clocks and calls apart.
+const early = 4 * time.Second
+
+// reminders judges how often it is said below a message that the request is still
+// pending: once for each time at which it was, and, while it is, at least once where
+// the message was there in time. The requester is not reminded.
+func (c *court) reminders(r *request, is truth, s harness.Sight, some bool) {
+	most, open := reminders, is.state == pending && !is.gone
+	if over := max(is.changed(r).Sub(r.began), r.ttl); !open && over < firstReminder-early {
+		most = 0
+	}
+	for range s.Reminders - most {
+		c.offend(r, s.Place, twice, "%d reminders", s.Reminders)
+	}
+	if open && !some && s.Reminders == 0 && c.reminds(r, s) {
+		c.offend(r, s.Place, missing, "no reminder")
+	}
+}
+
+// reminds reports whether somebody must have been reminded of a request that is pending.
+func (c *court) reminds(r *request, s harness.Sight) bool {
+	if person := c.side.Person(r.user); person != "" && s.Place == c.side.Place(person) {
+		return false
+	}
+	inTime := s.Created.Sub(r.began) < firstReminder-early && c.until.Sub(r.began) > time.Minute
+	return inTime && r.adopted == 0 && len(r.garbled) == 0
 }
 
 // pressesOf counts the presses of a person.
@@ -240,6 +280,9 @@ func (c *court) excuse(o offence) string {
 	default:
 		return "its record was garbled"
 	}
+	if o.kind == stale && c.unseen(o.request) {
+		return "it came and went while nobody could see it"
+	}
 	if c.side.blind {
 		return c.excuseBlind(o)
 	}
@@ -252,6 +295,15 @@ func (c *court) excuse(o offence) string {
 		return c.spend(o, "the machine was too slow for leases and deadlines", c.count(func(m mark) bool { return m.slow }), "")
 	}
 	return ""
+}
+
+// unseen reports whether a request came and went within a fault of the cluster, so that
+// what another plugin had announced of it is all that there is. Its record alone says
+// nothing: there are such of requests of all times.
+func (c *court) unseen(r *request) bool {
+	return r.gone && r.adopted > 0 && slices.ContainsFunc(c.marks.wide, func(m mark) bool {
+		return m.class == ofCluster && m.overlaps(r.began, r.began) && m.overlaps(r.changed, r.changed)
+	})
 }
 
 // excuseBlind finds what allows an offence where nothing can be looked up.

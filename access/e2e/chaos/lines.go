@@ -143,7 +143,7 @@ func (n scope) by(m mark) bool {
 	case m.wide():
 		return true
 	case len(n.requests) > 0:
-		return n.about(m.request) || m.class == ofPlace && n.at(m.place)
+		return n.about(m.request) || m.class == ofPlace && n.at(m.place) || m.nameless()
 	}
 	return n.at(m.place)
 }
@@ -161,6 +161,12 @@ func (n scope) at(place string) bool {
 // wide reports whether a fault may touch everything.
 func (m mark) wide() bool {
 	return m.class == ofRight || !m.stalled && slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class)
+}
+
+// nameless reports whether a fault hit a call that says neither what it is for nor where
+// that goes, as the beginning of a conversation with a mail server.
+func (m mark) nameless() bool {
+	return m.class == ofCall && !m.back && m.request == "" && m.place == ""
 }
 
 // writeLogs writes the logs of all replicas, and the presses, where the settings say.

@@ -71,7 +71,7 @@ func (w *world) delete(r *request) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w.askLocked(r)
-	r.last.maybe = r.working > 0
+	r.last.maybe = r.working > 0 || r.put
 	return w.cluster.Delete(r.id)
 }
 
@@ -104,7 +104,7 @@ func (w *world) write(r *request, service string, set map[string]string, garbles
 
 func (w *world) garble(r *request, service string, n int, value string) error {
 	names := func(key string, _ string) bool {
-		return strings.Contains(key, "message") || strings.Contains(key, "id") || strings.Contains(key, "timestamp")
+		return strings.Contains(key, "message") || strings.Contains(key, "thread") || strings.Contains(key, "id") || strings.Contains(key, "timestamp")
 	}
 	record := w.cluster.PluginData(r.id, w.side(service).Plugin())
 	r.note(false, "record at %s, before it is garbled: %.900q", service, fmt.Sprint(record))

@@ -34,7 +34,9 @@ type plan struct {
 	// did there.
 	buttons []string
 	pressed map[hand][]time.Duration
-	blind   bool // where a service has a variant in which nothing can be looked up
+	// deciders are the services whose places decide.
+	deciders []string
+	blind    bool // where a service has a variant in which nothing can be looked up
 }
 
 func newPlan(seed uint64, length time.Duration, services []string) *plan {
@@ -45,6 +47,9 @@ func newPlan(seed uint64, length time.Duration, services []string) *plan {
 	for _, service := range services {
 		if harness.Presses(service) {
 			p.buttons = append(p.buttons, service)
+		}
+		if harness.Decides(service) {
+			p.deciders = append(p.deciders, service)
 		}
 	}
 	for at := time.Duration(0); at < length; at += p.between(0, 2*max(time.Second/pace, length/most)) {
@@ -140,9 +145,10 @@ func (p *plan) create(at time.Duration) {
 		r.adopted = 1 + p.rng.IntN(2)
 		r.suggest = nil
 	}
+	r.put = p.isPut(r)
 	p.requests = append(p.requests, r)
-	p.add(at, func(w *world) error { return w.create(r) }, "create %s for %s by %s, suggests %s, ttl %v, adopted %d, reason %q",
-		r.id, r.role.name, r.user, r.suggest, r.ttl, r.adopted, r.reason)
+	p.add(at, func(w *world) error { return w.create(r) }, "create %s for %s by %s, suggests %s, ttl %v, adopted %d, put to places %v, reason %q",
+		r.id, r.role.name, r.user, r.suggest, r.ttl, r.adopted, r.put, r.reason)
 }
 
 func (p *plan) reviewOne(at time.Duration) {

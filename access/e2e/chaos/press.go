@@ -184,11 +184,12 @@ func (r *request) work(n int) {
 	r.touched = r.touched || n > 0
 }
 
-// pressedBy reports whether somebody has ever pressed a button of the request.
+// pressedBy reports whether somebody has ever pressed a button of the request, or places
+// may have decided it.
 func (r *request) pressedBy() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.touched
+	return r.touched || r.put
 }
 
 // truth is what the cluster says of a request, or has said last.
@@ -196,8 +197,8 @@ type truth struct {
 	gone    bool
 	state   string
 	reviews []types.AccessReview
-	// maybe says that a press was on its way when the request was deleted, which may have
-	// decided it before.
+	// maybe says that a press was on its way when the request was deleted, or an answer of
+	// a place, which may have decided it before.
 	maybe bool
 }
 

@@ -27,6 +27,7 @@ const (
 type presses struct {
 	counts  map[string]map[string]int
 	reviews int            // that came of presses
+	ruled   int            // reviews that came of the answers of places
 	lines   []string       // one for each
 	others  map[string]int // what came of steps that are no press
 }
@@ -78,8 +79,11 @@ func (w *world) judgePresses(r *report) {
 		r.offences = append(r.offences, q.wrong...)
 		r.offences = append(r.offences, w.unlawful(q)...)
 		for _, review := range q.last.reviews {
-			if cluster.SubmittedBy(review) != "" {
+			switch {
+			case cluster.SubmittedBy(review) != "":
 				r.presses.reviews++
+			case w.deciding(review.Author) != nil:
+				r.presses.ruled++
 			}
 		}
 		for _, p := range q.presses {
@@ -124,14 +128,16 @@ func (p *press) offence(k kind, format string, args ...any) offence {
 func (w *world) unlawful(q *request) (wrong []offence) {
 	seen := make(map[string]bool)
 	for _, v := range w.askLocked(q).reviews {
-		why := ""
-		switch by := cluster.SubmittedBy(v); {
+		why, by := "", cluster.SubmittedBy(v)
+		switch s := w.deciding(v.Author); {
+		case seen[v.Author]:
+			why = "a second one"
+		case s != nil && by == "":
+			why = w.unfounded(q, v, s)
 		case v.Author == q.user:
 			why = "the requester's own"
 		case !slices.Contains(people(), v.Author):
 			why = "of one who decides nothing"
-		case seen[v.Author]:
-			why = "a second one"
 		case by != "" && q.working == 0 && !slices.ContainsFunc(q.presses, func(p *press) bool { return p.asked(v, by) }):
 			why = "one for which nobody has pressed"
 		}
@@ -329,5 +335,5 @@ func (c *presses) print(out io.Writer) {
 	for _, what := range slices.Sorted(maps.Keys(c.others)) {
 		fmt.Fprintf(out, "presses that were not made: %d, by somebody who %s\n", c.others[what], what)
 	}
-	fmt.Fprintf(out, "reviews that came of presses: %d\n", c.reviews)
+	fmt.Fprintf(out, "reviews that came of presses: %d, of the answers of places: %d\n", c.reviews, c.ruled)
 }

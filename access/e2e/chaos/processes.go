@@ -21,7 +21,16 @@ call_timeout = "2s"
 lease = "6s"
 retry_max = "2s"
 heartbeat = "1s"
+
+[reminders]
+at = ["12s", "30s"]
 `
+
+// The reminders of that: the first is after this time, and so many there are.
+const (
+	firstReminder = 12 * time.Second
+	reminders     = 2
+)
 
 // process is a replica with what was done to it.
 type process struct {

@@ -58,6 +58,8 @@ type request struct {
 	// adopted is how many announcements of Teleport's own plugin there are from
 	// the start, at the first channel; zero if ours makes them.
 	adopted int
+	// put says that places which decide have opinions of it.
+	put bool
 
 	planned time.Duration // when it is made
 	tried   int           // how often a press was planned for it

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/fault"
 )
 
@@ -175,6 +176,7 @@ func (p *plan) refuseToken(at time.Duration, service string) {
 
 // observe marks each call that a fault hits.
 func (w *world) observe(s *side) {
+	presses := harness.Presses(s.name)
 	s.Service().Faults().Observe(func(f fault.Fault, c fault.Call) {
 		m := mark{
 			service: s.name, place: c.Target, class: ofCall, unclear: f.Effect.Unclear(),
@@ -182,7 +184,7 @@ func (w *world) observe(s *side) {
 		}
 		known := s.Methods()
 		// Faults on certain methods are about those that people do not wait for.
-		m.back = f.Method == "" && !slices.Contains([]string{known.Post, known.Edit, known.Find}, c.Method)
+		m.back = presses && f.Method == "" && !slices.Contains([]string{known.Post, known.Edit, known.Find}, c.Method)
 		m.content(c.Content)
 		w.journal.lasts(f.RetryAfter(), m) // for so long such calls are held back
 	})

@@ -73,7 +73,7 @@ func (w *world) story(q *request, s *side, wrong []offence, until time.Time) str
 	}
 	for _, sight := range s.Sights() {
 		if sight.Request == q.id {
-			fmt.Fprintf(&b, "   seen: %s\n", sightText(sight))
+			fmt.Fprintf(&b, "   seen: %s\n", sightText(sight, w.plan.authors()))
 		}
 	}
 	moments := fold(w.moments(q, s, until))
@@ -90,14 +90,14 @@ func (w *world) story(q *request, s *side, wrong []offence, until time.Time) str
 	return b.String()
 }
 
-func sightText(s harness.Sight) string {
+func sightText(s harness.Sight, authors []string) string {
 	text := fmt.Sprintf("%s at %s shows %s", s.ID, s.Place, s.Status)
 	if s.Removed {
 		text += ", removed"
 	}
 	var reviews []string
 	for _, review := range s.Reviews {
-		name, _, _ := strings.Cut(author(review), "@")
+		name, _, _ := strings.Cut(author(review, authors), "@")
 		reviews = append(reviews, name)
 	}
 	return text + fmt.Sprintf(", buttons %q", s.Buttons) + ", tells reviews " + shorten(fmt.Sprint(reviews), 60)
@@ -119,7 +119,7 @@ func (w *world) moments(q *request, s *side, until time.Time) (all []event) {
 	for _, p := range s.processes {
 		for _, line := range p.Logs() {
 			if strings.Contains(line.Text, q.id) {
-				all = append(all, event{line.Time, fmt.Sprintf("        %v: %s", p, shorten(line.Text, 300))})
+				all = append(all, event{line.Time, fmt.Sprintf("        %v: %s", p, shorten(line.Text, 600))})
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"teleport-plugins/access/e2e/harness"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/farend"
 )
 
 // world is what runs: a cluster, and for each service its far end with the
@@ -21,6 +22,7 @@ type world struct {
 	sides   []*side
 	journal journal
 	tally   tally // of presses that are not judged
+	said    statements
 	hands   map[hand]*sync.Mutex
 
 	restarting sync.Mutex
@@ -93,10 +95,14 @@ func (w *world) addSide(name string, annotations map[string]map[string][]string)
 	}
 	s.blind = w.plan.blind && o.Blind()
 	o.KeepNoCalls()
-	o.FarEnd.Outsiders = true
+	o.FarEnd.Outsiders, o.FarEnd.Guards = true, &farend.Guards{Roles: guarded(), Spare: s.channels[spare]}
+	if slices.Contains(w.plan.deciders, name) {
+		w.cluster.AddUser(cluster.PluginUserOf(name), []string{cluster.PluginRole, cluster.ReviewerRole}, nil)
+	}
 	if s.World, err = harness.Start(o); err != nil {
 		return err
 	}
+	w.askPlaces(s)
 	w.sides = append(w.sides, s)
 	for role, to := range recipients {
 		for key, values := range s.Annotations(to...) {

@@ -45,6 +45,9 @@ func NewReplica(path string, args ...string) *Replica {
 	return &Replica{path: path, args: args, lines: newLines()}
 }
 
+// Setenv adds variables, as NAME=value, to the environment of later starts.
+func (r *Replica) Setenv(env ...string) { r.env = append(r.env, env...) }
+
 // errRunning says that a replica is to be started that runs.
 var errRunning = errors.New("the replica is running")
 

@@ -42,6 +42,12 @@ func Presses(service string) bool {
 	return err == nil && s.Presses()
 }
 
+// Decides reports whether the places of a service may decide about requests.
+func Decides(service string) bool {
+	s, err := Find(service)
+	return err == nil && s.Decides()
+}
+
 // Blind takes from the plugin the right to look up what it has posted. It reports
 // false where a service gives that right to everyone.
 func (o *Options) Blind() bool {

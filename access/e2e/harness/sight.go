@@ -3,6 +3,9 @@ package harness
 import (
 	"slices"
 	"strings"
+	"time"
+
+	"teleport-plugins/lib/message"
 )
 
 // Sight is an announcement of an access request as people see it.
@@ -18,18 +21,23 @@ type Sight struct {
 	Buttons []string
 	// Reviews are the texts below it that tell a review, oldest first.
 	Reviews []string
+	// Created is when it was made, and Reminders is how often it says below it that the
+	// request is still pending.
+	Created   time.Time
+	Reminders int
 }
 
 // Sights are all announcements that were ever made at the service.
 func (w *World) Sights() (sights []Sight) {
 	for _, seen := range w.far.Panel(0).Sights() {
-		s := Sight{Request: seen.Request, Place: seen.Place, ID: seen.ID, Status: seen.State, Removed: seen.Deleted}
+		s := Sight{Request: seen.Request, Place: seen.Place, ID: seen.ID, Status: seen.State, Created: seen.Created, Removed: seen.Deleted}
 		for _, button := range []string{"Approve", "Deny"} {
 			if strings.Contains(seen.Text, "["+button+"]") {
 				s.Buttons = append(s.Buttons, button)
 			}
 		}
 		for _, reply := range seen.Replies {
+			s.Reminders += strings.Count(reply.Text, message.StillPending)
 			if reply.Review {
 				s.Reviews = append(s.Reviews, reply.Text)
 			}
@@ -44,7 +52,7 @@ func (w *World) posts(wanted map[string]bool) map[string][]post {
 	posts := make(map[string][]post)
 	for _, s := range w.Sights() {
 		if wanted[s.Request] && !s.Removed {
-			posts[s.Request] = append(posts[s.Request], post{s.Place, s.ID, s.Status, tally(s.Reviews)})
+			posts[s.Request] = append(posts[s.Request], post{s.Place, s.ID, s.Status, tally(s.Reviews), s.Reminders})
 		}
 	}
 	return posts

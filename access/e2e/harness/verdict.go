@@ -20,6 +20,9 @@ type Expected struct {
 	Recipients []string
 	// Reviews is how many reviews stand below each post, each once.
 	Reviews int
+	// Reminded are the recipients below whose post it says that the request is still
+	// pending, each as often as it stands here.
+	Reminded []string
 	// Status is what each post shows; PENDING when empty.
 	Status request.Status
 	// Earlier is what an earlier post at each place shows, which belongs to a
@@ -85,6 +88,8 @@ type post struct {
 	id      string
 	status  string
 	replies map[int]int // index of a review to how often it is told
+	// reminders is how often it says below it that the request is still pending.
+	reminders int
 }
 
 // Judge compares what stands at the service now with what is expected.
@@ -129,6 +134,7 @@ func (v *Verdict) judge(e Expected, posts []post, placeOf func(string) string, t
 			v.Wrong++
 			v.note("wrong: %s at %s shows %q and not %s", e.ID, recipient, at[0].status, status)
 		}
+		v.reminders(e, at, recipient)
 		if !threads(recipient) {
 			continue
 		}
@@ -143,6 +149,24 @@ func (v *Verdict) judge(e Expected, posts []post, placeOf func(string) string, t
 	for at, stray := range seen {
 		v.Wrong += len(stray)
 		v.note("wrong: a post of %s at %s, where none belongs", e.ID, at)
+	}
+}
+
+// reminders judges the reminders below the posts at a place.
+func (v *Verdict) reminders(e Expected, at []post, recipient string) {
+	n := 0
+	for _, p := range at {
+		n += p.reminders
+	}
+	for _, name := range e.Reminded {
+		if name == recipient {
+			v.count(min(n, 1), "reminder of %s at %s", e.ID, recipient)
+			n--
+		}
+	}
+	if n > 0 {
+		v.Doubled += n
+		v.note("doubled: %d reminders more of %s at %s", n, e.ID, recipient)
 	}
 }
 

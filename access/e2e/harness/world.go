@@ -165,12 +165,15 @@ func (w *World) Configure(recipients map[string][]string, further string) error 
 		fmt.Fprintf(&text, "refresh_identity_interval = %q\n", d)
 	}
 	text.WriteString("\n")
+	config := farend.Join(w.far.Config(), w.service.Routes(recipients), w.review())
+	var more map[string]any
+	if _, err := toml.Decode(further, &more); err == nil { // text that is no TOML is written as it is
+		config, further = farend.Join(config, more), ""
+	}
 	enc := toml.NewEncoder(&text)
 	enc.Indent = ""
-	for _, part := range []map[string]any{w.far.Config(), w.service.Routes(recipients), w.review()} {
-		if err := enc.Encode(part); err != nil {
-			return fmt.Errorf("writing the section of the service and the recipients: %w", err)
-		}
+	if err := enc.Encode(config); err != nil {
+		return fmt.Errorf("writing the config: %w", err)
 	}
 	text.WriteString("\n" + further)
 	if err := os.WriteFile(w.ConfigPath, text.Bytes(), 0o600); err != nil {

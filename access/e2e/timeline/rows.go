@@ -13,5 +13,5 @@ func pressed() []Row {
 
 // Rows are all timelines, in the order of the table.
 func Rows() []Row {
-	return slices.Concat(crashes(), connections(), outages(), places3(), records(), identities(), signals(), requests(), pressed())
+	return slices.Concat(crashes(), connections(), outages(), places3(), records(), identities(), signals(), requests(), waiting(), pressed())
 }

@@ -145,6 +145,7 @@ func (w *World) cannotAsk(leave func(), back func() error) {
 	all.Wait()
 	took := time.Since(began)
 	w.promise(took < 24*time.Second, "two presses, one after the other, were answered after %v", took.Round(time.Second))
+	w.says(false, "connected to Teleport") // or it is ready still, and not again
 	w.must(back())
 	w.says(true, "")
 	w.heal()

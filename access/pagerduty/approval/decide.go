@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teleport-plugins/lib/message"
+	"teleport-plugins/lib/recipient"
 )
 
 // Person is a user of PagerDuty.
@@ -128,7 +129,7 @@ func (r Rules) againstTime(req Request, now time.Time) string {
 }
 
 func (r Rules) allowsRole(role string) bool {
-	return len(r.Roles) == 0 || slices.ContainsFunc(r.Roles, func(p string) bool { return glob(p, role) })
+	return len(r.Roles) == 0 || recipient.Covers(r.Roles, []string{role})
 }
 
 // Bounds of the look-ups for one decision. PagerDuty allows 960 calls a minute for

@@ -11,7 +11,6 @@ package approval
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"text/template"
 
@@ -108,11 +107,4 @@ func (r Rules) reason(p Person, services, roles names) (string, error) {
 		return "", fmt.Errorf("filling in the template: %w", err)
 	}
 	return message.Cut(message.Text(b.String(), reasonLimit, nil), reasonLimit), nil
-}
-
-// glob reports whether a name fits a pattern in which "*" stands for any text.
-func glob(pattern, name string) bool {
-	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
-	ok, err := regexp.MatchString("^(?s:"+quoted+")$", name)
-	return err == nil && ok
 }

@@ -30,6 +30,7 @@ func Service() farend.Service {
 		Annotation:  annotation,
 		OneLimit:    true,
 		Furnish:     furnish,
+		SetUps:      setUps,
 		Accent:      "#06803a", Side: "#0e3d25",
 	}
 }

@@ -21,6 +21,7 @@ func Service() farend.Service {
 		Methods:     farend.Methods{Post: "chat.postMessage", Edit: "chat.update", Find: "conversations.history"},
 		Refusals:    []string{"is_archived", "not_in_channel", "channel_not_found", "restricted_action"},
 		CanBlind:    true, CanHook: true,
+		SetUps: setUps,
 		Accent: "#8d3a90", Side: "#43143f",
 	}
 }

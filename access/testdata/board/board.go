@@ -19,19 +19,19 @@ var _ interface {
 	integration.Shower
 } = (*service)(nil)
 
-// Tells says that reviews are told below the note.
+// Tells says that reviews and reminders are told below the note.
 func (s *service) Tells(k integration.Kind) bool {
-	return k == integration.Announce || k == integration.Review
+	return k == integration.Announce || k.Below() && k != integration.End
 }
 
 // Resolve takes the name of a board as it is.
 func (s *service) Resolve(_ context.Context, name string) (string, error) { return name, nil }
 
-// Tell announces a request, or tells a review below its note.
+// Tell announces a request, or says something below its note.
 func (s *service) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
-	if e.Kind == integration.Review {
+	if e.Kind.Below() {
 		_, err := s.do(ctx, "add reply", to.Address, http.MethodPost, "/notes/"+url.PathEscape(to.Message.ID)+"/replies",
-			text{Key: e.String(), Text: review(v.Reviews[e.Index])})
+			text{Key: e.String(), Text: below(e, v)})
 		return plugindata.Message{}, err
 	}
 	n, err := s.do(ctx, "add note", to.Address, http.MethodPost, "/boards/"+url.PathEscape(to.Address)+"/notes",

@@ -2,6 +2,7 @@ package board
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,9 @@ func (c *client) do(ctx context.Context, op, target, method, path string, send a
 	var n note
 	switch err := json.NewDecoder(resp.Body).Decode(&n); {
 	case err != nil: // a gateway's page, say: it tells nothing of what became of the call
-		return note{}, call.Fail(fmt.Errorf("reading the answer: %w", err))
+		e := call.Fail(fmt.Errorf("reading the answer: %w", err))
+		e.Hint = cmp.Or(e.Hint, "see that board.url leads to the notice board, and whether a proxy or gateway on the way answers in its place")
+		return note{}, e
 	case n.Error != "":
 		return note{}, refusal(call.Fail(errors.New(n.Error)), n.Error)
 	case n.ID == "": // never take silence for success

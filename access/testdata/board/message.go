@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"teleport-plugins/lib/integration"
 	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/request"
 )
@@ -32,6 +33,17 @@ func line(f message.Field) string {
 		value += ", " + line(*f.Also)
 	}
 	return f.Label + ": " + value
+}
+
+// below is what is said below the note.
+func below(e integration.Effect, v request.View) string {
+	switch e.Kind {
+	case integration.Review:
+		return review(v.Reviews[e.Index])
+	case integration.Pending:
+		return message.Pending(v, oneLine)
+	}
+	return message.Decided(v, oneLine)
 }
 
 func review(r request.Review) string {

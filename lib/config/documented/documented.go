@@ -96,8 +96,13 @@ func Compare(keys []config.Key, documented []string) (missing, stale []string) {
 
 // covers tells whether a documented name is this key, or one in its open table.
 func covers(k config.Key, name string) bool {
-	return strings.EqualFold(k.Path, name) ||
+	return strings.EqualFold(k.Path, name) || named(k.Path).MatchString(name) ||
 		k.Open && len(name) > len(k.Path) && strings.EqualFold(k.Path+".", name[:len(k.Path)+1])
+}
+
+// named matches the names of a key in a table that the operator names.
+func named(path string) *regexp.Regexp {
+	return regexp.MustCompile("(?i)^" + strings.ReplaceAll(regexp.QuoteMeta(path), config.AnyName, `(?:[A-Za-z0-9_-]+|"[^"]*")`) + "$")
 }
 
 // dotted puts a key behind its table unless it already begins with it.

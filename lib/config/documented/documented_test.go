@@ -52,9 +52,10 @@ func TestCompareFindsWhatIsMissingAndWhatIsStale(t *testing.T) {
 		{Path: "a.two"},
 		{Path: "a.old", Deprecated: "write one"},
 		{Path: "map", Open: true},
+		{Path: "tables.NAME.key"},
 	}
-	missing, stale := documented.Compare(keys, []string{"a.one", `map."*"`, "a.gone", "mapped"})
-	if !slices.Equal(missing, []string{"a.two"}) || !slices.Equal(stale, []string{"a.gone", "mapped"}) {
+	missing, stale := documented.Compare(keys, []string{"a.one", `map."*"`, "a.gone", "mapped", "tables.mine.key", `tables."b.c".key`, "tables.key"})
+	if !slices.Equal(missing, []string{"a.two"}) || !slices.Equal(stale, []string{"a.gone", "mapped", "tables.key"}) {
 		t.Errorf("missing %q, stale %q", missing, stale)
 	}
 }

@@ -57,11 +57,15 @@ type Call struct {
 // Answer is what a call is answered.
 type Answer struct {
 	Status int
-	// Body is sent in JSON; nothing but the status is when it is nil.
+	// Body is sent in JSON, or as it is where it is a Text; nothing but the status is
+	// when it is nil.
 	Body any
 	// Code is the service's own code of an error, for the log.
 	Code string
 }
+
+// Text is a body in plain text.
+type Text string
 
 // Request is one call as it arrived, without what proves who calls.
 type Request struct {
@@ -274,6 +278,10 @@ func (s *Server) log(c *Call, a Answer) {
 func write(w http.ResponseWriter, a Answer) {
 	if a.Body == nil {
 		w.WriteHeader(a.Status)
+		return
+	}
+	if text, plain := a.Body.(Text); plain {
+		http.Error(w, string(text), a.Status)
 		return
 	}
 	data, err := json.Marshal(a.Body)

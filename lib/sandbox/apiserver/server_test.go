@@ -28,6 +28,8 @@ func (echo) Answer(c *apiserver.Call) apiserver.Answer {
 		return apiserver.Answer{Status: http.StatusForbidden, Body: c.Fault.Code, Code: c.Fault.Code}
 	case c.TooLarge:
 		return apiserver.Answer{Status: http.StatusRequestEntityTooLarge, Code: "large"}
+	case string(c.Body) == "plain":
+		return apiserver.Answer{Status: http.StatusOK, Body: apiserver.Text(c.Body)}
 	}
 	return apiserver.Answer{Status: http.StatusOK, Body: string(c.Body)}
 }
@@ -47,6 +49,7 @@ func TestTheWayOfACall(t *testing.T) {
 		logged     string
 	}{
 		"answered":                {"/api/say?at=C1", "hi", fault.Fault{}, 200, `"hi"`, ""},
+		"answered in plain text":  {"/api/say", "plain", fault.Fault{}, 200, "plain\n", ""},
 		"no path of the API":      {"/other", "", fault.Fault{}, 404, "404 page not found\n", "-"},
 		"too large":               {"/api/say", strings.Repeat("x", 20), fault.Fault{}, 413, "", "large"},
 		"refused":                 {"/api/say?at=C1", "", fault.Fault{Effect: fault.Refuse, Code: "no"}, 403, `"no"`, "no"},

@@ -47,7 +47,7 @@ func newAuthority(clusterName string) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generating the authority's key: %w", err)
 	}
-	template, err := certTemplate(pkix.Name{CommonName: clusterName, Organization: []string{clusterName}}, authorityLife)
+	template, err := certTemplate(pkix.Name{CommonName: clusterName, Organization: []string{clusterName}}, lasting(authorityLife))
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (a *authority) newServerCert(clusterName string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("generating the server's key: %w", err)
 	}
-	template, err := certTemplate(pkix.Name{CommonName: "auth." + clusterName, Organization: []string{"Admin"}}, authorityLife)
+	template, err := certTemplate(pkix.Name{CommonName: "auth." + clusterName, Organization: []string{"Admin"}}, lasting(authorityLife))
 	if err != nil {
 		return tls.Certificate{}, err
 	}
@@ -140,18 +140,25 @@ func (a *authority) tlsConfig() *tls.Config {
 	}
 }
 
-// certTemplate holds for ttl from now; with a negative ttl it has expired.
-func certTemplate(subject pkix.Name, ttl time.Duration) (*x509.Certificate, error) {
+// Life is the time for which a certificate holds.
+type Life struct{ From, To time.Time }
+
+// lasting is a life of ttl from now; with a negative ttl it is over.
+func lasting(ttl time.Duration) Life {
+	now := time.Now()
+	return Life{now.Add(min(ttl, 0) - clockSkew), now.Add(ttl)}
+}
+
+func certTemplate(subject pkix.Name, life Life) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("choosing a serial number: %w", err)
 	}
-	now := time.Now()
 	return &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      subject,
-		NotBefore:    now.Add(min(ttl, 0) - clockSkew),
-		NotAfter:     now.Add(ttl),
+		NotBefore:    life.From,
+		NotAfter:     life.To,
 		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 	}, nil
 }

@@ -34,7 +34,12 @@ const sshPrincipal = "-teleport-internal-join"
 // hold for ttl from now; a ttl below zero gives an identity that has expired.
 // The user must exist.
 func (c *Cluster) IssueIdentity(path, user string, ttl time.Duration) error {
-	id, err := c.newIdentity(user, ttl)
+	return c.IssueIdentityFor(path, user, lasting(ttl))
+}
+
+// IssueIdentityFor is IssueIdentity for another time than the present.
+func (c *Cluster) IssueIdentityFor(path, user string, life Life) error {
+	id, err := c.newIdentity(user, life)
 	if err != nil {
 		return err
 	}
@@ -48,7 +53,7 @@ func (c *Cluster) IssueIdentity(path, user string, ttl time.Duration) error {
 // IssueKeyPair writes the identity of the user as the three PEM files KeyFile,
 // CertFile and CAFile in dir, which must exist. Otherwise as IssueIdentity.
 func (c *Cluster) IssueKeyPair(dir, user string, ttl time.Duration) error {
-	id, err := c.newIdentity(user, ttl)
+	id, err := c.newIdentity(user, lasting(ttl))
 	if err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (c *Cluster) known(name string) (*user, bool) {
 	return u, ok
 }
 
-func (c *Cluster) newIdentity(name string, ttl time.Duration) (*identityfile.IdentityFile, error) {
+func (c *Cluster) newIdentity(name string, life Life) (*identityfile.IdentityFile, error) {
 	u, ok := c.known(name)
 	if !ok {
 		return nil, fmt.Errorf("user %q does not exist in the sandbox cluster", name)
@@ -121,11 +126,11 @@ func (c *Cluster) newIdentity(name string, ttl time.Duration) (*identityfile.Ide
 		return nil, fmt.Errorf("encoding the key of %s: %w", name, err)
 	}
 	a := c.authority.current.Load()
-	tlsCert, err := a.userCert(u, key, ttl)
+	tlsCert, err := a.userCert(u, key, life)
 	if err != nil {
 		return nil, err
 	}
-	sshCert, err := a.userSSHCert(u, key, ttl)
+	sshCert, err := a.userSSHCert(u, key, life)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +143,8 @@ func (c *Cluster) newIdentity(name string, ttl time.Duration) (*identityfile.Ide
 
 // userCert is the TLS certificate of a user: the common name is the user's
 // name, the organisations are the roles.
-func (a *authority) userCert(u *user, key *ecdsa.PrivateKey, ttl time.Duration) ([]byte, error) {
-	template, err := certTemplate(pkix.Name{CommonName: u.name, Organization: u.roles}, ttl)
+func (a *authority) userCert(u *user, key *ecdsa.PrivateKey, life Life) ([]byte, error) {
+	template, err := certTemplate(pkix.Name{CommonName: u.name, Organization: u.roles}, life)
 	if err != nil {
 		return nil, err
 	}
@@ -151,19 +156,18 @@ func (a *authority) userCert(u *user, key *ecdsa.PrivateKey, ttl time.Duration) 
 	return certPEM(der), nil
 }
 
-func (a *authority) userSSHCert(u *user, key *ecdsa.PrivateKey, ttl time.Duration) ([]byte, error) {
+func (a *authority) userSSHCert(u *user, key *ecdsa.PrivateKey, life Life) ([]byte, error) {
 	public, err := ssh.NewPublicKey(key.Public())
 	if err != nil {
 		return nil, fmt.Errorf("using the key of %s for SSH: %w", u.name, err)
 	}
-	now := time.Now()
 	cert := &ssh.Certificate{
 		Key:             public,
 		CertType:        ssh.UserCert,
 		KeyId:           u.name,
 		ValidPrincipals: []string{sshPrincipal},
-		ValidAfter:      uint64(now.Add(min(ttl, 0) - clockSkew).Unix()),
-		ValidBefore:     uint64(now.Add(ttl).Unix()),
+		ValidAfter:      uint64(life.From.Unix()),
+		ValidBefore:     uint64(life.To.Unix()),
 	}
 	if err := cert.SignCert(rand.Reader, a.ssh); err != nil {
 		return nil, fmt.Errorf("signing the SSH certificate of %s: %w", u.name, err)

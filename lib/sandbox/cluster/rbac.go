@@ -85,6 +85,13 @@ func (c *Cluster) AddUser(name string, roles []string, traits map[string][]strin
 	c.users[name] = &user{name: name, roles: slices.Clone(roles), traits: maps.Clone(traits)}
 }
 
+// RemoveUser removes a user, whose identities are of no use then.
+func (c *Cluster) RemoveUser(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.users, name)
+}
+
 // AddRole adds a role, or replaces its description; its rights stay.
 func (c *Cluster) AddRole(name string, spec RoleSpec) {
 	c.mu.Lock()

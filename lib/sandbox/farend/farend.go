@@ -28,6 +28,9 @@ type Service struct {
 	// OneLimit says that a rate limit holds for the whole account, and never for
 	// one place alone.
 	OneLimit bool
+	// Unproven says that nothing proves the credentials but what is told: each
+	// recipient has its own.
+	Unproven bool
 	// CanBlind says that the right to look up what was posted can be missing.
 	CanBlind bool
 	// CanHook says that the service can deliver presses by calls over HTTP.
@@ -35,6 +38,9 @@ type Service struct {
 	// Furnish adds to a cluster what the demonstration of the service needs
 	// beyond the presets; may be nil.
 	Furnish func(*cluster.Cluster)
+	// SetUps are set-ups at which something is wrong that only this service has; may be
+	// nil. Those that all services have in common are in access/e2e.
+	SetUps func() []SetUp
 	// Accent and Side are colours of the service's panel: of its signs, and of
 	// the list of channels.
 	Accent, Side string
@@ -63,6 +69,8 @@ type Options struct {
 	Demo bool
 	// Outsiders says that there are people, too, who may not decide anything.
 	Outsiders bool
+	// Guards confine what places decide, where they can; nil leaves it all to them.
+	Guards *Guards
 }
 
 // People who may not decide anything, as Press knows them. Guest is no full member

@@ -76,9 +76,11 @@ export class Chat {
   fillMessages(channel, changed) {
     const messages = (channel?.messages || []).filter((m) => !m.deleted);
     this.none.hidden = messages.length > 0;
+    // Where no message has ever had a button there is nobody to press one.
+    this.pressable ||= messages.slice(-3).some((m) => /"id":"(approve|deny)/.test(JSON.stringify(m.body)));
     this.head.replaceChildren(channel ? el("strong", {}, sign(channel) + " " + (channel.name || channel.user)) : "",
       channel?.kind === "dm" ? el("span", { class: "muted" }, " direct message") : "",
-      el("label", { class: "who muted" }, "You are ", this.person));
+      this.pressable ? el("label", { class: "who muted" }, "You are ", this.person) : "");
     const atEnd = changed || this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
     if (changed) this.list.replaceChildren();
     const known = new Set(messages.map((m) => m.id));

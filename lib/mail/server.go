@@ -1,0 +1,210 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"teleport-plugins/lib/outbound"
+)
+
+// mostSessions bounds the conversations at once, since mailboxes do (Exchange Online:
+// three), and idleTime is how long one is kept that nobody uses.
+const (
+	mostSessions = 2
+	idleTime     = 30 * time.Second
+)
+
+// server is a mail server.
+type server struct {
+	SMTP
+	from   *mail.Address
+	tls    *tls.Config
+	dialer net.Dialer
+	tokens *tokens
+	room   chan struct{} // one for each conversation
+	idle   time.Duration
+
+	mu    sync.Mutex
+	spare []*session // the last used one at the end
+}
+
+func newServer(settings SMTP, from *mail.Address, t *outbound.Transport) (*server, error) {
+	if err := t.Trust(settings.CAFile.Certificates()); err != nil {
+		return nil, fmt.Errorf("smtp.ca_file: %w", err)
+	}
+	s := &server{
+		SMTP: settings, from: from, room: make(chan struct{}, mostSessions), idle: idleTime,
+		tokens: &tokens{OAuth: settings.OAuth, http: t.Client()},
+	}
+	if s.tls = t.TLS(); s.tls == nil {
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	s.tls.ServerName = s.Host
+	if s.ClientCert != "" {
+		s.tls.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(s.ClientCert, s.ClientKey) // each time, so that it can be replaced
+			return &pair, err
+		}
+	}
+	if s.Helo == "" {
+		s.Helo = domainOf(from)
+		if name, err := os.Hostname(); err == nil && strings.Contains(name, ".") {
+			s.Helo = name
+		}
+	}
+	return s, nil
+}
+
+// roomWait is how long a mail waits at least for which there was no room.
+const roomWait = time.Second
+
+// mostWait is how long a call may wait for room: half of its time, so that a mail that
+// begins can end.
+func (s *server) mostWait(ctx context.Context) time.Duration {
+	until, limited := ctx.Deadline()
+	if !limited {
+		return time.Minute
+	}
+	return time.Until(until) / 2
+}
+
+// with makes a call on a conversation, a new one if that is asked for. One that broke
+// off, or that the server has ended, is not used again.
+func (s *server) with(ctx context.Context, anew bool, do func(c *session) error) (err error) {
+	ctx, call := outbound.Begin(ctx, op(connecting), "")
+	defer func() {
+		var fault *outbound.Error
+		if errors.As(err, &fault) && errors.Is(err, context.DeadlineExceeded) {
+			fault.Err = call.Fail(fault.Err).Err // says how long there was
+		}
+	}()
+	select {
+	case s.room <- struct{}{}:
+	case <-time.After(s.mostWait(ctx)):
+		return &outbound.Error{Kind: outbound.Wait, Op: op(connecting), After: roomWait, Err: errors.New("other mails go first")}
+	}
+	defer func() { <-s.room }()
+	c, err := s.take(ctx, anew)
+	if err != nil {
+		return err
+	}
+	err = do(c)
+	if c.unbind() && goesOn(err) {
+		s.keep(c)
+	} else {
+		c.close(false)
+	}
+	return err
+}
+
+// take is a conversation that was kept, if it still goes on, or a new one.
+func (s *server) take(ctx context.Context, anew bool) (*session, error) {
+	for c := s.kept(); c != nil; c = s.kept() {
+		if anew {
+			c.close(true)
+			continue
+		}
+		c.bind(ctx)
+		if err := c.Reset(); err == nil {
+			return c, nil
+		}
+		c.unbind()
+		c.close(false)
+	}
+	return s.open(ctx)
+}
+
+func (s *server) kept() *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.spare)
+	if n == 0 {
+		return nil
+	}
+	c := s.spare[n-1]
+	s.spare = s.spare[:n-1]
+	c.idle.Stop()
+	return c
+}
+
+func (s *server) keep(c *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = append(s.spare, c)
+	c.idle = time.AfterFunc(s.idle, func() { s.drop(c) })
+}
+
+// drop ends a conversation that nobody has used for long.
+func (s *server) drop(c *session) {
+	s.mu.Lock()
+	i := slices.Index(s.spare, c)
+	if i >= 0 {
+		s.spare = slices.Delete(s.spare, i, i+1)
+	}
+	s.mu.Unlock()
+	if i >= 0 {
+		c.close(true)
+	}
+}
+
+// deliver implements carrier.
+func (s *server) deliver(ctx context.Context, m Mail, text []byte) (string, error) {
+	return m.ID, s.with(ctx, false, func(c *session) error {
+		if err := s.address(ctx, c, m.To); err != nil {
+			return err
+		}
+		w, err := c.Data()
+		if err != nil {
+			return s.failed(ctx, opening, err)
+		}
+		if _, err := w.Write(text); err != nil { // without its end the server drops the text
+			return s.failed(ctx, writing, err)
+		}
+		if err := w.Close(); err != nil {
+			return s.failed(ctx, closing, err)
+		}
+		outbound.Heard(ctx)
+		return nil
+	})
+}
+
+// address names the sender and, if there is one, the recipient.
+func (s *server) address(ctx context.Context, c *session, to string) error {
+	wide, _ := c.Extension("SMTPUTF8")
+	ascii := func(text string) bool { return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) }
+	if !wide && !ascii(to) {
+		return errWide
+	}
+	c.SkipSMTPUTF8(ascii(s.from.Address + to)) // the next server may not know it
+	if err := c.Mail("<" + s.from.Address + ">"); err != nil {
+		return s.failed(ctx, sending, err)
+	}
+	outbound.Heard(ctx)
+	if to == "" {
+		return nil
+	}
+	if err := c.Rcpt("<" + to + ">"); err != nil {
+		return s.failed(ctx, addressing, err)
+	}
+	return nil
+}
+
+// Check implements carrier. It begins a conversation of its own, since one that goes on
+// proves nothing of the present password.
+func (s *server) Check(ctx context.Context) error {
+	return s.with(ctx, true, func(c *session) error { return s.address(ctx, c, "") })
+}
+
+// Prove implements carrier.
+func (s *server) Prove(ctx context.Context, to string) error {
+	return s.with(ctx, false, func(c *session) error { return s.address(ctx, c, to) })
+}
