@@ -149,18 +149,21 @@ func TestAlertsAskForMetricsThatExist(t *testing.T) {
 	}
 }
 
+// Each alert has a section in the operations guide, which its runbook_url leads to, and
+// which opens with its severity.
 func TestOperationsHasEveryAlert(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "install", "alerts.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var alerts []string
-	for _, m := range regexp.MustCompile(`(?s)- alert: (\w+).*?severity: (\w+)`).FindAllStringSubmatch(string(text), -1) {
-		alerts = append(alerts, m[1]+" "+m[2])
+	_, guide, _ := strings.Cut(read(t, "install/OPERATIONS.md").text, "\n## Alerts\n")
+	guide, _, _ = strings.Cut(guide, "\n## ")
+	var alerts, documented []string
+	for _, m := range regexp.MustCompile(`(?s)- alert: (\w+).*?severity: (\w+).*?(?:runbook_url: (\S+)|\n\n)`).FindAllStringSubmatch(string(text), -1) {
+		alerts = append(alerts, m[1]+" "+m[2]+" "+m[3])
 	}
-	var documented []string
-	for _, row := range rows(read(t, "install/OPERATIONS.md").text, "Alert") {
-		documented = append(documented, row[0]+" "+row[1])
+	for _, m := range regexp.MustCompile(`(?m)^### (\w+)\n\n(\w+)\.`).FindAllStringSubmatch(guide, -1) {
+		documented = append(documented, m[1]+" "+strings.ToLower(m[2])+" OPERATIONS.md#"+strings.ToLower(m[1]))
 	}
 	same(t, "alerts", documented, alerts)
 }
