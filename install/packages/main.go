@@ -1,7 +1,7 @@
 // Command packages draws which package stands on which, and puts the drawing into
 // the documents that are named, between the lines that mark its place:
 //
-//	go run ./install/packages README.md
+//	go run ./install/packages access/README.md
 //
 // Without a name it prints the drawing.
 package main
