@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"strings"
+	"time"
 
 	"github.com/gravitational/teleport/api/types"
 
@@ -9,17 +10,24 @@ import (
 	"teleport-plugins/lib/sandbox/cluster"
 )
 
-// waiting lets a request wait with two replicas.
+// waiting lets a request wait with two replicas. They learn what is due, and to whom, once
+// the request stands everywhere: who hears of it later than that is not reminded.
 func waiting(w *world) {
+	made := time.Now()
+	w.start()
+	id, broken := w.request(cluster.CreateParams{}), w.request(cluster.CreateParams{Roles: []string{BrokenRole}})
+	w.untilShown(id, w.both())
+	w.untilShown(broken, w.both()[:1])
+	w.stopAll()
+	due := (time.Since(made).Truncate(time.Second) + 2*time.Second).String()
 	w.configure(map[string]any{
-		"reminders": map[string]any{"at": []string{"1s"}},
+		"reminders": map[string]any{"at": []string{due}},
 		"escalation": map[string]any{
-			"second": map[string]any{"after": "1s", "recipients": w.far.Places()[1:2], "roles": []string{BrokenRole}},
+			"second": map[string]any{"after": due, "recipients": w.far.Places()[1:2], "roles": []string{BrokenRole}},
 		},
 	})
 	w.start()
 	w.start()
-	id, broken := w.request(cluster.CreateParams{}), w.request(cluster.CreateParams{Roles: []string{BrokenRole}})
 	w.untilShown(broken, w.both(), BrokenRole)
 	w.until("everybody is reminded", func() bool {
 		for _, place := range w.both() {
