@@ -104,8 +104,9 @@ build/debian build/debian-systemd:
 	debootstrap --variant=minbase $(INCLUDE) bookworm $(CURDIR)/$@.new
 	mv $@.new $@
 
+# RELEASED names a release of the last commit, of VERSION, that is there already.
 reproducible-test: ## build the archives in several folders and compare them
-	SERVICES='$(SERVICES)' install/test/reproducible.sh
+	VERSION=$(if $(RELEASED),$(VERSION),1.2.3) RELEASED=$(RELEASED) SERVICES='$(SERVICES)' install/test/reproducible.sh
 
 # TESTED=1 leaves out `make test`, for who has just run it on a clean clone.
 newcomer-test: ## walk the way of a newcomer: clone, demo, test, release, a service of their own
