@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gravitational/teleport/api/types"
@@ -22,6 +23,8 @@ type actor struct {
 	of    Scene
 	asked []string // ids of requests
 	undo  []func() error
+	// switched are the switches that are set back in the end.
+	switched []string
 }
 
 // step does what a step says, and waits for what it waits for.
@@ -70,7 +73,7 @@ func (a *actor) heal() (err error) {
 	for _, undo := range a.undo {
 		err = errors.Join(err, undo())
 	}
-	a.undo = nil
+	a.undo, a.switched = nil, nil
 	a.changes.tell()
 	return err
 }
@@ -93,7 +96,21 @@ func (a *actor) set(_ context.Context, step scene.Step) error {
 	if !ok {
 		return notFound("%s has no switches", v.Title)
 	}
+	a.switchBack(v, able, step.Switch.ID)
 	return able.Switch(step.Switch.ID, step.Switch.On)
+}
+
+// switchBack has a switch be in the end as it was in the beginning.
+func (a *actor) switchBack(v service, able farend.Switcher, id string) {
+	if slices.Contains(a.switched, id) {
+		return
+	}
+	for _, one := range v.Panel(1).Switches {
+		if one.ID == id {
+			a.switched = append(a.switched, id)
+			a.undo = append(a.undo, func() error { return able.Switch(id, one.On) })
+		}
+	}
 }
 
 // scaled has so many replicas run, where the scene is about a plugin that the sandbox runs.

@@ -39,7 +39,7 @@ func down(title string) Scene {
 		Sentence: "Three people ask meanwhile. Nothing that could not be delivered is forgotten.",
 		Steps: []Step{
 			{Says: title + " answers every call with the status 503.", Fault: &fault.Fault{Effect: fault.Status, HTTPStatus: http.StatusServiceUnavailable}},
-			{Says: "Three people ask for access. Their messages are missing, and the plugin says why.", Ask: &Ask{User: cluster.Alice, Role: "demo-role", Reason: "Checkout errors since 14:00, see INC-2217", Times: 3, Every: 700}, Missing: true, Seconds: 8},
+			{Says: "Three people ask for access. Their messages are missing, and the log of the plugin says why.", Ask: &Ask{User: cluster.Alice, Role: "demo-role", Reason: "Checkout errors since 14:00, see INC-2217", Times: 3, Every: 700}, Missing: true, Seconds: 8},
 			{Says: title + " is back. The plugin tries again, and delivers.", Heal: true, Told: true, Ready: true},
 			{Says: "Every message is there, once."},
 		},

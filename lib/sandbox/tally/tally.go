@@ -73,17 +73,17 @@ func (t *Tally) note(format string, args ...any) {
 // calls it pending.
 func Count(requests []Request, sights []panel.Sight) Tally {
 	type spot struct{ request, place string }
-	at := make(map[spot][]panel.Sight)
+	at, removed := make(map[spot][]panel.Sight), make(map[spot]bool)
 	known := make(map[string]bool, len(requests))
 	for _, r := range requests {
 		known[r.ID] = true
 	}
 	t := Tally{Details: []string{}}
 	for _, s := range sights {
-		switch {
+		switch key := (spot{s.Request, s.Place}); {
 		case s.Deleted:
+			removed[key] = true
 		case known[s.Request]:
-			key := spot{s.Request, s.Place}
 			at[key] = append(at[key], s)
 		case s.State == "PENDING":
 			t.Stale++
@@ -93,6 +93,8 @@ func Count(requests []Request, sights []panel.Sight) Tally {
 	for _, r := range requests {
 		for _, p := range r.Places {
 			key := spot{r.ID, p.ID}
+			// What was told below an announcement that somebody removed is gone with it.
+			p.Threads = p.Threads && !removed[key]
 			t.place(r, p, at[key])
 			delete(at, key)
 		}

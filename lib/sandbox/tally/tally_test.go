@@ -44,6 +44,7 @@ func TestCount(t *testing.T) {
 		"a review is told twice":    {approved, []panel.Sight{post("r1", "APPROVED", "bob approved", "carol approved", "bob approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Doubled: 1}, "review of r1 by bob"},
 		"a reason names another":    {approved, []panel.Sight{post("r1", "APPROVED", "bob approved: carol asked me to", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4}, ""},
 		"the end is told twice":     {approved, []panel.Sight{post("r1", "APPROVED"+panel.Repeated, "bob approved", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Doubled: 1}, "more than once"},
+		"made anew, without replies":  {approved, []panel.Sight{removed(whole[0]), post("r1", "APPROVED"), whole[1]}, tally.Tally{Expected: 2, InPlace: 2}, ""},
 		"where nobody expects it":   {pending, []panel.Sight{post("r1", "PENDING"), moved(post("r1", "PENDING"), "elsewhere")}, tally.Tally{Expected: 1, InPlace: 1, Stray: 1}, "elsewhere"},
 		"of a request that is gone": {pending, []panel.Sight{post("r1", "PENDING"), post("r0", "PENDING"), post("r9", "EXPIRED")}, tally.Tally{Expected: 1, InPlace: 1, Stale: 1}, "the request is gone"},
 	} {
