@@ -17,6 +17,9 @@ import (
 	"teleport-plugins/lib/sandbox/tally"
 )
 
+// lookPause is the time between two looks at what a step waits for.
+const lookPause = 100 * time.Millisecond
+
 // actor plays the steps of a scene, one after the other.
 type actor struct {
 	*Sandbox
@@ -227,10 +230,15 @@ func (a *actor) wait(ctx context.Context, step scene.Step) error {
 	return nil
 }
 
+// until waits for something. It looks a few times a second: to look takes time, which
+// the plugins need as well.
 func (a *actor) until(ctx context.Context, what string, holds func() bool) error {
 	bounded, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	if err := a.Wait(bounded, holds); err != nil {
+	for !holds() {
+		if pace.Sleep(bounded, lookPause) {
+			continue
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -100,7 +100,7 @@ func Start(opts Options) (*Sandbox, error) {
 	}
 	s.watch(ctx)
 	s.background.Go(func() { s.renew(ctx) })
-	s.background.Go(func() { s.tellStory(ctx) })
+	s.background.Go(s.storyteller(ctx))
 	s.background.Go(func() { s.watchReadiness(ctx) })
 	return s, nil
 }

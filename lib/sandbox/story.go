@@ -13,6 +13,7 @@ import (
 
 	"github.com/gravitational/teleport/api/types"
 
+	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/sandbox/fault"
 	"teleport-plugins/lib/sandbox/journal"
 )
@@ -24,31 +25,31 @@ const (
 	storyPause = 50 * time.Millisecond
 )
 
-// tellStory writes the story of what each part does until ctx ends.
-func (s *Sandbox) tellStory(ctx context.Context) {
+// storyteller writes the story of what each part does from now on, until ctx ends.
+func (s *Sandbox) storyteller(ctx context.Context) func() {
 	for _, v := range s.services {
 		v.Faults().Observe(func(f fault.Fault, c fault.Call) {
 			s.story.Add(journal.Entry{Part: journal.Service, Name: v.Title, Tone: journal.Bad, Text: misbehaviour(f), Detail: c.Method})
 		})
 	}
 	changes, end := s.changes.Subscribe()
-	defer end()
 	seen := s.look()
-	for {
-		select {
-		case <-changes:
-		case <-ctx.Done():
-			return
-		}
-		now, told := s.look(), s.story.Rev()
-		s.compare(seen, now)
-		if seen = now; s.story.Rev() != told {
-			s.changes.Wake()
-		}
-		select {
-		case <-time.After(storyPause):
-		case <-ctx.Done():
-			return
+	return func() {
+		defer end()
+		for {
+			select {
+			case <-changes:
+			case <-ctx.Done():
+				return
+			}
+			now, told := s.look(), s.story.Rev()
+			s.compare(seen, now)
+			if seen = now; s.story.Rev() != told {
+				s.changes.Wake()
+			}
+			if !pace.Sleep(ctx, storyPause) {
+				return
+			}
 		}
 	}
 }

@@ -21,23 +21,27 @@ type Tally struct {
 // suggested reviewer and for the requester whom the service knows, and each review below
 // them.
 func (s *Sandbox) Tally() Tally {
-	s.counting.Lock()
-	defer s.counting.Unlock()
-	version := s.changes.version.Load()
-	if s.counted.Services != nil && s.counted.Version == version {
-		return s.counted
+	t := Tally{
+		Version: s.changes.version.Load(), Total: tally.Tally{Details: []string{}},
+		Services: make(map[string]tally.Tally, len(s.services)),
 	}
-	t := Tally{Version: version, Total: tally.Tally{Details: []string{}}, Services: make(map[string]tally.Tally, len(s.services))}
-	// The cluster is looked at first: what it says may be shown a moment later, and
-	// nothing may be shown that it does not say.
 	requests := s.cluster.Requests()
 	for _, v := range s.services {
 		one := tally.Count(v.expected(requests), v.Panel(0).Sights())
 		t.Services[v.Name] = one
 		t.Total.Add(one)
 	}
-	s.counted = t
 	return t
+}
+
+// getTally counts once for each version of the state, for all who ask.
+func (s *Sandbox) getTally(*http.Request) (int, any, error) {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	if s.counted.Services == nil || s.counted.Version != s.changes.version.Load() {
+		s.counted = s.Tally()
+	}
+	return http.StatusOK, s.counted, nil
 }
 
 // expected are the requests with the places at which a service must show them.
@@ -86,5 +90,3 @@ func (v service) recipients(r *types.AccessRequestV3, routes map[string][]string
 	}
 	return all
 }
-
-func (s *Sandbox) getTally(*http.Request) (int, any, error) { return http.StatusOK, s.Tally(), nil }

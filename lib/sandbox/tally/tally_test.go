@@ -33,20 +33,20 @@ func TestCount(t *testing.T) {
 		want    tally.Tally
 		says    string
 	}{
-		"nothing yet":               {pending, nil, tally.Tally{Expected: 1, Lost: 1}, "announcement of r1 is not at here"},
-		"as it should be":           {pending, []panel.Sight{post("r1", "PENDING")}, tally.Tally{Expected: 1, InPlace: 1}, ""},
-		"removed by hand":           {pending, []panel.Sight{removed(post("r1", "PENDING"))}, tally.Tally{Expected: 1, Lost: 1}, "not at here"},
-		"twice":                     {pending, []panel.Sight{post("r1", "PENDING"), post("r1", "PENDING")}, tally.Tally{Expected: 1, InPlace: 1, Doubled: 1}, "2 times"},
-		"behind the cluster":        {approved, []panel.Sight{post("r1", "PENDING", "bob approved", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Stale: 1}, "shows PENDING, and is APPROVED"},
-		"two, and one behind":       {pending, []panel.Sight{post("r1", "PENDING"), post("r1", "DENIED")}, tally.Tally{Expected: 1, InPlace: 1, Doubled: 1, Stale: 1}, "shows DENIED"},
-		"at several places":         {approved, whole, tally.Tally{Expected: 4, InPlace: 4}, ""},
-		"a review is missing":       {approved, []panel.Sight{post("r1", "APPROVED", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 3, Lost: 1}, "review of r1 by bob"},
-		"a review is told twice":    {approved, []panel.Sight{post("r1", "APPROVED", "bob approved", "carol approved", "bob approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Doubled: 1}, "review of r1 by bob"},
-		"a reason names another":    {approved, []panel.Sight{post("r1", "APPROVED", "bob approved: carol asked me to", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4}, ""},
-		"the end is told twice":     {approved, []panel.Sight{post("r1", "APPROVED"+panel.Repeated, "bob approved", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Doubled: 1}, "more than once"},
-		"made anew, without replies":  {approved, []panel.Sight{removed(whole[0]), post("r1", "APPROVED"), whole[1]}, tally.Tally{Expected: 2, InPlace: 2}, ""},
-		"where nobody expects it":   {pending, []panel.Sight{post("r1", "PENDING"), moved(post("r1", "PENDING"), "elsewhere")}, tally.Tally{Expected: 1, InPlace: 1, Stray: 1}, "elsewhere"},
-		"of a request that is gone": {pending, []panel.Sight{post("r1", "PENDING"), post("r0", "PENDING"), post("r9", "EXPIRED")}, tally.Tally{Expected: 1, InPlace: 1, Stale: 1}, "the request is gone"},
+		"nothing yet":                {pending, nil, tally.Tally{Expected: 1, Lost: 1}, "announcement of r1 is not at here"},
+		"as it should be":            {pending, []panel.Sight{post("r1", "PENDING")}, tally.Tally{Expected: 1, InPlace: 1}, ""},
+		"removed by hand":            {pending, []panel.Sight{removed(post("r1", "PENDING"))}, tally.Tally{Expected: 1, Lost: 1}, "not at here"},
+		"twice":                      {pending, []panel.Sight{post("r1", "PENDING"), post("r1", "PENDING")}, tally.Tally{Expected: 1, InPlace: 1, Doubled: 1}, "2 times"},
+		"behind the cluster":         {approved, []panel.Sight{post("r1", "PENDING", "bob approved", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Stale: 1}, "shows PENDING, and is APPROVED"},
+		"two, and one behind":        {pending, []panel.Sight{post("r1", "PENDING"), post("r1", "DENIED")}, tally.Tally{Expected: 1, InPlace: 1, Doubled: 1, Stale: 1}, "shows DENIED"},
+		"at several places":          {approved, whole, tally.Tally{Expected: 4, InPlace: 4}, ""},
+		"a review is missing":        {approved, []panel.Sight{post("r1", "APPROVED", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 3, Lost: 1}, "review of r1 by bob"},
+		"a review is told twice":     {approved, []panel.Sight{post("r1", "APPROVED", "bob approved", "carol approved", "bob approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Doubled: 1}, "review of r1 by bob"},
+		"a reason names another":     {approved, []panel.Sight{post("r1", "APPROVED", "bob approved: carol asked me to", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4}, ""},
+		"the end is told twice":      {approved, []panel.Sight{post("r1", "APPROVED"+panel.Repeated, "bob approved", "carol approved"), whole[1]}, tally.Tally{Expected: 4, InPlace: 4, Doubled: 1}, "more than once"},
+		"made anew, without replies": {approved, []panel.Sight{removed(whole[0]), post("r1", "APPROVED"), whole[1]}, tally.Tally{Expected: 2, InPlace: 2}, ""},
+		"where nobody expects it":    {pending, []panel.Sight{post("r1", "PENDING"), moved(post("r1", "PENDING"), "elsewhere")}, tally.Tally{Expected: 1, InPlace: 1, Stray: 1}, "elsewhere"},
+		"of a request that is gone":  {pending, []panel.Sight{post("r1", "PENDING"), post("r0", "PENDING"), post("r9", "EXPIRED")}, tally.Tally{Expected: 1, InPlace: 1, Stale: 1}, "the request is gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tally.Count([]tally.Request{test.request}, test.sights)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -211,4 +212,33 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the temporary directory %s is still there: %v", dir, err)
 	}
+}
+
+// A sandbox that is killed leaves no plugin behind: nobody would know of it.
+func TestKilledWithItsPlugins(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ends a program with the one that started it")
+	}
+	plugin := script(t, "echo running as $$\nwhile :; do sleep 0.05; done\n")
+	cmd, out := program(t, "start", "--addr", "127.0.0.1:0", "--dir", t.TempDir(), "--plugin", plugin)
+	pid := await(t, out, `running as (\d+)`)[1]
+	if !alive(pid) {
+		t.Fatal("the plugin does not run")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	deadline := time.Now().Add(time.Minute)
+	for tick := time.Tick(5 * time.Millisecond); alive(pid); <-tick {
+		if time.Now().After(deadline) {
+			t.Fatal("the plugin still runs")
+		}
+	}
+}
+
+// alive reports whether a process runs; one that has ended and is still listed does not.
+func alive(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
