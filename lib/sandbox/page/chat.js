@@ -47,10 +47,10 @@ export class Chat {
     // Until the reader chooses, show where something is said.
     if (!chosen || (!this.byHand && live(chosen) === 0)) this.chosen = (channels.find(live) || channels[0])?.id || "";
     if (visible && this.chosen) this.read.set(this.chosen, this.weight(channels.find((c) => c.id === this.chosen)));
+    this.rota.hidden = !state.switches?.length;
     this.fillChannels(channels);
     this.fillMessages(channels.find((c) => c.id === this.chosen), old !== this.chosen);
     switches(this.switches, this.name, state.switches);
-    this.rota.hidden = !state.switches?.length;
     this.fillTally(state.tally);
   }
 

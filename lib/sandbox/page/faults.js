@@ -9,6 +9,8 @@ const effects = {
   done_not_answered: "does it, but does not answer", garbage: "answers nonsense", slow: "is slow", refuse: "refuses with its own error",
 };
 
+const ways = { black_hole: "swallows packets", refuse_connections: "refuses new connections", slow_ms: "takes longer for every call" };
+
 const actions = [
   ["cut_streams", "Cut the streams"], ["cut_streams_with_error", "Cut with an error"], ["cut_connections", "Cut all connections"],
   ["restart_cluster", "Restart"], ["stop_cluster", "Stop"], ["resume_cluster", "Resume"], ["rotate_ca", "Rotate the CA"], ["renew_identities", "Renew the identities"],
@@ -87,7 +89,7 @@ function active() {
       out.push({ from, title: effects[f.effect] + (details ? ": " + details : "") + (f.method ? " on " + f.method : "") + (f.times ? ", " + f.times + " more" : ""), key: from + i });
     }
   }
-  for (const [key, value] of Object.entries(current.cluster)) out.push({ from: "Teleport", title: key.replaceAll("_", " ") + (value === true ? "" : ": " + JSON.stringify(value)) });
+  for (const [key, value] of Object.entries(current.cluster)) out.push({ from: "Teleport", title: ways[key] || key.replaceAll("_", " ") + ": " + JSON.stringify(value) });
   for (const d of current.denied) out.push({ from: "Teleport", title: "denies " + right(d), undo: { allow: d } });
   return out;
 }

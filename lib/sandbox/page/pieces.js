@@ -11,9 +11,7 @@ const tags = {
 export function pieces(nodes, people, press) { return (nodes || []).map((n) => piece(n, people, press)); }
 
 function piece(n, people, press) {
-  // What stands on the line of the fence is no line of the text.
-  const text = n.kind === "pre" ? n.text?.replace(/^\n/, "") : n.text;
-  const inside = [words(text), pieces(n.nodes, people, press)];
+  const inside = [words(n.text), pieces(n.nodes, people, press)];
   switch (n.kind) {
     case undefined: return inside;
     case "link": return link(n.href, inside);
@@ -26,6 +24,8 @@ function piece(n, people, press) {
   if (empty(n)) return null;
   const [tag, style] = tags[n.kind] || ["span"];
   const node = el(tag, { class: style }, inside);
+  // The end of the line on which a block begins is no line of the block.
+  if (n.kind === "pre" && node.firstChild.nodeType === Node.TEXT_NODE) node.firstChild.data = node.firstChild.data.replace(/^\n/, "");
   if (n.tone) node.style.setProperty("--bar", n.tone);
   return node;
 }

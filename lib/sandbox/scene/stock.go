@@ -11,7 +11,7 @@ import (
 // Everywhere are the scenes that concern all services at once.
 func Everywhere() []Scene {
 	return []Scene{{
-		Name: "cut", Title: "Teleport is cut off in the middle of the work",
+		Name: "cut", Title: "Teleport is cut off for a while",
 		Sentence: "People ask and review while no plugin can reach Teleport. When it is back, everything is caught up.",
 		Steps: []Step{
 			{Says: "Alice asks for access, and everybody is told.", Ask: &Ask{User: cluster.Alice, Role: "demo-role", Reason: "Checkout errors since 14:00, see INC-2217"}, Told: true},
