@@ -39,11 +39,13 @@ func Open(t *testing.T, address string, width, height int) context.Context {
 	return Tab(t, ctx, address, width, height)
 }
 
-// Tab opens a page in a further tab of the browser that a context is in.
-func Tab(t *testing.T, ctx context.Context, address string, width, height int) context.Context {
+// Tab opens a page in a further tab of the browser that a context is in, after what is to
+// be done before.
+func Tab(t *testing.T, ctx context.Context, address string, width, height int, before ...chromedp.Action[chromedp.Void]) context.Context {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	Do(t, ctx, before...)
 	Do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(address), Live)
 	return ctx
 }
