@@ -218,41 +218,61 @@ func goneAndBack(s *stage) {
 // numbers are the counters as the page shows them.
 const numbers = `["expected", "in_place", "lost", "doubled", "stale"].map((n) => Number(document.getElementById("count-" + n).textContent.replaceAll(",", "")))`
 
-// same waits until the page shows what the API says, and all is well or not.
+// same waits until all is well or not, and the page shows what is counted then. The API
+// must say the same.
 func (s *stage) same(ctx context.Context, clean bool) {
 	s.Helper()
-	browser.Do(s.T, ctx, browser.Until(fmt.Sprintf(`(%s).slice(2).some((n) => n > 0) !== %v`, numbers, clean)))
-	said := api[sandbox.Tally](s, "/api/tally").Total
-	want := strings.ReplaceAll(fmt.Sprint([]int{said.Expected, said.InPlace, said.Lost, said.Doubled, said.Stale}), " ", ",")
+	s.until("the counters settle", func() bool { return s.Tally().Total.Clean() == clean })
+	want := listed(s.Tally())
 	browser.Do(s.T, ctx, browser.Until(fmt.Sprintf(`JSON.stringify(%s) === %q`, numbers, want)))
+	if said := listed(api[sandbox.Tally](s, "/api/tally")); said != want {
+		s.Errorf("the page counts %s, and the API %s", want, said)
+	}
+}
+
+// listed are the counters in the order of the page.
+func listed(t sandbox.Tally) string {
+	return fmt.Sprintf("[%d,%d,%d,%d,%d]", t.Total.Expected, t.Total.InPlace, t.Total.Lost, t.Total.Doubled, t.Total.Stale)
 }
 
 func scenes(s *stage) {
 	if testing.Short() {
 		s.Skip("the scenes take a minute")
 	}
-	ctx := browser.Open(s.T, s.url(), 1280, 800)
 	for _, v := range services.All() {
 		for _, one := range s.Scenes() {
 			own := one.Service == v.Name && len(v.Scenes) > 0 && one.Name == v.Scenes[0].Name
 			if v.Name != all()[0] && !own || one.Service != "" && one.Service != v.Name {
 				continue
 			}
-			button := fmt.Sprintf(`#scenes [data-scene="%s"]`, one.Name)
-			browser.Do(s.T, ctx, chromedp.Click(`#tab-`+v.Name), chromedp.WaitVisible(button), browser.Until(`document.querySelector('`+button+`').getAttribute("aria-disabled") === "false"`))
-			before := s.State(1).Play.Number
-			browser.Do(s.T, ctx, chromedp.Click(button), chromedp.WaitVisible(`#play-stop`))
-			s.until(one.Title, func() bool { p := s.State(1).Play; return p.Number == before+1 && p.Over })
-			browser.Do(s.T, ctx, chromedp.WaitNotVisible(`#play-stop`))
-			if end := browser.Value[string](s.T, ctx, `document.querySelector("#play-end").textContent`); !strings.HasPrefix(end, "Over: ") {
-				s.Errorf("%s: %s", one.Title, end)
-			}
-			if f := s.Faults(); f.Cluster.RefuseConnections || len(f.Services[v.Name]) > 0 {
-				s.Errorf("%s leaves %+v", one.Title, f)
-			}
-			s.same(ctx, true)
+			s.Run(v.Name+", "+one.Title, func(t *testing.T) { s.within(t).play(v.Name, one) })
 		}
 	}
+}
+
+// within is the stage in a part of the test.
+func (s *stage) within(t *testing.T) *stage {
+	part := *s
+	part.T = t
+	return &part
+}
+
+// play plays a scene by one click, and looks whether all is as it was before.
+func (s *stage) play(service string, one sandbox.Scene) {
+	ctx := browser.Open(s.T, s.url(), 1280, 800)
+	button := fmt.Sprintf(`#scenes [data-scene="%s"]`, one.Name)
+	browser.Do(s.T, ctx, chromedp.Click(`#tab-`+service), chromedp.WaitVisible(button))
+	before := s.State(1).Play.Number
+	browser.Do(s.T, ctx, chromedp.Click(button), chromedp.WaitVisible(`#play`))
+	s.until(one.Title, func() bool { p := s.State(1).Play; return p.Number == before+1 && p.Over })
+	browser.Do(s.T, ctx, browser.Until(`document.querySelector("#play-end").textContent !== "" && document.querySelector("#play-stop").hidden`))
+	if end := browser.Value[string](s.T, ctx, `document.querySelector("#play-end").textContent`); !strings.HasPrefix(end, "Over: ") {
+		s.Errorf("%s: %s", one.Title, end)
+	}
+	if f := s.Faults(); f.Cluster.RefuseConnections || len(f.Services[service]) > 0 {
+		s.Errorf("%s leaves %+v", one.Title, f)
+	}
+	s.same(ctx, true)
 }
 
 func counters(s *stage) {

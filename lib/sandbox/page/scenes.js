@@ -7,6 +7,7 @@ const byId = (id) => document.getElementById(id);
 let scenes = [];
 let play = { number: 0, over: true };
 let dismissed = true; // what was played before this page was opened
+let known = false;
 let onplay = () => {};
 
 // setUp asks for the scenes; show is called with the service at which one is played.
@@ -28,6 +29,7 @@ export function choose(name) {
 async function refresh() {
   try { scenes = await get("/api/scenes"); } catch { return; }
   list();
+  show();
 }
 
 function list() {
@@ -40,7 +42,6 @@ function list() {
 function make(s) {
   const begin = once(async (e) => {
     if (e.currentTarget?.getAttribute("aria-disabled") === "true" || (!play.over && play.number > 0)) return;
-    dismissed = false;
     if (s.service) onplay(s.service);
     await send("POST", "/api/scenes", { service: s.service, scene: s.name });
   });
@@ -49,10 +50,12 @@ function make(s) {
 }
 
 export function update(state) {
-  const changed = state.play.number !== play.number || state.play.over !== play.over;
+  const next = known && state.play.number !== play.number;
+  const changed = next || state.play.over !== play.over;
+  known = true;
   play = state.play;
+  if (next || (!play.over && play.number > 0)) dismissed = false;
   if (changed || scenes.length === 0) refresh();
-  if (!play.over && play.number > 0) dismissed = false;
   show();
 }
 

@@ -109,6 +109,9 @@ func TestLife(t *testing.T) {
 			cmd, out := program(t, "start", "--addr", "127.0.0.1:0", "--dir", dir, "--plugin", plugin)
 			address := await(t, out, `the page is at (http://\S+)`)[1]
 			await(t, out, `\[`+first+`\] config is there: start -c`)
+			if text := out.String(); strings.Contains(text, "try "+first+" with") || !strings.Contains(text, "try "+second+" with") {
+				t.Errorf("it says how to run what runs already, or not how to run what does not: %s", text)
+			}
 			resp, err := http.Get(address + "/api/state")
 			if err != nil {
 				t.Fatal(err)
