@@ -51,6 +51,9 @@ func (e Entry) like(o Entry) bool {
 
 // Journal holds entries. Make one with New; its methods may be called at the same time.
 type Journal struct {
+	// Now is the clock; it may be replaced before the first entry.
+	Now func() time.Time
+
 	size int
 
 	mu      sync.Mutex
@@ -60,14 +63,14 @@ type Journal struct {
 }
 
 // New makes a journal of at most so many entries.
-func New(size int) *Journal { return &Journal{size: size} }
+func New(size int) *Journal { return &Journal{Now: time.Now, size: size} }
 
 // Add adds an entry of now, or counts it in a recent one that says the same. What it
 // happened more often than once is in e.Times.
 func (j *Journal) Add(e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	now := time.Now()
+	now := j.Now()
 	e.Times = max(e.Times, 1)
 	j.rev++
 	for i := len(j.entries) - 1; i >= 0 && now.Sub(j.entries[i].At) < mergeWithin; i-- {

@@ -3,12 +3,14 @@ package journal_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"teleport-plugins/lib/sandbox/journal"
 )
 
 func TestWhatHappensAgainIsCounted(t *testing.T) {
-	j := journal.New(10)
+	j, now := journal.New(10), time.Now()
+	j.Now = func() time.Time { return now }
 	post := journal.Entry{Part: journal.Service, Name: "example", Text: "post"}
 	j.Add(post)
 	first, rev := j.After(0)
@@ -24,6 +26,12 @@ func TestWhatHappensAgainIsCounted(t *testing.T) {
 	}
 	if e := changed[1]; e.Part != journal.Plugin || e.Times != 1 {
 		t.Errorf("what another part did is %+v", e)
+	}
+	_, rev = j.After(0)
+	now = now.Add(time.Minute)
+	j.Add(post)
+	if changed, _ := j.After(rev); len(changed) != 1 || changed[0].ID == first[0].ID {
+		t.Errorf("what happened much later is %+v", changed)
 	}
 }
 
