@@ -17,7 +17,7 @@ import (
 	"teleport-plugins/lib/sandbox/tally"
 )
 
-// lookPause is the time between two looks at what a step waits for.
+// lookPause is the least time between two looks at what a step waits for.
 const lookPause = 100 * time.Millisecond
 
 // actor plays the steps of a scene, one after the other.
@@ -235,8 +235,12 @@ func (a *actor) wait(ctx context.Context, step scene.Step) error {
 func (a *actor) until(ctx context.Context, what string, holds func() bool) error {
 	bounded, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	for !holds() {
-		if pace.Sleep(bounded, lookPause) {
+	for {
+		began := time.Now()
+		if holds() {
+			return nil
+		}
+		if pace.Sleep(bounded, max(lookPause, 2*time.Since(began))) {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -244,7 +248,6 @@ func (a *actor) until(ctx context.Context, what string, holds func() bool) error
 		}
 		return fmt.Errorf("it waited %s %s in vain", stepTime, what)
 	}
-	return nil
 }
 
 // tally is what is wrong at the services that the scene concerns.

@@ -8,7 +8,7 @@ import { pieces } from "./pieces.js";
 import { switches } from "./switches.js";
 
 // How many messages of a channel are shown.
-const most = 40;
+const most = 30;
 const signs = { public: "#", dm: "@", group_dm: "@" };
 
 export class Chat {
