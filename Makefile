@@ -123,6 +123,9 @@ mutate: ## change the code in N places (400), drawn by SEED (1), and see whether
 chaos: build ## run the plugins under random faults: SEED=… FOR=10m
 	PLUGINS_BIN=$(CURDIR)/build $(GO) run ./access/e2e/chaos -seed "$(SEED)" -for $(FOR) $(CHAOSFLAGS)
 
+pictures: build ## take the pictures of the sandbox's page anew, of the real page
+	TELEPORT_SANDBOX_PICTURES=$(CURDIR)/lib/sandbox/pictures PLUGINS_BIN=$(CURDIR)/build $(GO) test -count=1 ./access/e2e/page -run TestPictures
+
 policies: ## have Open Policy Agent itself decide by the policy in Rego
 	GOFLAGS= GOBIN=$(CURDIR)/build/tools $(GO) install $(OPA)
 	PATH="$(CURDIR)/build/tools:$$PATH" $(GO) test -count=1 $$(ls -d ./access/*/examples/*/)
@@ -134,4 +137,4 @@ clean: ## remove what was built
 
 FORCE:
 
-.PHONY: help build test race demo new-service lint fuzz bench faults worlds mutate chaos policies clean FORCE
+.PHONY: help build test race demo new-service lint fuzz bench faults worlds mutate chaos pictures policies clean FORCE

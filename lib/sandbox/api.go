@@ -38,6 +38,10 @@ func (s *Sandbox) routes() map[string]map[string]endpoint {
 	}
 	return map[string]map[string]endpoint{
 		"/api/state":                 {http.MethodGet: s.getState},
+		"/api/tally":                 {http.MethodGet: s.getTally},
+		"/api/story":                 {http.MethodGet: s.getStory},
+		"/api/plugins/{name}/log":    {http.MethodGet: s.getLog},
+		"/api/scenes":                {http.MethodGet: s.getScenes, http.MethodPost: s.postScene, http.MethodDelete: s.deleteScene},
 		"/api/requests":              {http.MethodPost: s.postRequest},
 		"/api/requests/{id}/reviews": {http.MethodPost: s.postReview},
 		"/api/requests/{id}/promote": {http.MethodPost: s.postPromotion},

@@ -96,8 +96,18 @@ func TestAPI(t *testing.T) {
 		{"a switch that is not there", "POST", "/api/switches", `{"service":"example","switch":"heat"}`, 404, "no switch"},
 		{"a switch of nobody", "POST", "/api/switches", `{"service":"teams","switch":"light"}`, 404, "no service"},
 
+		{"the counters", "GET", "/api/tally", "", 200, `"total":{"expected":`},
+		{"the story", "GET", "/api/story", "", 200, `"entries":[`},
+		{"the story after no number", "GET", "/api/story?after=x", "", 400, "is not a number"},
+		{"the log of no plugin", "GET", "/api/plugins/example/log", "", 404, "no plugin"},
+		{"the scenes", "GET", "/api/scenes", "", 200, `"title":"The example is down for ten seconds"`},
+		{"a scene", "POST", "/api/scenes", `{"service":"example","scene":"down"}`, 202, ""},
+		{"a scene that is not there", "POST", "/api/scenes", `{"service":"example","scene":"opera"}`, 404, "no scene"},
+		{"a scene of a plugin that does not run", "POST", "/api/scenes", `{"service":"example","scene":"killed"}`, 404, "no scene"},
+		{"an end of no scene", "DELETE", "/api/scenes", "", 204, ""},
+
 		{"the page", "GET", "/", "", 200, "<!doctype html>"},
-		{"the script", "GET", "/app.js", "", 200, "EventSource"},
+		{"the script", "GET", "/feed.js", "", 200, "EventSource"},
 		{"a missing file", "GET", "/nothing.js", "", 404, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

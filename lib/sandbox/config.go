@@ -95,7 +95,8 @@ func (s *Sandbox) sharedConfig(identity string) map[string]any {
 	return map[string]any{
 		"teleport": map[string]any{"addr": s.cluster.Addr(), "identity": identity, "refresh_identity": true, "refresh_identity_interval": "10s"},
 		"log":      map[string]any{"output": "stderr", "severity": "INFO"},
-		"delivery": map[string]any{"catch_up": "1h"},
+		// Shorter than usual, so that one need not wait to see things heal.
+		"delivery": map[string]any{"catch_up": "1h", "call_timeout": "5s", "lease": "10s", "retry_max": "3s", "heartbeat": "2s"},
 	}
 }
 

@@ -5,6 +5,10 @@
 // a page on which people request and review access, watch the messages that
 // follow, and make each part misbehave.
 //
+// The page tells the story of it: scenes break something by one click and show it heal, a
+// timeline says what each part does, and counters compare what stands at the services
+// with what the cluster says.
+//
 // Everything is in memory and gone when the sandbox is closed. There are no
 // accounts: whoever reaches the API may do everything.
 package sandbox

@@ -10,6 +10,8 @@ const (
 	// eventPause is the least time between two events, so that a busy sandbox
 	// does not drown its pages.
 	eventPause = 100 * time.Millisecond
+	// comeBack is how soon a page asks again that has lost the sandbox, in milliseconds.
+	comeBack = 1000
 	// heartbeat is how often a silent stream is shown to be alive.
 	heartbeat = 15 * time.Second
 )
@@ -32,7 +34,7 @@ func (s *Sandbox) serveEvents(w http.ResponseWriter, r *http.Request) {
 		_, err := fmt.Fprintf(w, format, args...)
 		return err == nil && flusher.Flush() == nil
 	}
-	for ok := send("data: %d\n\n", s.changes.version.Load()); ok; {
+	for ok := send("retry: %d\ndata: %d\n\n", comeBack, s.changes.version.Load()); ok; {
 		select {
 		case <-changes:
 			ok = s.pause(r) && send("data: %d\n\n", s.changes.version.Load())

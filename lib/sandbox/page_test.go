@@ -129,9 +129,7 @@ func TestPageCanBeUsedWithoutMouseOrEyes(t *testing.T) {
 	browser.Do(t, ctx,
 		chromedp.Focus(`#tab-example`), chromedp.KeyEvent(kb.ArrowRight),
 		browser.Until(`document.getElementById("tab-another").getAttribute("aria-selected") === "true" && document.activeElement.id === "tab-another"`),
-		chromedp.Focus(`#faults-open`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#faults`),
-		chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#faults`),
-		browser.Until(`document.activeElement.id === "faults-open"`),
+		chromedp.Focus(`#faults > summary`), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`#fault-form`),
 	)
 }
 
@@ -146,13 +144,13 @@ func TestPageFitsNarrowScreens(t *testing.T) {
 	}
 }
 
-// What is switched in the drawer takes effect, and the drawer shows what is in
-// force, also what others have set.
+// What is set by hand takes effect, and the page shows what is in force, also what
+// others have set.
 func TestPageSetsFaults(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	ctx := open(t, sb, 1280, 800)
 	browser.Do(t, ctx,
-		chromedp.Click(`#faults-open`), chromedp.WaitVisible(`#faults`),
+		chromedp.Click(`#faults > summary`), chromedp.WaitVisible(`#fault-form button`),
 		chromedp.Click(`#fault-form button`), browser.Until(`document.querySelectorAll("#faults-list .fault").length === 1`),
 	)
 	if list := example(sb).Faults().List(); len(list) != 1 || list[0].Effect != "rate_limit" || list[0].RetryAfterMS != 5000 {
@@ -174,7 +172,7 @@ func TestPageSetsFaults(t *testing.T) {
 func TestPageSetsSwitches(t *testing.T) {
 	sb := start(t, sandbox.Options{})
 	ctx := open(t, sb, 1280, 800)
-	browser.Do(t, ctx, chromedp.Click(`#panel-example input[aria-label="The light is on"]`))
+	browser.Do(t, ctx, chromedp.Click(`#panel-example details > summary`), chromedp.Click(`#panel-example input[aria-label="The light is on"]`))
 	waitFor(t, sb, func() bool { return example(sb).Panel(0).Switches[0].On })
 }
 

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/farend"
+	"teleport-plugins/lib/sandbox/journal"
 )
 
 // DefaultIdentityTTL is how long the identities of the plugins hold when the
@@ -45,15 +47,21 @@ type service struct {
 // Sandbox is a running sandbox. Its methods may be called at the same time.
 type Sandbox struct {
 	opts     Options
+	instance string
 	cluster  *cluster.Cluster
 	services []service
 	changes  *hub
 	plugins  *plugins
+	story    *journal.Journal
+	stage    stage
 
 	mu sync.Mutex
 	// identities holds the user of each identity file that is kept renewed.
 	identities map[string]string
 	denied     []Denial
+
+	counting sync.Mutex // guards counted
+	counted  Tally
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
@@ -76,8 +84,9 @@ func Start(opts Options) (*Sandbox, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Sandbox{opts: opts, cluster: c, changes: newHub(), identities: make(map[string]string), stop: cancel}
-	s.plugins = newPlugins(opts.Output, s.changes.tell)
+	s := &Sandbox{opts: opts, cluster: c, changes: newHub(), identities: make(map[string]string), stop: cancel, instance: rand.Text()}
+	s.story = journal.New(storySize)
+	s.plugins = newPlugins(s)
 	for _, v := range opts.Services {
 		s.services = append(s.services, service{v, v.Simulate(farend.Options{Demo: true})})
 	}
@@ -91,6 +100,8 @@ func Start(opts Options) (*Sandbox, error) {
 	}
 	s.watch(ctx)
 	s.background.Go(func() { s.renew(ctx) })
+	s.background.Go(s.storyteller(ctx))
+	s.background.Go(func() { s.watchReadiness(ctx) })
 	return s, nil
 }
 
@@ -98,6 +109,7 @@ func Start(opts Options) (*Sandbox, error) {
 // everything else. It waits for all that the sandbox started.
 func (s *Sandbox) Close() error {
 	s.closing.Do(func() {
+		s.stage.close()
 		s.plugins.close()
 		s.stop()
 		s.changes.close()

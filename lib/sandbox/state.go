@@ -26,6 +26,11 @@ type State struct {
 	Order    []string           `json:"order"`
 	// Plugins are the plugins that the sandbox runs itself.
 	Plugins []Plugin `json:"plugins"`
+	// Play is the scene that is played, or was last.
+	Play Play `json:"play"`
+	// Instance is another one for each sandbox, and Total how many requests there are.
+	Instance string `json:"instance"`
+	Total    int    `json:"total"`
 }
 
 // Resource is something that access can be requested to.
@@ -81,6 +86,7 @@ func (s *Sandbox) State(limit int) State {
 	st := State{
 		Version: s.changes.version.Load(), Cluster: s.cluster.Name(), Users: people, Roles: roles,
 		Services: make(map[string]Service, len(s.services)), Order: s.Services(), Plugins: s.plugins.list(),
+		Play: s.stage.now(), Instance: s.instance,
 	}
 	for _, r := range resources() {
 		title := r.Name
@@ -89,7 +95,8 @@ func (s *Sandbox) State(limit int) State {
 		}
 		st.Resources = append(st.Resources, Resource{ID: r.Kind + "/" + r.Name, Title: r.Kind + " " + title})
 	}
-	st.Requests = requestViews(s.cluster.Requests(), limit)
+	requests := s.cluster.Requests()
+	st.Requests, st.Total = requestViews(requests, limit), len(requests)
 	for _, v := range s.services {
 		shown := v.Panel(limit)
 		for i := range shown.Channels {

@@ -31,6 +31,7 @@ func Service() farend.Service {
 		OneLimit:    true,
 		Furnish:     furnish,
 		SetUps:      setUps,
+		Scenes:      scenes(),
 		Accent:      "#06803a", Side: "#0e3d25",
 	}
 }

@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
 // limit bounds a whole test with a browser on a slow machine.
-const limit = 2 * time.Minute
+const limit = 3 * time.Minute
 
 // Open opens a page of a sandbox, in a window of the size, and waits until it is live.
 // Where there is no Chromium the test is skipped, but not where CI is true.
@@ -34,10 +36,23 @@ func Open(t *testing.T, address string, width, height int) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	return Tab(t, ctx, address, width, height)
+}
+
+// Tab opens a page in a further tab of the browser that a context is in, after what is to
+// be done before.
+func Tab(t *testing.T, ctx context.Context, address string, width, height int, before ...chromedp.Action[chromedp.Void]) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	Do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(address), chromedp.WaitVisible(`#live.on`), chromedp.WaitVisible(`#tabs button`))
+	Do(t, ctx, before...)
+	Do(t, ctx, chromedp.EmulateViewport(int64(width), int64(height)), chromedp.Navigate(address), Live)
 	return ctx
+}
+
+// Live waits until the page shows the sandbox as it is.
+func Live(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+	return Until(`document.querySelector("#live.on") && document.querySelectorAll("#tabs button").length > 0`)(ctx, t)
 }
 
 func find() string {
@@ -60,4 +75,23 @@ func Do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.V
 // Until waits until an expression in the page is true.
 func Until(expression string) chromedp.Action[chromedp.Void] {
 	return chromedp.Poll[chromedp.Void](expression)
+}
+
+// Value is what an expression in the page is.
+func Value[T any](t *testing.T, ctx context.Context, expression string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// Theme shows the page as to those who want it dark, or light.
+func Theme(theme string) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		feature := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: theme}
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{feature}})
+		return chromedp.Void{}, err
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -83,8 +84,12 @@ func (c *Child) Kill() error {
 }
 
 // Run keeps the program running until ctx ends; then the program gets SIGTERM
-// and, when the grace is over, is killed. Run returns once it has ended.
+// and, when the grace is over, is killed. Run returns once it has ended. On Linux the
+// program ends, too, when we are killed.
 func (c *Child) Run(ctx context.Context) {
+	// A program that is to end with us ends with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	first := c.Pause
 	if first == 0 {
 		first = DefaultPause
@@ -129,9 +134,7 @@ func (c *Child) once(ctx context.Context) error {
 	if cmd.WaitDelay == 0 {
 		cmd.WaitDelay = DefaultGrace
 	}
-	// A Ctrl-C at the terminal goes to a whole process group. The program is
-	// in its own, or it would get that signal and ours.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		c.ended(err)
 		return err

@@ -10,6 +10,7 @@ import (
 	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/fault"
 	"teleport-plugins/lib/sandbox/panel"
+	"teleport-plugins/lib/sandbox/scene"
 )
 
 // Service is a service that there is a plugin for, and how it is simulated.
@@ -41,6 +42,8 @@ type Service struct {
 	// SetUps are set-ups at which something is wrong that only this service has; may be
 	// nil. Those that all services have in common are in access/e2e.
 	SetUps func() []SetUp
+	// Scenes are plays of the demonstration that only this service has.
+	Scenes []scene.Scene
 	// Accent and Side are colours of the service's panel: of its signs, and of
 	// the list of channels.
 	Accent, Side string

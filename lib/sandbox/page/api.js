@@ -1,14 +1,18 @@
 // Calls of the sandbox's API.
 import { toast } from "./dom.js";
 
+// A second click within this time is one too many, in milliseconds.
+const pause = 600;
+
 async function call(method, path, body) {
   const options = { method };
   if (method === "POST") {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body || {});
   }
-  const answer = await fetch(path, options);
-  if (answer.status === 204) return null;
+  let answer;
+  try { answer = await fetch(path, options); } catch { throw new Error("The sandbox does not answer."); }
+  if (answer.status === 204 || answer.status === 202) return null;
   const value = await answer.json();
   if (!answer.ok) throw new Error(value.error || answer.statusText);
   return value;
@@ -35,4 +39,21 @@ export async function send(method, path, body) {
     toast(err.message);
     return false;
   }
+}
+
+// once makes a listener that does nothing while it is at work, and a moment after: a
+// double click asks once.
+export function once(act) {
+  let busy = false;
+  return async (e) => {
+    e?.preventDefault?.();
+    if (busy) return;
+    busy = true;
+    const began = performance.now();
+    try {
+      await act(e);
+    } finally {
+      setTimeout(() => { busy = false; }, Math.max(0, pause - (performance.now() - began)));
+    }
+  };
 }

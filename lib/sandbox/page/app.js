@@ -1,38 +1,49 @@
-// The page: asks for the state whenever the sandbox tells of a change.
-import { get } from "./api.js";
+// The page: shows each new picture of the sandbox.
 import { Chat } from "./chat.js";
-import { el, keyed } from "./dom.js";
+import * as counters from "./counters.js";
+import { wrong } from "./counters.js";
+import { el } from "./dom.js";
 import * as faults from "./faults.js";
+import { follow } from "./follow.js";
+import * as plugins from "./plugins.js";
 import * as requests from "./requests.js";
+import * as scenes from "./scenes.js";
+import * as timeline from "./timeline.js";
 
 const byId = (id) => document.getElementById(id);
 
 const chats = new Map();
+// On a wide screen all services are seen side by side.
+const wide = matchMedia("(min-width: 1700px)");
 let tab = "";
+let instance = "";
 
 function setUpTabs(state) {
-  const names = state.order;
-  for (const name of names) {
+  for (const name of state.order) {
     const { title, accent } = state.services[name];
     const chat = new Chat(name, state.services[name]);
-    const dot = el("span", { class: "dot", "aria-hidden": "true" });
-    dot.style.setProperty("--brand", accent);
     chat.onread = fillTabs;
     chats.set(name, chat);
-    byId("tabs").append(el("button", { type: "button", role: "tab", id: "tab-" + name, "aria-controls": "panel-" + name, onclick: () => show(name), onkeydown: arrow },
-      dot, title, el("span", { class: "badge", hidden: true })));
-    byId("panels").append(el("div", { role: "tabpanel", id: "panel-" + name, "aria-labelledby": "tab-" + name }, chat.node));
+    const button = el("button", { type: "button", role: "tab", id: "tab-" + name, "aria-controls": "panel-" + name, onclick: () => show(name), onkeydown: arrow },
+      title, el("span", { class: "badge", hidden: true }));
+    button.style.setProperty("--brand", accent);
+    byId("tabs").append(button);
+    byId("panels").append(el("div", { role: "tabpanel", id: "panel-" + name, "aria-label": title, class: "panel" }, chat.node));
   }
-  show(names.includes(location.hash.slice(1)) ? location.hash.slice(1) : names[0]);
+  wide.addEventListener("change", () => show(tab));
+  show(state.order.includes(location.hash.slice(1)) ? location.hash.slice(1) : state.order[0]);
 }
 
 function arrow(e) {
   const names = [...chats.keys()];
   const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
   if (!step) return;
+  e.preventDefault();
   show(names[(names.indexOf(tab) + step + names.length) % names.length]);
   byId("tab-" + tab).focus();
 }
+
+const seen = (name) => (wide.matches || name === tab) && !document.hidden;
 
 function show(name) {
   tab = name;
@@ -41,71 +52,69 @@ function show(name) {
     const on = n === name;
     byId("tab-" + n).setAttribute("aria-selected", String(on));
     byId("tab-" + n).tabIndex = on ? 0 : -1;
-    byId("panel-" + n).hidden = !on;
-    if (on && chat.state) {
+    byId("panel-" + n).hidden = !on && !wide.matches;
+    if (seen(n) && chat.state) {
       chat.update(chat.state, true);
-      chat.list.scrollTop = chat.list.scrollHeight;
+      chat.toEnd();
     }
   }
+  scenes.choose(name);
   fillTabs();
 }
 
+// fillTabs shows on each tab what is wrong there, or else what nobody has read.
 function fillTabs() {
   for (const [name, chat] of chats) {
     const badge = byId("tab-" + name).querySelector(".badge");
-    const n = chat.unread();
-    badge.hidden = n === 0;
-    badge.textContent = n;
+    const bad = wrong(chat.state?.tally);
+    const unread = chat.unread();
+    badge.hidden = bad + unread === 0;
+    badge.classList.toggle("unread", bad === 0);
+    badge.textContent = bad > 99 ? "99+" : bad || "";
+    badge.ariaLabel = badge.title = bad > 0 ? bad + " lost, doubled or stale" : unread + " unread";
+    badge.role = "img";
   }
 }
 
-function fillPlugins(list) {
-  keyed(byId("plugins"), list, (p) => p.name, () => el("li", {}), (node, p) => {
-    node.className = "pill " + (p.pid ? "up" : "down");
-    node.title = p.pid ? "PID " + p.pid + (p.starts > 1 ? ", started " + p.starts + " times" : "") : "not running: " + (p.last_error || "");
-    node.textContent = p.name + (p.pid ? "" : " is down");
-  });
+function setUp(state) {
+  instance = state.instance;
+  requests.setUp(state);
+  plugins.setUp();
+  timeline.setUp();
+  faults.setUp(state.order.map((name) => [name, state.services[name].title]));
+  scenes.setUp(state, show);
+  setUpTabs(state);
 }
 
-function apply(state) {
-  if (!tab) {
-    byId("cluster").textContent = state.cluster;
-    requests.setUp(state);
-    setUpTabs(state);
-    faults.setUp([...chats.keys()]);
-  }
+function apply({ state, tally, faults: inForce, story }) {
+  if (!instance) setUp(state);
+  if (state.instance !== instance) { location.reload(); return; }
+  counters.update(tally);
   requests.update(state);
-  fillPlugins(state.plugins);
-  for (const [name, chat] of chats) chat.update({ ...state.services[name], users: state.users }, name === tab && !document.hidden);
+  plugins.update(state.plugins);
+  scenes.update(state);
+  for (const [name, chat] of chats) chat.update({ ...state.services[name], users: state.users, tally: tally.services[name] }, seen(name));
   fillTabs();
-  faults.update(state.plugins);
+  faults.update(inForce);
+  timeline.update(story);
 }
 
-let asking = false;
-let again = false;
+let picture = { live: false };
+let drawn = true;
 
-// refresh asks for the state; when it changes meanwhile, once more.
-async function refresh() {
-  if (asking) { again = true; return; }
-  asking = true;
-  try {
-    do {
-      again = false;
-      apply(await get("/api/state"));
-    } while (again);
-  } catch (err) {
-    console.error(err);
-  } finally {
-    asking = false;
-  }
+// draw shows the newest picture, at most once for each frame, and only to somebody who looks.
+function draw() {
+  drawn = true;
+  const { live } = picture;
+  byId("live").textContent = live ? "live" : "not connected";
+  byId("live").classList.toggle("on", live);
+  byId("gone").hidden = live || !instance;
+  if (picture.state) apply(picture);
 }
 
-function live(on) {
-  byId("live").textContent = on ? "live" : "not connected";
-  byId("live").classList.toggle("on", on);
-}
-
-const events = new EventSource("/api/events");
-events.onopen = () => live(true);
-events.onerror = () => live(false);
-events.onmessage = refresh;
+follow((news) => {
+  picture = news;
+  if (drawn && !document.hidden) requestAnimationFrame(draw);
+  drawn = false;
+});
+document.addEventListener("visibilitychange", () => { if (!document.hidden && !drawn) requestAnimationFrame(draw); });

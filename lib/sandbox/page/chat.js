@@ -1,15 +1,20 @@
-// The panel of a service: its channels on the left, the messages of the chosen
-// one on the right, replies under what they reply to.
-import { ask } from "./api.js";
+// The panel of a service: its channels, the messages of the chosen one, replies under
+// what they reply to, and what is wrong there.
+import { ask, once } from "./api.js";
+import { wrong } from "./counters.js";
 import { clock, el, flash, keyed } from "./dom.js";
+import { glyph } from "./glyphs.js";
 import { pieces } from "./pieces.js";
 import { switches } from "./switches.js";
 
-const signs = { public: "#", private: "🔒", group_dm: "👥" };
+// How many messages of a channel are shown.
+const most = 30;
+const signs = { public: "#", dm: "@", group_dm: "@" };
 
 export class Chat {
   constructor(name, { title, accent, side }) {
     this.name = name;
+    this.title = title;
     this.read = new Map();
     this.chosen = "";
     this.byHand = false;
@@ -20,9 +25,12 @@ export class Chat {
     this.list = el("ol", { class: "messages plain", "aria-label": "Messages", tabIndex: 0 });
     this.none = el("p", { class: "empty" }, "Nothing has been posted here.");
     this.switches = el("ul", { class: "rota plain" });
-    this.node = el("div", { class: "chat" },
-      el("nav", { "aria-label": title + " channels" }, this.channels, this.switches),
-      el("div", { class: "chat-main" }, this.head, this.list, this.none));
+    this.rota = el("details", { hidden: true }, el("summary", {}, "Switches"), this.switches);
+    this.tally = el("span", { class: "tally" });
+    this.node = el("section", { class: "chat", "aria-label": title },
+      el("div", { class: "brand" }, el("strong", {}, title), this.tally),
+      el("nav", { "aria-label": title + " channels" }, this.channels),
+      el("div", { class: "chat-main" }, this.head, this.rota, this.list, this.none));
     this.node.style.setProperty("--brand", accent);
     this.node.style.setProperty("--side", side);
   }
@@ -39,10 +47,25 @@ export class Chat {
     // Until the reader chooses, show where something is said.
     if (!chosen || (!this.byHand && live(chosen) === 0)) this.chosen = (channels.find(live) || channels[0])?.id || "";
     if (visible && this.chosen) this.read.set(this.chosen, this.weight(channels.find((c) => c.id === this.chosen)));
+    this.rota.hidden = !state.switches?.length;
     this.fillChannels(channels);
     this.fillMessages(channels.find((c) => c.id === this.chosen), old !== this.chosen);
     switches(this.switches, this.name, state.switches);
+    this.fillTally(state.tally);
   }
+
+  // fillTally shows what is wrong here, in numbers that the sandbox has counted.
+  fillTally(tally) {
+    if (!tally) return;
+    const bad = ["lost", "doubled", "stale"].filter((k) => tally[k] > 0).map((k) => tally[k] + " " + k);
+    if (tally.stray > 0) bad.push(tally.stray + " astray");
+    this.tally.textContent = bad.join(", ") || tally.in_place + " in place";
+    this.tally.classList.toggle("off", wrong(tally) > 0);
+    this.tally.title = tally.details.join("\n");
+  }
+
+  // toEnd goes to the newest message.
+  toEnd() { this.list.scrollTop = this.list.scrollHeight; }
 
   // unread is how many things happened where nobody looked.
   unread() {
@@ -60,7 +83,7 @@ export class Chat {
   }
 
   fillChannels(channels) {
-    const items = channels.map((c) => ({
+    const items = channels.filter((c) => c.kind !== "dm" || this.weight(c) > 0).map((c) => ({
       id: c.id, kind: c.kind, name: c.name || c.user, chosen: c.id === this.chosen,
       unread: Math.max(0, this.weight(c) - (this.read.get(c.id) || 0)),
     }));
@@ -74,20 +97,22 @@ export class Chat {
   }
 
   fillMessages(channel, changed) {
-    const messages = (channel?.messages || []).filter((m) => !m.deleted);
+    const all = (channel?.messages || []).filter((m) => !m.deleted);
+    const heads = new Set(all.map((m) => m.id));
+    // A reply whose message is too old to be here is left out with it.
+    const messages = all.filter((m) => !m.thread || heads.has(m.thread)).slice(-most);
     this.none.hidden = messages.length > 0;
     // Where no message has ever had a button there is nobody to press one.
     this.pressable ||= messages.slice(-3).some((m) => /"id":"(approve|deny)/.test(JSON.stringify(m.body)));
-    this.head.replaceChildren(channel ? el("strong", {}, sign(channel) + " " + (channel.name || channel.user)) : "",
-      channel?.kind === "dm" ? el("span", { class: "muted" }, " direct message") : "",
-      this.pressable ? el("label", { class: "who muted" }, "You are ", this.person) : "");
+    this.head.hidden = !this.pressable;
+    if (this.pressable && !this.person.isConnected) this.head.replaceChildren(el("label", { class: "who muted" }, "You are ", this.person));
     const atEnd = changed || this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 60;
     if (changed) this.list.replaceChildren();
     const known = new Set(messages.map((m) => m.id));
     const items = messages.filter((m) => !m.thread || !known.has(m.thread))
       .map((m) => ({ ...m, replies: messages.filter((r) => r.thread === m.id) }));
     keyed(this.list, items, (m) => m.id, (m) => this.make(m), (node, m, again) => this.fill(node, m, again));
-    if (atEnd) this.list.scrollTop = this.list.scrollHeight;
+    if (atEnd) this.toEnd();
   }
 
   make() { return el("li", { class: "message" }, el("div", { class: "own" }), el("ol", { class: "replies plain" })); }
@@ -113,7 +138,7 @@ export class Chat {
           m.status && el("span", { class: "state " + m.status }, m.status),
           m.edited && el("span", { class: "muted edited" }, "(edited)"),
           m.mentions?.length > 0 && el("span", { class: "pinged", title: "This message notified them" }, "pings " + m.mentions.map((u) => this.people[u] || u).join(", "))),
-        pieces(m.body, this.people, m.request && ((verdict) => this.press(m, verdict))),
+        pieces(m.body, this.people, m.request && ((verdict) => once(() => this.press(m, verdict)))),
         (this.whispers.get(m.id) || []).map((w) => el("div", { class: "whisper" }, el("span", { class: "muted" }, "Only visible to " + w.person), el("div", {}, w.text)))),
     ].flat();
   }
@@ -135,4 +160,4 @@ export class Chat {
   }
 }
 
-function sign(c) { return signs[c.kind] || (c.kind === "dm" ? "@" : "•"); }
+const sign = (c) => (c.kind === "private" ? glyph("lock") : signs[c.kind] || "\u2022");

@@ -1,5 +1,5 @@
-// The drawer with the faults.
-import { get, send } from "./api.js";
+// What can be broken by hand, and what is broken now.
+import { once, send } from "./api.js";
 import { el, keyed } from "./dom.js";
 
 const byId = (id) => document.getElementById(id);
@@ -8,6 +8,8 @@ const effects = {
   rate_limit: "refuses: too many calls (429)", status: "answers with a status", hang: "hangs", cut: "cuts the connection",
   done_not_answered: "does it, but does not answer", garbage: "answers nonsense", slow: "is slow", refuse: "refuses with its own error",
 };
+
+const ways = { black_hole: "swallows packets", refuse_connections: "refuses new connections", slow_ms: "takes longer for every call" };
 
 const actions = [
   ["cut_streams", "Cut the streams"], ["cut_streams_with_error", "Cut with an error"], ["cut_connections", "Cut all connections"],
@@ -20,35 +22,27 @@ const rights = [
   { kind: "review_requests", verbs: ["review"] },
 ];
 
-const post = async (body) => { await send("POST", "/api/faults", body); await update(); };
-const end = async (from) => { await send("DELETE", "/api/faults" + (from ? "?from=" + from : "")); await update(); };
+const post = (body) => send("POST", "/api/faults", body);
+const end = (from) => send("DELETE", "/api/faults" + (from ? "?from=" + from : ""));
 
 let current = { services: {}, cluster: {}, denied: [] };
-let plugins = [];
+let titles = new Map();
 
+// setUp takes the services' names with their titles.
 export function setUp(services) {
-  const drawer = byId("faults");
-  const show = (on) => {
-    drawer.hidden = !on;
-    byId("faults-open").setAttribute("aria-expanded", String(on));
-    (on ? byId("faults-close") : byId("faults-open")).focus();
-  };
-  byId("faults-open").addEventListener("click", () => show(drawer.hidden));
-  byId("faults-close").addEventListener("click", () => show(false));
-  drawer.addEventListener("keydown", (e) => { if (e.key === "Escape") show(false); });
-  byId("faults-clear").addEventListener("click", () => end(""));
+  titles = new Map(services);
+  byId("faults-clear").addEventListener("click", once(() => end("")));
   byId("fault-actions").replaceChildren(...actions.map(([action, title]) =>
-    el("button", { type: "button", class: "small", onclick: () => post({ action }) }, title)));
+    el("button", { type: "button", class: "small", onclick: once(() => post({ action })) }, title)));
   for (const [id, key, value] of [["fault-black-hole", "black_hole", true], ["fault-refuse", "refuse_connections", true], ["fault-slow", "slow_ms", 2000]]) {
     byId(id).addEventListener("change", (e) => post({ cluster: { ...current.cluster, [key]: e.target.checked ? value : undefined } }));
   }
   setUpForm(services);
-  update();
 }
 
 function setUpForm(services) {
   const form = byId("fault-form");
-  form.service.replaceChildren(...services.map((s) => el("option", { value: s }, s)));
+  form.service.replaceChildren(...services.map(([name, title]) => el("option", { value: name }, title)));
   form.effect.replaceChildren(...Object.entries(effects).map(([value, title]) => el("option", { value }, title)));
   const fit = () => {
     form.querySelector(".fault-status").hidden = form.effect.value !== "status";
@@ -57,8 +51,8 @@ function setUpForm(services) {
   };
   form.effect.addEventListener("change", fit);
   fit();
-  form.addEventListener("submit", (e) => {
-    e.preventDefault();
+  form.addEventListener("submit", (e) => e.preventDefault());
+  form.addEventListener("submit", once(() => {
     const fault = { effect: form.effect.value, times: Number(form.times.value) };
     const wait = Math.round(Number(form.seconds.value) * 1000);
     if (form.method.value) fault.method = form.method.value.trim();
@@ -66,26 +60,22 @@ function setUpForm(services) {
     if (fault.effect === "refuse") fault.code = form.code.value;
     if (fault.effect === "rate_limit") fault.retry_after_ms = wait;
     if (fault.effect === "slow") fault.delay_ms = wait;
-    post({ service: form.service.value, fault });
-  });
+    return post({ service: form.service.value, fault });
+  }));
 }
 
-// update asks for the faults and shows them.
-export async function update(running) {
-  if (running) plugins = running;
-  try { current = await get("/api/faults"); } catch { return; }
+// update shows what is in force.
+export function update(faults) {
+  current = faults;
   const items = active();
-  byId("faults-none").hidden = items.length > 0;
-  byId("faults-clear").hidden = items.length === 0;
-  byId("faults-count").textContent = items.length;
-  byId("faults-count").hidden = items.length === 0;
+  byId("force").hidden = items.length === 0;
   keyed(byId("faults-list"), items, (f) => f.key || f.title, () => el("li", { class: "fault" }), (node, f) => node.replaceChildren(
-    el("span", {}, el("strong", {}, f.from), " ", f.title), el("button", { type: "button", class: "small", onclick: () => undo(f) }, f.undo ? "Undo" : "End all of " + f.from)));
+    el("span", {}, el("strong", {}, titles.get(f.from) || f.from), " ", f.title),
+    el("button", { type: "button", class: "small", onclick: once(() => undo(f)), "aria-label": f.undo ? "Undo" : "End all of " + (titles.get(f.from) || f.from) }, f.undo ? "Undo" : "End")));
   byId("fault-black-hole").checked = Boolean(current.cluster.black_hole);
   byId("fault-refuse").checked = Boolean(current.cluster.refuse_connections);
   byId("fault-slow").checked = Boolean(current.cluster.slow_ms);
   fillRights();
-  fillPlugins();
 }
 
 const undo = (f) => (f.undo ? post(f.undo) : end(f.from === "Teleport" ? "cluster" : f.from));
@@ -99,7 +89,7 @@ function active() {
       out.push({ from, title: effects[f.effect] + (details ? ": " + details : "") + (f.method ? " on " + f.method : "") + (f.times ? ", " + f.times + " more" : ""), key: from + i });
     }
   }
-  for (const [key, value] of Object.entries(current.cluster)) out.push({ from: "Teleport", title: key.replaceAll("_", " ") + (value === true ? "" : ": " + JSON.stringify(value)) });
+  for (const [key, value] of Object.entries(current.cluster)) out.push({ from: "Teleport", title: ways[key] || key.replaceAll("_", " ") + ": " + JSON.stringify(value) });
   for (const d of current.denied) out.push({ from: "Teleport", title: "denies " + right(d), undo: { allow: d } });
   return out;
 }
@@ -112,12 +102,4 @@ function fillRights() {
   keyed(byId("fault-rights"), items, (d) => d.kind, (d) => el("label", { class: "check" },
     el("input", { type: "checkbox", onchange: (e) => post(e.target.checked ? { allow: { kind: d.kind, verbs: d.verbs } } : { deny: { kind: d.kind, verbs: d.verbs } }) }),
     el("code", {}, right(d))), (node, d) => { node.firstChild.checked = !d.denied; });
-}
-
-function fillPlugins() {
-  byId("fault-plugins-section").hidden = plugins.length === 0;
-  keyed(byId("fault-plugins"), plugins, (p) => p.name, (p) => el("div", { class: "row" },
-    el("strong", {}, p.name), el("button", { type: "button", class: "small", onclick: () => post({ action: "kill_plugin", plugin: p.name }) }, "Kill"),
-    el("button", { type: "button", class: "small", onclick: () => post({ action: "lock", plugin: p.name.split("-")[0] }) }, "Lock its user"),
-    el("button", { type: "button", class: "small", onclick: () => post({ action: "unlock", plugin: p.name.split("-")[0] }) }, "Unlock")), () => {});
 }

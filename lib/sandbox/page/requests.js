@@ -1,11 +1,11 @@
 // The form for a new request and the list of requests.
-import { send } from "./api.js";
+import { once, send } from "./api.js";
 import { clock, el, flash, keyed, short } from "./dom.js";
 
 const byId = (id) => document.getElementById(id);
 
 const hostile = "<img src=x onerror=alert(1)> <script>alert(2)</script>\n<!channel> @everyone <@&1100000000000000000>\n" +
-  "*Status*: ✅ APPROVED ``` [click](https://evil.example.com) \u202Etxet desrever";
+  "*Status*: \u2705 APPROVED ``` [click](https://evil.example.com) \u202Etxet desrever";
 
 // chips makes a group of check boxes that look like chips.
 function chips(id, options) {
@@ -21,20 +21,20 @@ export function setUp(state) {
   chips("new-reviewers", state.users.slice(1).map((u) => ({ value: u, title: short(u) })));
   chips("new-resources", state.resources.map((r) => ({ value: r.id, title: r.title })));
   const form = byId("new");
-  form.addEventListener("submit", async (e) => {
-    e.preventDefault();
+  form.addEventListener("submit", (e) => e.preventDefault());
+  form.addEventListener("submit", once(async () => {
     const ok = await send("POST", "/api/requests", {
       user: form.user.value, roles: chosen("new-roles"), reason: form.reason.value,
       suggested_reviewers: chosen("new-reviewers"), resources: chosen("new-resources"),
       max_duration: form.max_duration.value, ttl: form.ttl.value,
     });
     if (ok) form.reason.value = "";
-  });
+  }));
   byId("new-hostile").addEventListener("click", () => { form.reason.value = hostile; form.reason.focus(); });
 }
 
 export function update(state) {
-  byId("requests-count").textContent = state.requests.length || "";
+  byId("requests-count").textContent = state.total > state.requests.length ? "the newest " + state.requests.length + " of " + state.total : state.total || "";
   byId("requests-none").hidden = state.requests.length > 0;
   const titles = new Map(state.resources.map((r) => [r.id, r.title]));
   const list = state.requests.map((r) => ({ ...r, resources: r.resources.map((id) => titles.get(id) || id) }));
@@ -51,7 +51,7 @@ function make(r, users) {
 }
 
 function step(r, action, title) {
-  return el("button", { type: "button", class: "small " + action, onclick: () => send("POST", "/api/requests/" + encodeURIComponent(r.id) + "/" + action) }, title);
+  return el("button", { type: "button", class: "small " + action, onclick: once(() => send("POST", "/api/requests/" + encodeURIComponent(r.id) + "/" + action)) }, title);
 }
 
 function reviewForm(r, users) {
@@ -59,15 +59,16 @@ function reviewForm(r, users) {
   const suggested = r.suggested_reviewers.find((u) => u !== r.user && users.includes(u));
   if (suggested) author.value = suggested;
   const reason = el("input", { name: "reason", placeholder: "Reason (optional)", "aria-label": "Reason of the review", autocomplete: "off", maxLength: 4096 });
-  const review = async (state) => {
+  const review = (state) => once(async () => {
     if (!await send("POST", "/api/requests/" + encodeURIComponent(r.id) + "/reviews", { author: author.value, state, reason: reason.value })) return;
     reason.value = "";
     author.selectedIndex = (author.selectedIndex + 1) % author.length; // the next reviewer is another
-  };
-  return el("form", { class: "review", onsubmit: (e) => { e.preventDefault(); review("APPROVED"); } },
+  });
+  const approve = review("APPROVED");
+  return el("form", { class: "review", onsubmit: (e) => { e.preventDefault(); approve(); } },
     el("label", { class: "as" }, el("span", { class: "muted" }, "Review as"), author), reason,
     el("button", { type: "submit", class: "good approve" }, "Approve"),
-    el("button", { type: "button", class: "danger deny", onclick: () => review("DENIED") }, "Deny"));
+    el("button", { type: "button", class: "danger deny", onclick: review("DENIED") }, "Deny"));
 }
 
 function fill(node, r, again) {
@@ -85,8 +86,8 @@ function fill(node, r, again) {
         r.suggested_reviewers.length > 0 && ", suggested " + r.suggested_reviewers.map(short).join(", ")),
       r.access_list && el("div", { class: "small-text" }, "access list: " + r.access_list),
       r.reviews.length > 0 && el("ul", { class: "reviews plain" }, r.reviews.map((v) => el("li", {},
-        el("span", { class: "state " + v.state.toLowerCase() }, v.state === "APPROVED" ? "✓" : "✕"), " ",
-        el("strong", {}, short(v.author)), v.reason && el("span", {}, " — " + v.reason)))),
+        el("span", { class: "state " + v.state.toLowerCase() }, v.state.toLowerCase()), " ",
+        el("strong", {}, short(v.author)), v.reason && el("span", {}, ": " + v.reason)))),
     ].filter(Boolean));
   form.hidden = !pending;
   more.querySelector(".promote").hidden = !pending;

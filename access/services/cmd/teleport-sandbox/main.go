@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -158,7 +159,10 @@ func prepare(sb *sandbox.Sandbox, dir string, plugins []string, out *lines) erro
 		if err != nil {
 			return err
 		}
-		out.write("sandbox", "try "+name+" with: teleport-"+name+" start -c "+path)
+		runs := slices.ContainsFunc(plugins, func(p string) bool { service, _ := sandbox.ParsePlugin(p); return service == name })
+		if !runs {
+			out.write("sandbox", "try "+name+" with: teleport-"+name+" start -c "+path)
+		}
 	}
 	for _, p := range plugins {
 		if err := sb.StartPlugin(p, dir); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -108,6 +109,9 @@ func TestLife(t *testing.T) {
 			cmd, out := program(t, "start", "--addr", "127.0.0.1:0", "--dir", dir, "--plugin", plugin)
 			address := await(t, out, `the page is at (http://\S+)`)[1]
 			await(t, out, `\[`+first+`\] config is there: start -c`)
+			if text := out.String(); strings.Contains(text, "try "+first+" with") || !strings.Contains(text, "try "+second+" with") {
+				t.Errorf("it says how to run what runs already, or not how to run what does not: %s", text)
+			}
 			resp, err := http.Get(address + "/api/state")
 			if err != nil {
 				t.Fatal(err)
@@ -211,4 +215,33 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the temporary directory %s is still there: %v", dir, err)
 	}
+}
+
+// A sandbox that is killed leaves no plugin behind: nobody would know of it.
+func TestKilledWithItsPlugins(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux ends a program with the one that started it")
+	}
+	plugin := script(t, "echo running as $$\nwhile :; do sleep 0.05; done\n")
+	cmd, out := program(t, "start", "--addr", "127.0.0.1:0", "--dir", t.TempDir(), "--plugin", plugin)
+	pid := await(t, out, `running as (\d+)`)[1]
+	if !alive(pid) {
+		t.Fatal("the plugin does not run")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	deadline := time.Now().Add(time.Minute)
+	for tick := time.Tick(5 * time.Millisecond); alive(pid); <-tick {
+		if time.Now().After(deadline) {
+			t.Fatal("the plugin still runs")
+		}
+	}
+}
+
+// alive reports whether a process runs; one that has ended and is still listed does not.
+func alive(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package child
+
+import "syscall"
+
+// attributes put a program into a process group of its own: a Ctrl-C at the terminal goes
+// to a whole group, and the program would get that signal and ours.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
