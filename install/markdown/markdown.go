@@ -9,6 +9,8 @@ type Block struct {
 	// Line is that of the opening fence, from 1 on.
 	Line           int
 	Language, Text string
+	// Step says that the block stands in a list, as the steps of a way do.
+	Step bool
 }
 
 // Blocks are the fenced blocks of a page, without the indent of the list that they
@@ -23,6 +25,7 @@ func Blocks(page string) (found []Block) {
 		case b == nil && strings.HasPrefix(trimmed, "```"):
 			b = &Block{Line: n, Language: strings.TrimPrefix(trimmed, "```")}
 			indent = strings.Index(line, "`")
+			b.Step = indent > 0
 		case b != nil && trimmed == "```":
 			found = append(found, *b)
 			b = nil

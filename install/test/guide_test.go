@@ -108,7 +108,7 @@ func (w *walk) block(b markdown.Block) {
 	case "console":
 		w.console(b.Text)
 	case "toml":
-		w.writeConfig(b.Text)
+		w.writeConfig(b)
 	case "yaml":
 		w.resources(b.Text)
 	case "ini":
@@ -179,6 +179,7 @@ func (w *walk) expect(shown, said string) {
 		_, after, ok := strings.Cut(rest, strings.TrimSpace(line))
 		if !ok {
 			w.t.Errorf("the page shows %q, and what is said is\n%s", line, said)
+			return
 		}
 		rest = after
 	}
@@ -203,9 +204,11 @@ func (w *walk) shows(shown string) {
 			}
 		}
 	}
-	said := likened(seen.String())
-	for line := range strings.Lines(likened(shown)) {
-		if line = strings.NewReplacer("*", "", "`", "").Replace(strings.TrimSpace(line)); !strings.Contains(said, line) {
+	plain := strings.NewReplacer("*", "", "`", "")
+	flat := func(text string) string { return strings.Join(strings.Fields(plain.Replace(likened(text))), " ") }
+	said := flat(seen.String())
+	for line := range strings.Lines(shown) {
+		if line = flat(line); !strings.Contains(said, line) {
 			w.t.Errorf("the page shows %q, and what arrived is\n%s", line, said)
 		}
 	}

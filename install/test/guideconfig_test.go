@@ -1,14 +1,17 @@
 package shiptest
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
 
 	"teleport-plugins/install/markdown"
+	"teleport-plugins/lib/sandbox/cluster"
 	"teleport-plugins/lib/sandbox/farend"
 )
 
@@ -38,10 +41,10 @@ func (w *walk) lead(table, simulated map[string]any) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			if err := os.WriteFile(w.path("/etc/ssl/simulated.pem"), text, 0o644); err != nil {
+			if err := os.WriteFile(w.path("/etc/simulated.pem"), text, 0o644); err != nil {
 				w.t.Fatal(err)
 			}
-			table[key] = "/etc/ssl/simulated.pem"
+			table[key] = "/etc/simulated.pem"
 		case key == "url" && table["command"] != nil, key == "listen" && !has:
 		case addresses.MatchString(key):
 			table[key] = value
@@ -52,11 +55,13 @@ func (w *walk) lead(table, simulated map[string]any) {
 func (w *walk) configPath() string { return "/etc/teleport-" + w.service.Name + ".toml" }
 
 // writeConfig takes a config, or sections of one in the place of those that are there,
-// into the file, as an editor does, and has the plugin check it.
-func (w *walk) writeConfig(text string) {
+// into the file, as an editor does. The first one stays; a later one is loaded, and stays
+// if it is a step of a list, and no mere possibility.
+func (w *walk) writeConfig(b markdown.Block) {
 	w.t.Helper()
 	tree := make(map[string]any)
-	if _, err := toml.Decode(text, &tree); err != nil {
+	meta, err := toml.Decode(b.Text, &tree)
+	if err != nil {
 		w.t.Error(err)
 		return
 	}
@@ -66,33 +71,100 @@ func (w *walk) writeConfig(text string) {
 	}
 	_, whole := tree["teleport"]
 	w.lead(tree, w.sections())
+	w.enrol(tree)
 	if whole {
 		tree["teleport"].(map[string]any)["addr"] = w.sb.Cluster().Addr()
 	}
+	if whole && w.config == nil {
+		w.config = tree
+		w.save(tree)
+		w.share(tree, w.sections())
+		return
+	}
 	next := tree
 	if !whole {
-		next = make(map[string]any)
-		for key, value := range w.config {
-			next[key] = value
+		next = farend.Join(w.config)
+		for _, key := range meta.Keys() {
+			empty(next, tree, key)
 		}
-		for key, value := range tree {
-			next[key] = value
+		next = farend.Join(next, tree)
+	}
+	w.save(next)
+	w.loads()
+	if b.Step {
+		w.config = next
+	} else {
+		w.save(w.config) // it was one possibility among others
+	}
+}
+
+// empty removes a section that is written anew, since its header stands in the text.
+func empty(have, anew map[string]any, section []string) {
+	inner, is := anew[section[0]].(map[string]any)
+	below, both := have[section[0]].(map[string]any)
+	switch {
+	case is && len(section) == 1:
+		delete(have, section[0])
+	case is && both:
+		empty(below, inner, section[1:])
+	}
+}
+
+// enrol gives the people of the cluster the trait by which a config knows who presses, as
+// their administrator does.
+func (w *walk) enrol(tree map[string]any) {
+	review, _ := tree["review"].(map[string]any)
+	trait, _ := review[w.service.Name+"_user_id_trait"].(string)
+	simulated, _ := w.sections()["review"].(map[string]any)
+	if trait == "" {
+		return
+	}
+	give := func(id, user string) {
+		if slices.Contains([]string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave}, user) {
+			w.sb.Cluster().AddUser(user, []string{"requester", cluster.ReviewerRole}, map[string][]string{trait: {id}})
 		}
 	}
+	switch users := simulated["users"].(type) {
+	case map[string]any:
+		for id, user := range users {
+			give(id, fmt.Sprint(user))
+		}
+	case map[string]string:
+		for id, user := range users {
+			give(id, user)
+		}
+	}
+}
+
+// share gives both sides the same secret, where the guide has made one for the service.
+func (w *walk) share(tree, simulated map[string]any) {
+	for key, value := range tree {
+		inner, _ := simulated[key].(map[string]any)
+		if table, ok := value.(map[string]any); ok {
+			w.share(table, inner)
+			continue
+		}
+		file, _ := value.(string)
+		if secret, ok := simulated[key].(string); ok && strings.HasPrefix(file, "/var/") && w.exists(file) {
+			if err := os.WriteFile(w.path(file), []byte(secret+"\n"), 0); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// save writes a config into the file that is there.
+func (w *walk) save(tree map[string]any) {
+	w.t.Helper()
 	f, err := os.OpenFile(w.path(w.configPath()), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := toml.NewEncoder(f).Encode(next); err != nil {
+	if err := toml.NewEncoder(f).Encode(tree); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
 		w.t.Fatal(err)
-	}
-	first := w.config == nil
-	w.config = next
-	if !first {
-		w.loads()
 	}
 }
 
@@ -141,8 +213,10 @@ func secretAt(tree, simulated map[string]any, file string) (secret string, named
 			}
 		}
 		if value == file {
-			secret, _ := simulated[key].(string)
-			return secret, true
+			if secret, ok := simulated[key].(string); ok {
+				return secret, true
+			}
+			return "a-secret-of-something-that-is-not-simulated", true
 		}
 	}
 	return "", false

@@ -97,10 +97,10 @@ func (p *programs) put(name, script string) {
 
 func (p *programs) close() {
 	_ = p.listener.Close()
-	p.serving.Wait()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.stop()
+	p.mu.Unlock()
+	p.serving.Wait()
 	_ = p.notify.Close()
 }
 
@@ -165,6 +165,7 @@ func (p *programs) run(words []string) (said string, err error) {
 	}{
 		{[]string{"tctl", "create", "-f"}, p.create},
 		{[]string{"tctl", "auth", "sign"}, p.sign},
+		{[]string{"tctl", "users", "update"}, p.update},
 		{[]string{"tsh", "request", "create"}, p.ask},
 		{[]string{"systemctl"}, p.systemctl},
 	} {
@@ -267,8 +268,10 @@ func (p *programs) start(unit string) error {
 	for _, m := range setting.FindAllStringSubmatch(unit, -1) {
 		set[m[1]] = m[2]
 	}
-	args := []string{p.w.root, "/usr/bin/env", "-i", "NOTIFY_SOCKET=/run/walk/notify", "/usr/bin/setpriv",
-		"--reuid", set["User"], "--regid", set["User"], "--clear-groups"}
+	args := []string{
+		p.w.root, "/usr/bin/env", "-i", "NOTIFY_SOCKET=/run/walk/notify", "/usr/bin/setpriv",
+		"--reuid", set["User"], "--regid", set["User"], "--clear-groups",
+	}
 	p.unit = exec.Command("chroot", append(args, strings.Fields(set["ExecStart"])...)...)
 	p.unit.Stdout, p.unit.Stderr = &p.said, &p.said
 	if err := p.unit.Start(); err != nil {

@@ -2,6 +2,7 @@ package shiptest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	machineidv1 "github.com/gravitational/teleport/api/gen/proto/go/teleport/machineid/v1"
@@ -98,4 +99,13 @@ func (p *programs) ask(_ string, args []string) (string, error) {
 	}
 	p.w.request = id
 	return "Request ID: " + id, nil
+}
+
+// update gives a user that exists other roles.
+func (p *programs) update(_ string, args []string) (string, error) {
+	if len(args) == 0 || !slices.Contains(p.users, args[0]) {
+		return "", fmt.Errorf("there is no such user: %q", args)
+	}
+	p.w.sb.Cluster().AddUser(args[0], strings.Split(flags(args[1:])["set-roles"], ","), nil)
+	return "", nil
 }
