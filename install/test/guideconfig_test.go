@@ -136,6 +136,30 @@ func (w *walk) enrol(tree map[string]any) {
 	}
 }
 
+// edit fills in the example that the plugin has made, as its user does.
+func (p *programs) edit(dir string, args []string) (string, error) {
+	text, err := p.saved(dir, args[0])
+	if err != nil {
+		return "", err
+	}
+	tree := make(map[string]any)
+	if _, err := toml.Decode(text, &tree); err != nil {
+		return "", fmt.Errorf("reading the example: %w", err)
+	}
+	w := p.w
+	w.config = farend.Join(tree, w.far.Config(), w.service.Routes(map[string][]string{"*": w.far.Places()[:1]}), map[string]any{
+		"teleport": map[string]any{"addr": w.sb.Cluster().Addr(), "identity": "/var/lib/teleport/plugins/" + w.service.Name + "/identity"},
+	})
+	section := w.config[w.service.Name].(map[string]any)
+	for key := range section {
+		if file := path.Join("/var/lib/teleport/plugins", w.service.Name, key); w.exists(file) {
+			section[key] = file
+		}
+	}
+	w.save(w.config)
+	return "", nil
+}
+
 // share gives both sides the same secret, where the guide has made one for the service.
 func (w *walk) share(tree, simulated map[string]any) {
 	for key, value := range tree {
@@ -197,6 +221,9 @@ func (w *walk) pasted(block string) string {
 		if secret, named := secretAt(tree, w.sections(), m[1]); named {
 			return secret + "\n"
 		}
+	}
+	if secret, ok := w.sections()[w.service.Name].(map[string]any)[path.Base(m[1])].(string); ok {
+		return secret + "\n" // the file is called as the key
 	}
 	w.t.Errorf("no config of the guide names %s", m[1])
 	return ""

@@ -22,6 +22,13 @@ type fate struct {
 // Programs of others, which are not on the machine, and are not imitated.
 var elsewhere = regexp.MustCompile(`(?m)^(?:[$#] )?(?:sudo )?(cosign|opa|rpm|kubectl|helm|docker|make) `)
 
+// What is walked by others: TestNewcomer runs the commands, make helm-test renders the
+// values of charts.
+var (
+	byNewcomer = regexp.MustCompile(`(?m)^make (demo|new-service) `)
+	values     = regexp.MustCompile(`(?m)^(# values\.yaml|roleToRecipients:|extraEnv:)`)
+)
+
 // impossible says by which sign one sees that a block cannot be run here, and why.
 var impossible = []struct {
 	language string
@@ -33,11 +40,16 @@ var impossible = []struct {
 	{"", regexp.MustCompile(`^https://\S+\n$`), "is an address to be opened in a browser"},
 	{"yaml", regexp.MustCompile(`(?m)^(onboarding|outputs):`), "is for tbot, which is not here"},
 	{"yaml", regexp.MustCompile(`(?m)^(display_information|settings):`), "is to be pasted into a form of the service"},
-	{"yaml", regexp.MustCompile(`(?m)^roleToRecipients:`), "are values of a chart; make helm-test renders them"},
+	{"yaml", regexp.MustCompile(`^livenessProbe:`), "is a piece of a pod of one's own"},
+	{"sh", regexp.MustCompile(`^teleport-\S+ start`), "runs until it is stopped; the unit starts the plugin"},
+	{"", regexp.MustCompile(`[│▶]`), "is a drawing"},
 }
 
 // cannot is why a block cannot be run here, or empty.
 func (w *walk) cannot(b markdown.Block) string {
+	if byNewcomer.MatchString(b.Text) {
+		return ""
+	}
 	for _, rule := range impossible {
 		if rule.language == b.Language && rule.sign.MatchString(b.Text) {
 			return rule.why

@@ -80,7 +80,7 @@ func (w *walk) bringPrograms() *programs {
 	}
 	w.run("chmod 0666 /run/walk/notify")
 	_, port, _ := net.SplitHostPort(p.listener.Addr().String())
-	for _, name := range []string{"tctl", "tsh", "systemctl"} {
+	for _, name := range []string{"tctl", "tsh", "systemctl", "editor"} {
 		p.put(name, fmt.Sprintf(caller, port))
 	}
 	p.put("sudo", "#!/bin/sh\nexec \"$@\"\n")
@@ -168,6 +168,7 @@ func (p *programs) run(words []string) (said string, err error) {
 		{[]string{"tctl", "users", "update"}, p.update},
 		{[]string{"tsh", "request", "create"}, p.ask},
 		{[]string{"systemctl"}, p.systemctl},
+		{[]string{"editor"}, p.edit},
 	} {
 		if n := len(c.words) - 1; name == c.words[0] && len(args) >= n && slices.Equal(args[:n], c.words[1:]) {
 			return c.do(dir, args[n:])
