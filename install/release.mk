@@ -90,8 +90,8 @@ image-test: ## check the Dockerfile, build the images and run them against the s
 # nothing on it, and on one that systemd has booted, in a container. An upgrade
 # needs a version before.
 ship-test: ship-tools build/debian build/debian-systemd ## install, upgrade and remove the archives on a bare Debian
-	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/old VERSION=0.0.1 ARCHES=amd64
-	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/new VERSION=0.0.2-ship
+	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/old VERSION=1.2.2-ship ARCHES=amd64
+	@$(MAKE) --no-print-directory release RELEASE_DIR=build/ship/new VERSION=1.2.3
 	SHIP_DIR=$(CURDIR)/build/ship DEBIAN=$(CURDIR)/build/debian DEBIAN_SYSTEMD=$(CURDIR)/build/debian-systemd \
 		SERVICES='$(SERVICES)' $(GO) test -count=1 -parallel 4 -v -run Ship ./install/test
 

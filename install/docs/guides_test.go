@@ -15,12 +15,14 @@ func TestGuidesGoAllTheWay(t *testing.T) {
 		at := 0
 		for _, step := range []string{
 			"```sh\ntar xzf teleport-access-NAME-v1.2.3-linux-amd64-bin.tar.gz\ncd teleport-access-NAME\nsudo ./install --systemd\n```\n",
-			"tctl create -f ",
-			"tctl auth sign --user=access-plugin-NAME --format=file \\\n  --out=/var/lib/teleport/plugins/NAME/identity --ttl=",
+			"```sh\ntctl create -f roles/access-plugin.yaml\n```\n",
+			"tctl auth sign --user=access-plugin-NAME --format=file \\\n  --out=/var/lib/teleport/plugins/NAME/identity --ttl=8760h\n" +
+				"chown teleport-NAME /var/lib/teleport/plugins/NAME/identity\n```\n",
+			"```sh\nteleport-NAME configure > /etc/teleport-NAME.toml\nchgrp teleport-NAME /etc/teleport-NAME.toml\nchmod 0640 /etc/teleport-NAME.toml\n```\n",
 			"teleport-NAME check",
-			"```sh\nchgrp teleport-NAME /etc/teleport-NAME.toml && chmod 0640 /etc/teleport-NAME.toml\n" +
-				"chown teleport-NAME /var/lib/teleport/plugins/NAME/identity\nsystemctl enable --now teleport-NAME\n```\n",
-			"sudo ./install --uninstall",
+			"```sh\nsystemctl enable --now teleport-NAME\n```\n",
+			"`sudo ./install --uninstall`",
+			"```sh\ntsh request create --nowait --roles=editor --reason=\"a try\"\n```\n",
 		} {
 			step = strings.ReplaceAll(step, "NAME", s.Name)
 			i := strings.Index(guide[at:], step)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"teleport-plugins/install/markdown"
 )
 
 // root is the top of the repository.
@@ -59,21 +61,9 @@ type block struct {
 // blocks lists the fenced blocks in one of the languages.
 func blocks(list []page, languages ...string) (found []block) {
 	for _, p := range list {
-		var b *block
-		indent := 0
-		for line := range strings.Lines(p.text) {
-			trimmed := strings.TrimSpace(line)
-			switch {
-			case b == nil && strings.HasPrefix(trimmed, "```"):
-				b = &block{page: p.path, language: strings.TrimPrefix(trimmed, "```")}
-				indent = strings.Index(line, "`")
-			case b != nil && trimmed == "```":
-				if slices.Contains(languages, b.language) {
-					found = append(found, *b)
-				}
-				b = nil
-			case b != nil:
-				b.text += line[min(indent, len(line)-len(strings.TrimLeft(line, " "))):]
+		for _, b := range markdown.Blocks(p.text) {
+			if slices.Contains(languages, b.Language) {
+				found = append(found, block{p.path, b.Language, b.Text})
 			}
 		}
 	}

@@ -174,3 +174,23 @@ func TestTheValuesOfTheGuideAreTaken(t *testing.T) {
 		t.Errorf("the guide has %d blocks of values", blocks)
 	}
 }
+
+// The values in the guide of a service, if it has any, are taken by its chart.
+func TestTheValuesOfEachServicesGuideAreTaken(t *testing.T) {
+	for _, c := range charts() {
+		guide, err := os.ReadFile(filepath.Join("../../access", c.Name, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range valuesBlock.FindAllStringSubmatch(string(guide), -1) {
+			if !strings.Contains(block[1], "\nroleToRecipients:") {
+				continue
+			}
+			file := filepath.Join(t.TempDir(), "values.yaml")
+			write(t, file, block[1])
+			if _, err := runHelm(t, c, true, nil, "template", "rel", "--values", file); err != nil {
+				t.Errorf("%s: %v with:\n%s", c.Name, err, block[1])
+			}
+		}
+	}
+}

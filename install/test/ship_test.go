@@ -15,8 +15,8 @@ import (
 
 // The versions that make ship-test builds.
 const (
-	oldVersion = "0.0.1"
-	newVersion = "0.0.2-ship"
+	oldVersion = "1.2.2-ship"
+	newVersion = "1.2.3"
 )
 
 func archivePath(t *testing.T, age, service, version, arch string) string {
