@@ -44,7 +44,7 @@ func BenchmarkAnnounceInThreeChannels(b *testing.B) {
 	for b.Loop() {
 		n++
 		v := sample(manyRoles(10), func(v *request.View) { v.ID += strconv.Itoa(n) })
-		for _, channel := range []string{general, other, "C0SANDBOX03"} {
+		for _, channel := range []string{general, other, "C0123ABCDEF"} {
 			if _, err := announceAt(b.Context(), s, channel, v); err != nil {
 				b.Fatal(err)
 			}

@@ -18,7 +18,7 @@ import (
 
 const (
 	requests = "C0SANDBOX01"
-	dbTeam   = "C0SANDBOX03"
+	dbTeam   = "C0123ABCDEF"
 	general  = "C0SANDBOX04"
 	alice    = "U0SANDBOX01"
 	bob      = "U0SANDBOX02"

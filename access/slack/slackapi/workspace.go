@@ -83,7 +83,7 @@ func DefaultChannels() []Channel {
 	return []Channel{
 		{ID: "C0SANDBOX01", Name: "access-requests", Kind: Public},
 		{ID: "C0SANDBOX02", Name: "security", Kind: Public},
-		{ID: "C0SANDBOX03", Name: "db-team", Kind: Private},
+		{ID: "C0123ABCDEF", Name: "db-team", Kind: Private},
 		{ID: "C0SANDBOX04", Name: "general", Kind: Public, WithoutBot: true},
 	}
 }
