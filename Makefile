@@ -75,11 +75,13 @@ test: build ## run all tests, those with the real binaries among them
 
 # The binaries have the detector in them too. What they report would be lost among
 # the lines that the tests read, so that all reports go to files. What only repeats, or
-# starts one process after the other, is left to make test.
+# starts one process after the other, is left to make test, and so is what only reads
+# files (install).
+race: PACKAGES = ./access/... ./lib/...
 race: $(BINARIES:build/%=build/race/%) ## run the tests with the race detector, in the tests and in the binaries
 	@rm -f build/race/report.*
 	CGO_ENABLED=1 PLUGINS_BIN=$(CURDIR)/build/race GORACE=log_path=$(CURDIR)/build/race/report \
-		$(GO) test -race -short -timeout 20m $(TESTFLAGS) $(PACKAGES); status=$$?; \
+		$(GO) test -race -short -p 3 -timeout 20m $(TESTFLAGS) $(PACKAGES); status=$$?; \
 	if ls build/race/report.* >/dev/null 2>&1; then cat build/race/report.*; exit 1; fi; exit $$status
 
 demo: build ## start the sandbox and the plugins, and print the address of the page
