@@ -39,10 +39,18 @@ func refine(f *outbound.Error) *outbound.Error {
 	if f.Kind == outbound.Unclear && !errors.Is(f.Err, errPage) && !gateway {
 		f.Kind = outbound.Retry
 	}
-	switch {
-	case errors.Is(f.Err, errRedirect):
+	if errors.Is(f.Err, errRedirect) {
 		f.Hint = "set url to the address to which it leads"
-	case !errors.Is(f.Err, errStatus) || f.Kind == outbound.Wait:
+	}
+	if errors.Is(f.Err, errStatus) && f.Kind != outbound.Wait {
+		refuse(f)
+	}
+	return f
+}
+
+// refuse says whether a status refuses the document, and what is to be done then.
+func refuse(f *outbound.Error) {
+	switch {
 	case f.Status == http.StatusGone:
 		f.Kind, f.Scope, f.Hint = outbound.Refused, outbound.ThePlace, "the endpoint says that it is gone for good; remove it from the config"
 	case f.Status == http.StatusUnauthorized:
@@ -50,5 +58,4 @@ func refine(f *outbound.Error) *outbound.Error {
 	case f.Status/100 == 4 && f.Status != http.StatusRequestTimeout && f.Status != http.StatusTooEarly:
 		f.Kind, f.Hint = outbound.Refused, "see the log of the endpoint"
 	}
-	return f
 }

@@ -286,6 +286,11 @@ func (c *court) excuse(o offence) string {
 	if c.side.blind {
 		return c.excuseBlind(o)
 	}
+	return c.excuseSlow(o)
+}
+
+// excuseSlow finds what allows an offence where all can be looked up: time that ran out.
+func (c *court) excuseSlow(o offence) string {
 	_, late, slow := c.doubts(o)
 	switch {
 	case !o.repeated():

@@ -138,14 +138,17 @@ func (n scope) by(m mark) bool {
 	switch {
 	case n.right:
 		return m.class == ofRight && n.names(m.text)
-	case m.class == ofListen, m.class == ofPress, m.back && n.press:
+	case m.heard() || m.back && n.press:
 		return n.press && (m.request == "" || len(n.requests) == 0 || n.about(m.request))
-	case m.wide():
-		return true
 	case len(n.requests) > 0:
-		return n.about(m.request) || m.class == ofPlace && n.at(m.place) || m.nameless()
+		return n.byOne(m)
 	}
-	return n.at(m.place)
+	return m.wide() || n.at(m.place)
+}
+
+// byOne reports whether a fault touched the requests that a line names.
+func (n scope) byOne(m mark) bool {
+	return m.wide() || n.about(m.request) || m.class == ofPlace && n.at(m.place) || m.nameless()
 }
 
 // names reports whether a line may be about the right to a kind of resource.
@@ -157,6 +160,9 @@ func (n scope) about(request string) bool { return slices.Contains(n.requests, r
 func (n scope) at(place string) bool {
 	return place == "" || len(n.places) == 0 || slices.Contains(n.places, place) || strings.Contains(n.text, place)
 }
+
+// heard reports whether a fault hit a press, or the connection on which they come.
+func (m mark) heard() bool { return m.class == ofListen || m.class == ofPress }
 
 // wide reports whether a fault may touch everything.
 func (m mark) wide() bool {
