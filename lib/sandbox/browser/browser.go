@@ -15,7 +15,7 @@ import (
 )
 
 // limit bounds a whole test with a browser on a slow machine.
-const limit = 3 * time.Minute
+const limit = 5 * time.Minute
 
 // Open opens a page of a sandbox, in a window of the size, and waits until it is live.
 // Where there is no Chromium the test is skipped, but not where CI is true.
@@ -74,7 +74,7 @@ func Do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.V
 
 // Until waits until an expression in the page is true.
 func Until(expression string) chromedp.Action[chromedp.Void] {
-	return chromedp.Poll[chromedp.Void](expression)
+	return chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(0)) // the limit is the bound
 }
 
 // Value is what an expression in the page is.

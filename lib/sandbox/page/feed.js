@@ -1,9 +1,10 @@
 // What happens in the sandbox, from one stream of events. A feed asks for the news after
 // each event, and passes on the whole picture.
 
-// Least time between two questions, in milliseconds, and how many times as long as the
-// answers took it is: a busy sandbox has better things to do.
+// Least and most time between two questions, in milliseconds, and how many times as long
+// as the answers took it is: a busy sandbox has better things to do.
 const pause = 250;
+const longest = 5000;
 const share = 3;
 // How many messages of a channel, requests, and entries of the story are kept.
 const shown = 30;
@@ -41,7 +42,7 @@ export class Feed {
       this.again = false;
       const began = performance.now();
       try { await this.ask(); } catch { this.pass({ live: false }); }
-      await new Promise((done) => setTimeout(done, Math.max(pause, share * (performance.now() - began))));
+      await new Promise((done) => setTimeout(done, Math.min(longest, Math.max(pause, share * (performance.now() - began)))));
     } while (this.again);
     this.asking = false;
   }
