@@ -64,8 +64,10 @@ func Serve(ctx context.Context, o Options) error {
 	server := &http.Server{
 		Handler: o.Handler, ReadHeaderTimeout: readTime / 2, ReadTimeout: readTime,
 		WriteTimeout: readTime + answerTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: zap.NewStdLog(zap.NewNop()), // strangers may fail in any way
+		ErrorLog:  zap.NewStdLog(zap.NewNop()), // strangers may fail in any way
+		Protocols: new(http.Protocols),
 	}
+	server.Protocols.SetHTTP1(true) // with HTTP/2 one connection carries hundreds of calls
 	serve := server.Serve
 	if o.CertFile != "" {
 		held := &certificate{Options: o}
@@ -88,7 +90,7 @@ func Serve(ctx context.Context, o Options) error {
 	defer o.Callers.note("")
 	o.Ready()
 	stopped := make(chan error, 1)
-	go func() { stopped <- serve(socket) }()
+	go func() { stopped <- serve(bound(socket)) }()
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serving at review.listen: %w", err)
