@@ -50,12 +50,13 @@ type Options struct {
 }
 
 // The times of a call. A press may be decided before it is answered, for which a desk
-// has eight seconds.
+// has eight seconds, and the person be told in another way, for which there are five.
 const (
 	readTime   = 10 * time.Second
 	answerTime = 15 * time.Second
-	// closeTime is how long calls under way may take at the end.
-	closeTime = 9 * time.Second
+	// closeTime is how long calls under way may take at the end, for all of which the
+	// program has fifteen seconds.
+	closeTime = 14 * time.Second
 )
 
 // Serve takes calls until ctx ends, and returns once those under way are answered. The
