@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"teleport-plugins/lib/hook"
@@ -65,8 +66,9 @@ func readsOK(conn net.Conn, answer []byte) bool {
 	return err == nil && string(answer) == "HTTP/1.1"
 }
 
-// One connection of HTTP/2 would carry hundreds of calls at once.
-func TestAConnectionCarriesOneCallAtATime(t *testing.T) {
+// One connection of HTTP/2 would carry hundreds of calls at once, and one that is kept for
+// further calls would take the room of others for nothing.
+func TestAConnectionCarriesOneCall(t *testing.T) {
 	address, dir := free(t), t.TempDir()
 	issue(t, dir)
 	serve(t, hook.Options{
@@ -79,5 +81,9 @@ func TestAConnectionCarriesOneCallAtATime(t *testing.T) {
 	defer conn.Close()
 	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
 		t.Errorf("the protocol is %q", got)
+	}
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if answer, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(answer), "hello") { // to its end
+		t.Errorf("the answer is %q, %v", answer, err)
 	}
 }

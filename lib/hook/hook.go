@@ -64,11 +64,12 @@ const (
 func Serve(ctx context.Context, o Options) error {
 	server := &http.Server{
 		Handler: o.Handler, ReadHeaderTimeout: readTime / 2, ReadTimeout: readTime,
-		WriteTimeout: readTime + answerTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		WriteTimeout: readTime + answerTime, MaxHeaderBytes: 16 << 10,
 		ErrorLog:  zap.NewStdLog(zap.NewNop()), // strangers may fail in any way
 		Protocols: new(http.Protocols),
 	}
-	server.Protocols.SetHTTP1(true) // with HTTP/2 one connection carries hundreds of calls
+	server.Protocols.SetHTTP1(true)    // with HTTP/2 one connection carries hundreds of calls
+	server.SetKeepAlivesEnabled(false) // presses are rare, and strangers hold no connection for long
 	serve := server.Serve
 	if o.CertFile != "" {
 		held := &certificate{Options: o}
