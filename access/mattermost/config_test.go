@@ -66,6 +66,10 @@ func TestEachFaultOfAConfigIsTold(t *testing.T) {
 			text:     teleportPart + namedPart + "[identity.users]\n\"alice\" = \"Alice A\"\n",
 			warnings: "mattermost.toml:9: identity.users.alice: this is neither an e-mail address nor @username nor the id of a Mattermost user, so the user is not told; write one of the three\n",
 		},
+		"people by an address of which nobody says whether it is theirs": {
+			text:     teleportPart + namedPart + strings.Replace(reviewPart, "mattermost_user_id_trait = \"uid\"", "allow_email_username_match = true\nemail_domains = [\"example.com\"]", 1),
+			warnings: "mattermost.toml:13: review.allow_email_username_match: Mattermost tells a bot of nobody that the e-mail address is verified, so that nobody is recognised by it; set mattermost_user_id_trait, or list the people in [review.users]\n",
+		},
 		"buttons without anything": {
 			text: teleportPart + namedPart + "[review]\nenabled = true\n",
 			faults: "mattermost.toml:8: review.identity: nothing says who a person is in Teleport; set mattermost_user_id_trait, [review.users] or [identity], or allow_email_username_match with email_domains\n" +

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// maxCall bounds what is read of one call of Mattermost's, in bytes.
-	maxCall = 1 << 20
+	// maxCall bounds what is read of one call of Mattermost's, in bytes. The longest is a
+	// dialog with a reason, each character of which may take twelve.
+	maxCall = 64 << 10
 	// maxPresses is how many presses are worked on at once.
 	maxPresses = 200
 	// dialogTime is how long Mattermost lets a dialog be opened, and fillTime how long

@@ -32,6 +32,9 @@ func (r *Review) validate(f *config.Faults, root *config.Faults, who identity.Se
 	if !r.Enabled {
 		return
 	}
+	if source := r.Source(r.Trait); source == decision.ByEmail || source == decision.ByTraitThenEmail {
+		f.Warn("allow_email_username_match", "Mattermost tells a bot of nobody that the e-mail address is verified, so that nobody is recognised by it", "set mattermost_user_id_trait, or list the people in [review.users]")
+	}
 	r.Check(f)
 	f.WebAddress("url", r.URL, "https://plugin.example.com:3000/")
 	if _, err := r.secret(); !r.Secret.IsSet() || errors.Is(err, errShort) {

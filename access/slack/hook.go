@@ -15,7 +15,7 @@ import (
 )
 
 // maxHook bounds what is read of one call of Slack's, in bytes.
-const maxHook = 1 << 20
+const maxHook = 256 << 10
 
 // serve takes presses by HTTP until ctx ends.
 func (l *listener) serve(ctx context.Context) error {

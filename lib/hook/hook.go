@@ -50,12 +50,13 @@ type Options struct {
 }
 
 // The times of a call. A press may be decided before it is answered, for which a desk
-// has eight seconds.
+// has eight seconds, and the person be told in another way, for which there are five.
 const (
 	readTime   = 10 * time.Second
 	answerTime = 15 * time.Second
-	// closeTime is how long calls under way may take at the end.
-	closeTime = 9 * time.Second
+	// closeTime is how long calls under way may take at the end, for all of which the
+	// program has fifteen seconds.
+	closeTime = 14 * time.Second
 )
 
 // Serve takes calls until ctx ends, and returns once those under way are answered. The
@@ -63,9 +64,12 @@ const (
 func Serve(ctx context.Context, o Options) error {
 	server := &http.Server{
 		Handler: o.Handler, ReadHeaderTimeout: readTime / 2, ReadTimeout: readTime,
-		WriteTimeout: readTime + answerTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: zap.NewStdLog(zap.NewNop()), // strangers may fail in any way
+		WriteTimeout: readTime + answerTime, MaxHeaderBytes: 16 << 10,
+		ErrorLog:  zap.NewStdLog(zap.NewNop()), // strangers may fail in any way
+		Protocols: new(http.Protocols),
 	}
+	server.Protocols.SetHTTP1(true)    // with HTTP/2 one connection carries hundreds of calls
+	server.SetKeepAlivesEnabled(false) // presses are rare, and strangers hold no connection for long
 	serve := server.Serve
 	if o.CertFile != "" {
 		held := &certificate{Options: o}
@@ -88,7 +92,7 @@ func Serve(ctx context.Context, o Options) error {
 	defer o.Callers.note("")
 	o.Ready()
 	stopped := make(chan error, 1)
-	go func() { stopped <- serve(socket) }()
+	go func() { stopped <- serve(bound(socket)) }()
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serving at review.listen: %w", err)

@@ -7,9 +7,11 @@ import (
 	"teleport-plugins/lib/sandbox/apiserver"
 )
 
+// wire is an account as a bot is shown it: of nobody is it said whether the address is
+// verified.
 func (a *account) wire() map[string]any {
 	return map[string]any{
-		"id": a.id, "username": a.name, "email": a.email, "email_verified": true, "is_bot": a.bot, "delete_at": a.deleted,
+		"id": a.id, "username": a.name, "email": a.email, "is_bot": a.bot, "delete_at": a.deleted,
 		"roles": a.roles, "locale": "de",
 	}
 }
