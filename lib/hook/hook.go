@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 
 	"teleport-plugins/lib/config"
 )
@@ -59,6 +60,10 @@ const (
 	closeTime = 14 * time.Second
 )
 
+// maxConns is how many connections are taken at once: each holds what its caller has sent
+// so far, and anybody who reaches the address may open some. Further ones wait.
+const maxConns = 512
+
 // Serve takes calls until ctx ends, and returns once those under way are answered. The
 // error says what a person must correct.
 func Serve(ctx context.Context, o Options) error {
@@ -92,7 +97,7 @@ func Serve(ctx context.Context, o Options) error {
 	defer o.Callers.note("")
 	o.Ready()
 	stopped := make(chan error, 1)
-	go func() { stopped <- serve(bound(socket)) }()
+	go func() { stopped <- serve(netutil.LimitListener(socket, maxConns)) }()
 	select {
 	case err := <-stopped:
 		return fmt.Errorf("serving at review.listen: %w", err)
