@@ -200,7 +200,9 @@ func TestLinesAreExplainedByFaults(t *testing.T) {
 		"another press":                                              {mark{class: ofPress, request: one}, "WARN  A press could not become a review yet request_id:" + other, false},
 		"a request, while the machine stood still":                   {mark{class: ofMachine, stalled: true}, "WARN  Not told request_id:" + other, false},
 		"a request, when a conversation had not said whom it is for": {mark{class: ofCall}, "WARN  Not told request_id:" + other, true},
-		"a panic": {mark{class: ofCluster}, "panic: index out of range", false},
+		"a request, when a call there did not say what it is for":    {mark{class: ofCall, place: "C1"}, "WARN  Not told request_id:" + other + " recipient:C1", true},
+		"a request, when one elsewhere did not":                      {mark{class: ofCall, place: "C2"}, "WARN  Not told request_id:" + other + " recipient:C1", false},
+		"a panic":                                                    {mark{class: ofCluster}, "panic: index out of range", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()

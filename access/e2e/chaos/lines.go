@@ -148,7 +148,7 @@ func (n scope) by(m mark) bool {
 
 // byOne reports whether a fault touched the requests that a line names.
 func (n scope) byOne(m mark) bool {
-	return m.wide() || n.about(m.request) || m.class == ofPlace && n.at(m.place) || m.nameless()
+	return m.wide() || n.about(m.request) || (m.class == ofPlace || m.nameless()) && n.at(m.place)
 }
 
 // names reports whether a line may be about the right to a kind of resource.
@@ -169,11 +169,9 @@ func (m mark) wide() bool {
 	return m.class == ofRight || !m.stalled && slices.Contains([]class{ofCluster, ofProcess, ofMachine, ofToken, ofService}, m.class)
 }
 
-// nameless reports whether a fault hit a call that says neither what it is for nor where
-// that goes, as the beginning of a conversation with a mail server.
-func (m mark) nameless() bool {
-	return m.class == ofCall && !m.back && m.request == "" && m.place == ""
-}
+// nameless reports whether a fault hit a call that does not say what it is for, as the
+// beginning of a conversation with a mail server.
+func (m mark) nameless() bool { return m.class == ofCall && !m.back && m.request == "" }
 
 // writeLogs writes the logs of all replicas, and the presses, where the settings say.
 func (w *world) writeLogs(presses []string) error {

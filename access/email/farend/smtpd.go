@@ -202,7 +202,7 @@ func (s *session) Logout() error {
 
 // Mail takes the sender.
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	return s.meet(stageMail, from, "", func() error {
+	return s.meet(stageMail, "", "", func() error { // whom the mail is for comes next
 		switch s.busy = true; {
 		case !s.known:
 			return &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "Authentication required"}
