@@ -32,8 +32,14 @@ func (w Wants) Done(d *plugindata.Delivery, e integration.Effect, made []plugind
 	}
 }
 
+// Made notes that a message was made now, or may have been. One that is found later is
+// as old as that: whoever has it has waited since.
+func (w Wants) Made(d *plugindata.Delivery) { d.Since = max(d.Since, w.Due.Last) }
+
 func (w Wants) announced(d *plugindata.Delivery, made []plugindata.Message, known bool) {
-	d.Since = max(d.Since, w.Due.Last)
+	if known {
+		w.Made(d)
+	}
 	for _, m := range made {
 		if d.Has(m) {
 			continue

@@ -242,6 +242,42 @@ func TestNobodyIsRemindedOfWhatIsNew(t *testing.T) {
 	})
 }
 
+// A message whose answer was lost is as old as it is, however late it is found.
+func TestWhoseMessageIsFoundLateIsReminded(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service, r.agenda = finder{r.desk}, agendaOf(minutes(10, 30), nil)
+		lost, down := false, true
+		r.desk.lost = func(step, _ string) error {
+			if lost || step != "post" {
+				return nil
+			}
+			lost = true
+			return fail(outbound.Unclear)
+		}
+		r.desk.fault = func(string, string) error {
+			if lost && down {
+				return fail(outbound.Retry)
+			}
+			return nil
+		}
+		x := r.start()
+		defer x.stop()
+		r.memory.put("1", lasting)
+		r.settle(20 * time.Minute)
+		r.wantSaid("1")
+		down = false
+		r.settle(5 * time.Minute)
+		if got := r.said("1"); len(got) != 1 {
+			t.Errorf("the reminders are %q, want the one that was due meanwhile", got)
+		}
+		r.settle(10 * time.Minute)
+		if got := r.said("1"); len(got) != 2 {
+			t.Errorf("the reminders are %q, want two", got)
+		}
+		r.wantPosts(map[string]int{"ops": 1})
+	})
+}
+
 // Each step adds its recipients, once, while nobody decides.
 func TestEscalation(t *testing.T) {
 	steps := agenda.Escalation{

@@ -25,6 +25,9 @@ func (r *Visitor) tell(ctx context.Context, v *Visit, e integration.Effect) erro
 		}
 		return err
 	})
+	if e.Kind == integration.Announce && (err == nil || outbound.KindOf(err) == outbound.Unclear) {
+		v.Wants.Made(&v.Delivery)
+	}
 	if err != nil {
 		return r.untold(v, e, err)
 	}
