@@ -46,7 +46,7 @@ func (deafObserver) Set(string, bool, string)                       {}
 func (deafObserver) Note(string, string)                            {}
 
 // Where a place was refused in the middle of a doubt and has taken it since, the fallback is
-// not told of the next request.
+// not notified of the next request.
 func TestTheFallbackIsNotToldOfAPlaceThatTookADoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &repeatingService{}
@@ -81,7 +81,7 @@ func TestTheFallbackIsNotToldOfAPlaceThatTookADoubt(t *testing.T) {
 			t.Fatalf("the first request: %v, %+v", v.Err, v.Delivery)
 		}
 		if second := of("second", plugindata.Delivery{Recipient: "portal", Address: "portal"}); second.fallBack() {
-			t.Errorf("the fallback is told of the second request: %+v", second.rec.Progress.Deliveries)
+			t.Errorf("the fallback is notified of the second request: %+v", second.rec.Progress.Deliveries)
 		}
 	})
 }
