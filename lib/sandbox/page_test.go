@@ -12,6 +12,7 @@ import (
 
 	"teleport-plugins/lib/sandbox"
 	"teleport-plugins/lib/sandbox/browser"
+	"teleport-plugins/lib/sandbox/cluster"
 )
 
 // fakePlugin posts the reason of each request, unescaped, and edits the
@@ -111,6 +112,26 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 				t.Errorf("the text became %d elements; the title is %q", found, title)
 			}
 		})
+	}
+}
+
+// A sign is drawn where it stands. The words beside it stay words, whatever they mean to
+// the page itself.
+func TestPageDrawsSignsAndLeavesTheWordsBesideThem(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	startFakePlugin(t, sb)
+	ctx := open(t, sb, 1280, 800)
+	for i, reason := range []string{"\u2705constructor", "\u2705lock", "\u274cout\u2705toString"} {
+		if _, err := sb.Cluster().CreateRequest(cluster.CreateParams{User: cluster.Alice, Roles: []string{"demo-role"}, Reason: reason}); err != nil {
+			t.Fatal(err)
+		}
+		message := fmt.Sprintf(`[...document.querySelectorAll("#panel-example .messages > .message .said")][%d]`, i)
+		words := strings.NewReplacer("\u2705", "", "\u274c", "").Replace(reason)
+		browser.Do(t, ctx, browser.Until(fmt.Sprintf(`%s?.textContent.endsWith(%q)`, message, "asks: "+words)))
+		signs := strings.Count(reason, "\u2705") + strings.Count(reason, "\u274c")
+		if n := value[int](t, ctx, message+`.querySelectorAll("svg").length`); n != signs {
+			t.Errorf("%q has %d drawn signs", reason, n)
+		}
 	}
 }
 

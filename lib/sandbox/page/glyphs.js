@@ -26,5 +26,5 @@ export function glyph(name) {
 // words is a text with its signs drawn.
 export function words(text) {
   if (!text || !signs.test(text)) return text;
-  return text.split(signs).map((part) => (drawn[part] ? glyph(part) : part));
+  return text.split(signs).map((part, i) => (i % 2 ? glyph(part) : part)); // every second part is a sign
 }
