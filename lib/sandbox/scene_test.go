@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"teleport-plugins/lib/sandbox"
@@ -53,6 +54,25 @@ func TestAScenePlaysAndCleansUp(t *testing.T) {
 	waitFor(t, sb, func() bool { return told(t, sb, journal.Teleport, "alice asks for demo-role") })
 	if !told(t, sb, journal.Sandbox, "The example answers every call with the status 503.") {
 		t.Error("the story does not tell of the scene")
+	}
+}
+
+// Several pages may begin and stop scenes at once. Whoever stops one waits for its end,
+// and for no other.
+func TestScenesAreBegunAndStoppedAtOnce(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	var pages sync.WaitGroup
+	for range 4 {
+		pages.Go(func() {
+			for range 10 {
+				_ = sb.PlayScene("example", "down") // another page may have begun one
+				sb.StopScene()
+			}
+		})
+	}
+	pages.Wait()
+	if p := sb.State(1).Play; !p.Over {
+		t.Errorf("after all are stopped, the play is %+v", p)
 	}
 }
 

@@ -44,8 +44,8 @@ type stage struct {
 	mu     sync.Mutex
 	play   Play
 	stop   context.CancelFunc
+	ended  chan struct{} // closed once the newest play, and with it all before, has ended
 	closed bool
-	waits  sync.WaitGroup
 }
 
 // now is the play that is on, or was last.
@@ -67,8 +67,16 @@ func (g *stage) begin(of Scene, run func(context.Context)) error {
 	}
 	g.play = Play{Service: of.Service, Scene: of.Name, Number: g.play.Number + 1}
 	ctx, stop := context.WithCancel(context.Background())
-	g.stop = stop
-	g.waits.Go(func() { defer stop(); run(ctx) })
+	before, ended := g.ended, make(chan struct{})
+	g.stop, g.ended = stop, ended
+	go func() {
+		defer close(ended)
+		defer stop()
+		if before != nil {
+			<-before // it is over, and about to end
+		}
+		run(ctx)
+	}()
 	return nil
 }
 
@@ -81,12 +89,12 @@ func (g *stage) set(change func(*Play)) {
 // end stops the play that is on, and waits until what it has set is undone.
 func (g *stage) end() {
 	g.mu.Lock()
-	stop := g.stop
+	stop, ended := g.stop, g.ended
 	g.mu.Unlock()
 	if stop != nil {
 		stop()
+		<-ended
 	}
-	g.waits.Wait()
 }
 
 func (g *stage) close() {
