@@ -26,6 +26,8 @@ type actor struct {
 	of    Scene
 	asked []string // ids of requests
 	undo  []func() error
+	// replicas is how many of the plugin ran in the beginning.
+	replicas int
 	// switched are the switches that are set back in the end.
 	switched []string
 }
@@ -116,12 +118,12 @@ func (a *actor) switchBack(v service, able farend.Switcher, id string) {
 	}
 }
 
-// scaled has so many replicas run, where the scene is about a plugin that the sandbox runs.
-func (a *actor) scaled(n int) error {
-	if !a.of.Plugin || len(a.plugins.of(a.of.Service)) <= n {
-		return nil
+// scaleBack has as many replicas run as in the beginning.
+func (a *actor) scaleBack() error {
+	if a.replicas == 0 {
+		return nil // the sandbox does not run the plugin itself
 	}
-	return a.plugins.scale(a.of.Service, n)
+	return a.plugins.scale(a.of.Service, a.replicas)
 }
 
 func (a *actor) ask(ctx context.Context, step scene.Step) error {

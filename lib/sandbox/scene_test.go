@@ -57,6 +57,23 @@ func TestAScenePlaysAndCleansUp(t *testing.T) {
 	}
 }
 
+// However many replicas somebody runs, a scene leaves as many.
+func TestASceneLeavesTheReplicasThatRanBefore(t *testing.T) {
+	sb := start(t, sandbox.Options{})
+	for range 2 {
+		if err := sb.StartPlugin(standIn(t, "teleport-another"), t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sb.PlayScene("another", "killed"); err != nil {
+		t.Fatal(err)
+	}
+	sb.StopScene()
+	if list := sb.State(1).Plugins; len(list) != 2 || !over(t, sb).Over {
+		t.Errorf("the plugins are %+v", list)
+	}
+}
+
 // Several pages may begin and stop scenes at once. Whoever stops one waits for its end,
 // and for no other.
 func TestScenesAreBegunAndStoppedAtOnce(t *testing.T) {

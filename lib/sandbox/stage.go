@@ -135,13 +135,13 @@ func (s *Sandbox) StopScene() { s.stage.end() }
 
 // run plays a scene to its end, and undoes what it has set.
 func (s *Sandbox) run(ctx context.Context, of Scene) {
-	a := &actor{Sandbox: s, of: of}
+	a := &actor{Sandbox: s, of: of, replicas: len(s.plugins.of(of.Service))}
 	s.narrate("Scene: "+of.Title, journal.Plain)
 	err := a.steps(ctx)
 	if undone := a.heal(); err == nil {
 		err = undone
 	}
-	if again := a.scaled(1); err == nil {
+	if again := a.scaleBack(); err == nil {
 		err = again
 	}
 	said := ""
