@@ -94,7 +94,9 @@ func (p *plugins) start(service, path string, args ...string) error {
 		Path: path, Args: args,
 		Output: func(line string) { r.hear(line); p.heard(r.name, line); p.say(r.name, line) },
 		Event: func(sentence string) {
-			r.restarted()
+			if r.Status().PID == 0 { // of one that starts, the first words may be here already
+				r.forget()
+			}
 			p.happened(r.name, sentence)
 			p.say(r.name, sentence)
 			p.changed()

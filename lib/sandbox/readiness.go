@@ -56,8 +56,8 @@ func (w *words) hear(line string) {
 	w.lines = append(w.lines, line)
 }
 
-// restarted forgets what held only for the process before.
-func (w *words) restarted() {
+// forget forgets what held only for a process that has ended.
+func (w *words) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.address, w.says = "", Readiness{}
