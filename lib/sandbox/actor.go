@@ -12,7 +12,6 @@ import (
 
 	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/sandbox/cluster"
-	"teleport-plugins/lib/sandbox/farend"
 	"teleport-plugins/lib/sandbox/scene"
 	"teleport-plugins/lib/sandbox/tally"
 )
@@ -93,29 +92,25 @@ func (a *actor) set(_ context.Context, step scene.Step) error {
 	if step.Switch == nil {
 		return nil
 	}
-	v, err := a.service(a.of.Service)
-	if err != nil {
+	if err := a.switchBack(step.Switch.ID); err != nil {
 		return err
 	}
-	able, ok := v.FarEnd.(farend.Switcher)
-	if !ok {
-		return notFound("%s has no switches", v.Title)
-	}
-	a.switchBack(v, able, step.Switch.ID)
-	return able.Switch(step.Switch.ID, step.Switch.On)
+	return a.setSwitch(a.of.Service, step.Switch.ID, step.Switch.On)
 }
 
 // switchBack has a switch be in the end as it was in the beginning.
-func (a *actor) switchBack(v service, able farend.Switcher, id string) {
-	if slices.Contains(a.switched, id) {
-		return
+func (a *actor) switchBack(id string) error {
+	v, err := a.service(a.of.Service)
+	if err != nil || slices.Contains(a.switched, id) {
+		return err
 	}
 	for _, one := range v.Panel(1).Switches {
 		if one.ID == id {
 			a.switched = append(a.switched, id)
-			a.undo = append(a.undo, func() error { return able.Switch(id, one.On) })
+			a.undo = append(a.undo, func() error { return a.setSwitch(a.of.Service, id, one.On) })
 		}
 	}
+	return nil
 }
 
 // scaleBack has as many replicas run as in the beginning.
@@ -164,17 +159,12 @@ func (a *actor) press(ctx context.Context, step scene.Step) error {
 	if step.Press == nil {
 		return nil
 	}
-	v, err := a.service(a.of.Service)
-	if err != nil {
-		return err
+	if len(a.asked) == 0 {
+		return errors.New("nobody has asked for anything yet")
 	}
-	able, ok := v.FarEnd.(farend.Presser)
-	if !ok || len(a.asked) == 0 {
-		return notFound("%s has no buttons", v.Title)
-	}
-	ctx, cancel := context.WithTimeout(ctx, pressTime)
-	defer cancel()
-	_, err = able.Press(ctx, step.Press.Person, a.asked[len(a.asked)-1], "approve", step.Press.Reason)
+	_, err := a.pressButton(ctx, Press{
+		Service: a.of.Service, Person: step.Press.Person, Request: a.asked[len(a.asked)-1], Verdict: "approve", Reason: step.Press.Reason,
+	})
 	return err
 }
 

@@ -258,18 +258,22 @@ func (s *Sandbox) postSwitch(r *http.Request) (int, any, error) {
 	if err := decode(r, &c); err != nil {
 		return 0, nil, err
 	}
-	v, err := s.service(c.Service)
+	return http.StatusNoContent, nil, s.setSwitch(c.Service, c.Switch, c.On)
+}
+
+func (s *Sandbox) setSwitch(service, id string, on bool) error {
+	v, err := s.service(service)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	able, ok := v.FarEnd.(farend.Switcher)
 	if !ok {
-		return 0, nil, notFound("%s has no switches", v.Title)
+		return notFound("%s has no switches", v.Title)
 	}
-	if err := able.Switch(c.Switch, c.On); err != nil {
-		return 0, nil, notFound("%v", err)
+	if err := able.Switch(id, on); err != nil {
+		return notFound("%v", err)
 	}
-	return http.StatusNoContent, nil, nil
+	return nil
 }
 
 func (s *Sandbox) getFaults(*http.Request) (int, any, error) {

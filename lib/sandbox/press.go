@@ -30,24 +30,30 @@ func (s *Sandbox) postPress(r *http.Request) (int, any, error) {
 	if err := decode(r, &p); err != nil {
 		return 0, nil, err
 	}
+	saw, err := s.pressButton(r.Context(), p)
+	return http.StatusOK, map[string][]string{"saw": saw}, err
+}
+
+// pressButton presses a button, and returns what the person alone then sees.
+func (s *Sandbox) pressButton(ctx context.Context, p Press) (saw []string, err error) {
 	v, err := s.service(p.Service)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	able, ok := v.FarEnd.(farend.Presser)
 	switch {
 	case !ok:
-		return 0, nil, notFound("%s has no buttons", v.Title)
+		return nil, notFound("%s has no buttons", v.Title)
 	case p.Person == "":
-		return 0, nil, badRequest("say in person who presses")
+		return nil, badRequest("say in person who presses")
 	case p.Verdict != "approve" && p.Verdict != "deny":
-		return 0, nil, badRequest("the verdict is %q; write approve or deny", p.Verdict)
+		return nil, badRequest("the verdict is %q; write approve or deny", p.Verdict)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pressTime)
+	ctx, cancel := context.WithTimeout(ctx, pressTime)
 	defer cancel()
-	saw, err := able.Press(ctx, p.Person, p.Request, p.Verdict, p.Reason)
+	saw, err = able.Press(ctx, p.Person, p.Request, p.Verdict, p.Reason)
 	if err != nil {
-		return 0, nil, refusal(http.StatusConflict, "%v", err)
+		return nil, refusal(http.StatusConflict, "%v", err)
 	}
-	return http.StatusOK, map[string][]string{"saw": saw}, nil
+	return saw, nil
 }
