@@ -2,15 +2,13 @@
 import { Chat } from "./chat.js";
 import * as counters from "./counters.js";
 import { wrong } from "./counters.js";
-import { el } from "./dom.js";
+import { byId, el } from "./dom.js";
 import * as faults from "./faults.js";
 import { follow } from "./follow.js";
 import * as plugins from "./plugins.js";
 import * as requests from "./requests.js";
 import * as scenes from "./scenes.js";
 import * as timeline from "./timeline.js";
-
-const byId = (id) => document.getElementById(id);
 
 const chats = new Map();
 // On a wide screen all services are seen side by side.

@@ -1,5 +1,5 @@
 // What is lost, doubled and stale, as the sandbox has counted it.
-const byId = (id) => document.getElementById(id);
+import { byId } from "./dom.js";
 
 const names = ["expected", "in_place", "lost", "doubled", "stale"];
 

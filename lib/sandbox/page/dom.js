@@ -1,6 +1,8 @@
 // Building and updating elements. Text only ever becomes text nodes, so what
 // users wrote cannot become markup.
 
+export const byId = (id) => document.getElementById(id);
+
 // el makes an element. Properties that begin with "on" are listeners, "class"
 // and those with a hyphen are attributes, the rest are set as properties.
 export function el(tag, props, ...children) {
@@ -76,6 +78,6 @@ export const short = (user) => String(user).split("@")[0];
 
 export function toast(sentence) {
   const node = el("div", { class: "toast" }, sentence);
-  document.getElementById("toasts").append(node);
+  byId("toasts").append(node);
   setTimeout(() => node.remove(), 7000);
 }

@@ -1,8 +1,6 @@
 // What can be broken by hand, and what is broken now.
 import { once, send } from "./api.js";
-import { el, keyed } from "./dom.js";
-
-const byId = (id) => document.getElementById(id);
+import { byId, el, keyed } from "./dom.js";
 
 const effects = {
   rate_limit: "refuses: too many calls (429)", status: "answers with a status", hang: "hangs", cut: "cuts the connection",

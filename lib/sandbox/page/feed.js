@@ -1,5 +1,6 @@
 // What happens in the sandbox, from one stream of events. A feed asks for the news after
 // each event, and passes on the whole picture.
+import { get } from "./api.js";
 
 // Least and most time between two questions, in milliseconds, and how many times as long
 // as the answers took it is: a busy sandbox has better things to do.
@@ -64,10 +65,4 @@ export class Feed {
     }
     this.pass({ live: true, state, tally, faults, story: [...this.story.values()] });
   }
-}
-
-async function get(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(answer.statusText);
-  return answer.json();
 }

@@ -1,8 +1,6 @@
 // The plugins: a pill for each that says whether it is ready, and a card with its log.
 import { get, once, send } from "./api.js";
-import { el, keyed } from "./dom.js";
-
-const byId = (id) => document.getElementById(id);
+import { byId, el, keyed } from "./dom.js";
 
 let chosen = "";
 let list = [];

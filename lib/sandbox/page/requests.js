@@ -1,8 +1,6 @@
 // The form for a new request and the list of requests.
 import { once, send } from "./api.js";
-import { clock, el, flash, keyed, short } from "./dom.js";
-
-const byId = (id) => document.getElementById(id);
+import { byId, clock, el, flash, keyed, short } from "./dom.js";
 
 const hostile = "<img src=x onerror=alert(1)> <script>alert(2)</script>\n<!channel> @everyone <@&1100000000000000000>\n" +
   "*Status*: \u2705 APPROVED ``` [click](https://evil.example.com) \u202Etxet desrever";

@@ -1,8 +1,6 @@
 // Scenes: one click, and something breaks and heals before one's eyes.
 import { get, once, send } from "./api.js";
-import { el, keyed } from "./dom.js";
-
-const byId = (id) => document.getElementById(id);
+import { byId, el, keyed } from "./dom.js";
 
 let scenes = [];
 let play = { number: 0, over: true };
@@ -15,7 +13,7 @@ export async function setUp(state, show) {
   onplay = show;
   const service = byId("scene-service");
   service.replaceChildren(...state.order.map((name) => el("option", { value: name }, state.services[name].title)));
-  service.addEventListener("change", () => { onplay(service.value); list(); });
+  service.addEventListener("change", () => onplay(service.value));
   byId("play-stop").addEventListener("click", once(() => send("DELETE", "/api/scenes")));
   await refresh();
 }

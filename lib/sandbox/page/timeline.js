@@ -1,8 +1,6 @@
 // What each part does, the newest first.
-import { clock, el, keyed } from "./dom.js";
+import { byId, clock, el, keyed } from "./dom.js";
 import { words } from "./glyphs.js";
-
-const byId = (id) => document.getElementById(id);
 
 const most = 120;
 const filters = [["", "All"], ["teleport", "Teleport"], ["plugin", "Plugins"], ["service", "Services"]];
@@ -22,12 +20,10 @@ function choose(value, button) {
 }
 
 export function update(entries) {
-  if (story.at(-1)?.rev === entries.at(-1)?.rev && story.length === entries.length && sameRevs(entries)) return;
+  if (story.length === entries.length && entries.every((e, i) => e.rev === story[i].rev)) return;
   story = entries;
   show();
 }
-
-const sameRevs = (entries) => entries.every((e, i) => e.rev === story[i].rev);
 
 function show() {
   const list = story.filter((e) => !part || e.part === part).slice(-most).reverse();
