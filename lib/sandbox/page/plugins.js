@@ -32,6 +32,7 @@ function choose(name) {
       el("button", { type: "button", class: "small", onclick: act("lock", service) }, "Lock its user"),
       el("button", { type: "button", class: "small", onclick: act("unlock", service) }, "Unlock"));
     byId("plugin-title").textContent = "Plugin " + chosen;
+    byId("plugin-log").textContent = "";
     byId("plugin").scrollIntoView({ block: "nearest" });
   }
   show();
@@ -59,14 +60,20 @@ function show() {
 let reading = false;
 
 async function showCard() {
-  byId("plugin-says").textContent = look(list.find((p) => p.name === chosen))[2];
+  const name = chosen;
+  byId("plugin-says").textContent = look(list.find((p) => p.name === name))[2];
   if (reading) return;
   reading = true;
   try {
-    const { lines } = await get("/api/plugins/" + encodeURIComponent(chosen) + "/log");
-    const log = byId("plugin-log");
-    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    log.textContent = lines.slice(-150).join("\n");
-    if (atEnd) log.scrollTop = log.scrollHeight;
+    const { lines } = await get("/api/plugins/" + encodeURIComponent(name) + "/log");
+    if (name === chosen) fillLog(lines);
   } catch { /* the next news brings it */ } finally { reading = false; }
+  if (chosen && name !== chosen) showCard(); // another one was chosen meanwhile
+}
+
+function fillLog(lines) {
+  const log = byId("plugin-log");
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  log.textContent = lines.slice(-150).join("\n");
+  if (atEnd) log.scrollTop = log.scrollHeight;
 }
