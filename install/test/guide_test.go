@@ -63,11 +63,7 @@ func walkInstalling(t *testing.T) []fate {
 	w.page()
 	w.delivers()
 	for _, name := range []string{"install/OPERATIONS.md", "README.md", "access/README.md"} {
-		text, err := os.ReadFile(filepath.Join("../..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.name, w.text = name, string(text)
+		w.open(name)
 		w.page()
 	}
 	return w.fates
@@ -91,10 +87,6 @@ type walk struct {
 func newWalk(t *testing.T, service farend.Service, page string) *walk {
 	t.Helper()
 	d := newDebian(t)
-	text, err := os.ReadFile(filepath.Join("../..", page))
-	if err != nil {
-		t.Fatal(err)
-	}
 	sb, err := sandbox.Start(sandbox.Options{Services: []farend.Service{service}, Cluster: cluster.Options{Name: "teleport.example.com"}})
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +96,22 @@ func newWalk(t *testing.T, service farend.Service, page string) *walk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &walk{debian: d, service: service, sb: sb, far: far, name: page, text: string(text)}
+	w := &walk{debian: d, service: service, sb: sb, far: far}
+	w.open(page)
 	w.programs = w.bringPrograms()
 	archive := fmt.Sprintf("teleport-access-%s-v1.2.3-linux-amd64-bin.tar.gz", service.Name)
 	output(t, "cp", archivePath(t, "new", service.Name, newVersion, "amd64"), w.path("/root/"+archive))
 	return w
+}
+
+// open takes a page of the repository at hand.
+func (w *walk) open(page string) {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", page))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.name, w.text = page, string(text)
 }
 
 // page walks through all blocks.

@@ -15,6 +15,7 @@ import (
 	"teleport-plugins/lib/sandbox"
 	"teleport-plugins/lib/sandbox/browser"
 	"teleport-plugins/lib/sandbox/cluster"
+	"teleport-plugins/lib/sandbox/tally"
 )
 
 // What the page must be, in a browser, with the plugins as they ship.
@@ -279,8 +280,8 @@ func counters(s *stage) {
 	ctx := browser.Open(s.T, s.url(), 1280, 800)
 	// There is but one plugin: at the other services everything is lost, and counted so.
 	s.ask(cluster.Alice, "before the fault")
-	own := func() sandbox.Tally { return s.Tally() }
-	s.until("its own service is told", func() bool { c := own().Services[all()[0]]; return c.Expected > 0 && c.Clean() })
+	own := func() tally.Tally { return s.Tally().Services[all()[0]] }
+	s.until("its own service is told", func() bool { c := own(); return c.Expected > 0 && c.Clean() })
 	browser.Do(s.T, ctx,
 		chromedp.Click(`#faults > summary`), chromedp.WaitVisible(`#fault-form button`),
 		chromedp.SetValue(`#fault-form [name=effect]`, "cut"), chromedp.SetValue(`#fault-form [name=times]`, "0"),
@@ -291,12 +292,12 @@ func counters(s *stage) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	if c := own().Services[all()[0]]; c.Expected != c.Lost+len(far.Panel(0).Sights()) {
+	if c := own(); c.Expected != c.Lost+len(far.Panel(0).Sights()) {
 		s.Errorf("%d announcements are there, and the counters are %+v", len(far.Panel(0).Sights()), c)
 	}
 	browser.Do(s.T, ctx, browser.Until(`document.querySelector(".panel:not([hidden]) .tally").textContent.includes("lost")`),
 		chromedp.Click(`#faults-clear`), browser.Until(`document.querySelector(".panel:not([hidden]) .tally").textContent.endsWith("in place")`))
-	if c := own().Services[all()[0]]; !c.Clean() {
+	if c := own(); !c.Clean() {
 		s.Errorf("the page says that all is in place, and the counters are %+v", c)
 	}
 }

@@ -42,16 +42,16 @@ func heal(s *stage, path string) {
 	ctx := browser.Open(s.T, s.url(), width, height)
 	browser.Do(s.T, ctx, scaled(width, height))
 	var m movie
-	m.add(s.T, shot(s.T, ctx), time.Second)
+	m.add(s.T, frame(s.T, ctx), time.Second)
 	browser.Do(s.T, ctx, chromedp.Click(`#scenes [data-scene=cut]`))
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for over := false; !over; <-tick.C {
 		over = s.State(1).Play.Over
-		m.add(s.T, shot(s.T, ctx), every)
+		m.add(s.T, frame(s.T, ctx), every)
 	}
 	browser.Do(s.T, ctx, chromedp.WaitNotVisible(`#play-stop`), browser.Until(fmt.Sprintf(`(%s).slice(2).every((n) => n === 0)`, numbers)), settled)
-	m.add(s.T, shot(s.T, ctx), lastsLonger)
+	m.add(s.T, frame(s.T, ctx), lastsLonger)
 	var out bytes.Buffer
 	if err := m.encode(&out); err != nil {
 		s.Fatal(err)
@@ -74,13 +74,20 @@ func scaled(width, height int) chromedp.Action[chromedp.Void] {
 	}
 }
 
-func shot(t *testing.T, ctx context.Context) image.Image {
+// shot is what a browser shows, as a PNG.
+func shot(t *testing.T, ctx context.Context) []byte {
 	t.Helper()
 	data, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		t.Fatal(err)
 	}
-	picture, err := png.Decode(bytes.NewReader(data))
+	return data
+}
+
+// frame is what a browser shows, as a picture.
+func frame(t *testing.T, ctx context.Context) image.Image {
+	t.Helper()
+	picture, err := png.Decode(bytes.NewReader(shot(t, ctx)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,11 +101,7 @@ func still(s *stage, path string, size int, theme string) {
 	if size == 0 {
 		browser.Do(s.T, ctx, scaled(sizes[size][0], sizes[size][1]))
 	}
-	data, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
+	if err := os.WriteFile(path, shot(s.T, ctx), 0o644); err != nil {
 		s.Fatal(err)
 	}
 }

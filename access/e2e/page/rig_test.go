@@ -44,10 +44,16 @@ func none() []string { return nil }
 // set sets up a stage on which the plugins of the services run, ready.
 func set(t *testing.T, address string, plugins []string) *stage {
 	t.Helper()
+	binaries := make(map[string]string, len(plugins))
 	for _, name := range plugins {
-		if _, err := harness.Binary(name); errors.Is(err, harness.ErrNotBuilt) {
+		path, err := harness.Binary(name)
+		if errors.Is(err, harness.ErrNotBuilt) {
 			t.Skip(err)
 		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		binaries[name] = path
 	}
 	dir := t.TempDir()
 	sb, err := sandbox.Start(sandbox.Options{Services: services.All()})
@@ -62,11 +68,7 @@ func set(t *testing.T, address string, plugins []string) *stage {
 	s := &stage{T: t, Sandbox: sb, streams: make(chan struct{}, 100)}
 	s.serve(address)
 	for _, name := range plugins {
-		path, err := harness.Binary(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sb.StartPlugin(name+"="+path, dir); err != nil {
+		if err := sb.StartPlugin(name+"="+binaries[name], dir); err != nil {
 			t.Fatal(err)
 		}
 	}
