@@ -65,8 +65,8 @@ type Journal struct {
 // New makes a journal of at most so many entries.
 func New(size int) *Journal { return &Journal{Now: time.Now, size: size} }
 
-// Add adds an entry of now, or counts it in a recent one that says the same. What it
-// happened more often than once is in e.Times.
+// Add adds an entry of now, or counts it in a recent one that says the same. If it
+// happened more than once, e.Times is how often.
 func (j *Journal) Add(e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
