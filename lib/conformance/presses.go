@@ -129,6 +129,16 @@ func refusedPresses(w *world) {
 	w.until("the buttons vanish", func() bool { _, any := w.hasButtons(id); return !any })
 }
 
+// connected reports whether the service sees somebody who listens for presses.
+func (w *world) connected() bool {
+	far, ok := w.far.(farend.PressFaults)
+	if !ok {
+		return false
+	}
+	now, _ := far.Connected()
+	return now > 0
+}
+
 func switchedButtons(w *world) {
 	replica := w.start()
 	id := w.request(cluster.CreateParams{})
@@ -141,19 +151,22 @@ func switchedButtons(w *world) {
 		w.Error("there are buttons though they are off")
 	}
 	off := w.far.Counts()
+	if w.connected() {
+		w.Error("presses are listened for though the buttons are off")
+	}
 	replica.halt(w.T)
 	w.reviewing()
 	replica = w.start()
 	w.until("the buttons come", func() bool { all, _ := w.hasButtons(id); return all })
 	w.settled(id)
-	// What hears presses begins with a call that is made for nothing else.
-	w.until("a call comes that was not made while they were off", func() bool {
+	// What hears presses listens, or begins with a call that is made for nothing else.
+	w.until("presses are listened for", func() bool {
 		for method := range w.far.Counts() {
 			if off[method] == 0 {
 				return true
 			}
 		}
-		return false
+		return w.connected()
 	})
 	replica.halt(w.T)
 	w.configure(nil)

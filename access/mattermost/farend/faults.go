@@ -67,15 +67,6 @@ func listening(address string) (inodes []string) {
 	return inodes
 }
 
-// Counts has an entry more while somebody listens for presses.
-func (m *Mattermost) Counts() map[string]int {
-	counts := m.Server.Counts()
-	if now, ever := m.Connected(); now > 0 {
-		counts["presses are heard"] = ever
-	}
-	return counts
-}
-
 // accounts are what accounts can be that decide nothing.
 var standings = map[string]func(*account){
 	"a guest":            func(a *account) { a.roles = "system_guest" },
