@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -246,16 +247,15 @@ func TestNobodyIsRemindedOfWhatIsNew(t *testing.T) {
 func TestWhoseMessageIsFoundLateIsReminded(t *testing.T) {
 	inTime(t, func(r *rig) {
 		r.service, r.agenda = finder{r.desk}, agendaOf(minutes(10, 30), nil)
-		lost, down := false, true
+		var lost, up atomic.Bool
 		r.desk.lost = func(step, _ string) error {
-			if lost || step != "post" {
-				return nil
+			if step == "post" && !lost.Swap(true) {
+				return fail(outbound.Unclear)
 			}
-			lost = true
-			return fail(outbound.Unclear)
+			return nil
 		}
 		r.desk.fault = func(string, string) error {
-			if lost && down {
+			if lost.Load() && !up.Load() {
 				return fail(outbound.Retry)
 			}
 			return nil
@@ -265,7 +265,7 @@ func TestWhoseMessageIsFoundLateIsReminded(t *testing.T) {
 		r.memory.put("1", lasting)
 		r.settle(20 * time.Minute)
 		r.wantSaid("1")
-		down = false
+		up.Store(true)
 		r.settle(5 * time.Minute)
 		if got := r.said("1"); len(got) != 1 {
 			t.Errorf("the reminders are %q, want the one that was due meanwhile", got)
