@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/gravitational/teleport/api/types"
 	"go.uber.org/zap"
 
 	"teleport-plugins/access/services"
+	"teleport-plugins/lib/pace"
 	"teleport-plugins/lib/plugin"
 	"teleport-plugins/lib/sandbox"
 	"teleport-plugins/lib/sandbox/browser"
@@ -72,6 +74,7 @@ func withPlugin(t *testing.T, s farend.Service) *sandbox.Sandbox {
 // returns what the page then shows to that person alone.
 func press(t *testing.T, sb *sandbox.Sandbox, service, person string) (said string) {
 	t.Helper()
+	awaitListener(t, sb, service)
 	server := httptest.NewServer(sb.Handler())
 	t.Cleanup(server.Close)
 	panel := "#panel-" + service
@@ -88,4 +91,24 @@ func press(t *testing.T, sb *sandbox.Sandbox, service, person string) (said stri
 		t.Fatal(err)
 	}
 	return said
+}
+
+// awaitListener waits until presses reach the plugin: a message may stand before they do,
+// and the service says so to whoever presses then.
+func awaitListener(t *testing.T, sb *sandbox.Sandbox, service string) {
+	t.Helper()
+	far, err := sb.FarEnd(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		if now, _ := far.(farend.PressFaults).Connected(); now > 0 {
+			return
+		}
+		if !pace.Sleep(ctx, 10*time.Millisecond) {
+			t.Fatal("nobody listens for presses")
+		}
+	}
 }
