@@ -89,8 +89,15 @@ func listen(t *testing.T, change ...func(*Config)) *listening {
 	l := &listening{workspace: w, desk: &desk{}, m: w.announce(sample(decidable)), ended: make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
-	go func() { l.ended <- w.Listen(ctx, l.desk) }()
-	t.Cleanup(stop)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.ended <- w.Listen(ctx, l.desk)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done // answers under way are given first
+	})
 	l.until(func() bool { fault, known := l.desk.heard(); return known && fault == "" })
 	return l
 }
