@@ -70,12 +70,8 @@ func (m *Mattermost) Open(c *apiserver.Call) (ok bool) {
 		c.Target = sent.Channel
 	case c.Method == patchPost || c.Method == "GET /posts/{id}":
 		m.Look(func() {
-			for _, s := range m.w.spaces {
-				for _, e := range s.posts {
-					if e.id == c.R.PathValue("id") {
-						c.Target = s.id
-					}
-				}
+			if e := m.w.posts[c.R.PathValue("id")]; e != nil {
+				c.Target = e.in.id
 			}
 		})
 	}

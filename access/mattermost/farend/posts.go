@@ -135,7 +135,7 @@ func (m *Mattermost) listPosts(c *apiserver.Call, _ any) (any, *problem) {
 		}
 		list = in.since(from)
 	} else {
-		list = in.page(query.Get("before"), query.Get("per_page"))
+		list = in.page(m.w.created(query.Get("before")), query.Get("per_page"))
 	}
 	order, all := []string{}, make(map[string]any)
 	for _, e := range list {
@@ -150,8 +150,8 @@ func (m *Mattermost) listPosts(c *apiserver.Call, _ any) (any, *problem) {
 }
 
 // created is when a post was made, or the end of time for one that is not named.
-func (s *space) created(id string) int64 {
-	if e := find(s.posts, func(e *entry) bool { return e.id == id }); e != nil {
+func (w *world) created(id string) int64 {
+	if e := w.posts[id]; e != nil {
 		return e.created
 	}
 	return 1 << 62
@@ -165,13 +165,12 @@ func (s *space) since(from int64) []*entry {
 	return list[:min(len(list), mostSince)]
 }
 
-// page are the newest posts before another one.
-func (s *space) page(before, size string) (list []*entry) {
+// page are the newest posts before a time.
+func (s *space) page(until int64, size string) (list []*entry) {
 	most, err := strconv.Atoi(size)
 	if err != nil || most > mostPage {
 		most = mostPage
 	}
-	until := s.created(before)
 	for _, e := range slices.Backward(s.posts) {
 		if e.deleted == 0 && e.created < until && len(list) < most {
 			list = append(list, e)

@@ -32,6 +32,7 @@ type space struct {
 
 // entry is a post.
 type entry struct {
+	in                                *space // where it stands
 	id, root, user, message, original string
 	props                             map[string]any
 	created, updated, deleted         int64 // in Unix milliseconds
@@ -45,6 +46,7 @@ type world struct {
 	team     string // the id of the only team, which is called teamName
 	accounts []*account
 	spaces   []*space
+	posts    map[string]*entry      // those of all spaces, by their ids
 	pending  map[string]pendingPost // by pending_post_id
 	triggers map[string]trigger
 	// most is how long a post may be, in runes, and hidden says that the server shows no
@@ -74,7 +76,7 @@ const deduplicated = 30 * time.Second
 const usualMost = 16383
 
 func newWorld(o farend.Options) *world {
-	w := &world{pending: make(map[string]pendingPost), triggers: make(map[string]trigger), most: usualMost}
+	w := &world{posts: make(map[string]*entry), pending: make(map[string]pendingPost), triggers: make(map[string]trigger), most: usualMost}
 	w.bot = w.account("teleport", "teleport@localhost")
 	w.bot.bot = true
 	people := []string{cluster.Alice, cluster.Bob, cluster.Carol, cluster.Dave}
@@ -151,22 +153,20 @@ func (w *world) spaceBy(id string) *space {
 
 // post finds a post that was not deleted, and where it is.
 func (w *world) post(id string) (*space, *entry) {
-	for _, s := range w.spaces {
-		if e := find(s.posts, func(e *entry) bool { return e.id == id && e.deleted == 0 }); e != nil {
-			return s, e
-		}
+	if e := w.posts[id]; e != nil && e.deleted == 0 {
+		return e.in, e
 	}
 	return nil, nil
 }
 
 // put puts a post into a channel.
 func (w *world) put(s *space, e *entry, now time.Time) *entry {
-	e.id, e.created = w.id(), now.UnixMilli()
+	e.in, e.id, e.created = s, w.id(), now.UnixMilli()
 	if len(s.posts) > 0 { // the order of time is that of the posts
 		e.created = max(e.created, s.posts[len(s.posts)-1].created)
 	}
 	e.updated = e.created
-	s.posts = append(s.posts, e)
+	s.posts, w.posts[e.id] = append(s.posts, e), e
 	return e
 }
 
