@@ -1483,3 +1483,49 @@ func TestWhatMayHaveBeenTakenIsRefusedForAWhile(t *testing.T) {
 		})
 	}
 }
+
+// tardy takes its time to tell.
+type tardy struct {
+	finder
+	takes time.Duration
+}
+
+func (s tardy) Tell(ctx context.Context, to integration.Place, e integration.Effect, v request.View) (plugindata.Message, error) {
+	select {
+	case <-time.After(s.takes):
+		return s.finder.Tell(ctx, to, e, v)
+	case <-ctx.Done():
+		return plugindata.Message{}, &outbound.Error{Kind: outbound.Unclear, Op: string(e.Kind), Err: ctx.Err()}
+	}
+}
+
+// Where another program garbles the claim of a replica at work, whoever finds the record
+// cannot know how long that replica may go on: what it does not find yet may come until a
+// lease has passed.
+func TestWhoseClaimIsGarbledMayGoOnForALease(t *testing.T) {
+	inTime(t, func(r *rig) {
+		r.service = tardy{finder{r.desk}, 9900 * time.Millisecond}
+		x := r.start()
+		defer x.stop()
+		want := make(map[string]int)
+		for _, id := range []string{"1", "2"} { // more calls than are under way at once
+			r.recipients = nil
+			for i := range 60 {
+				r.recipients = append(r.recipients, fmt.Sprint(id, " at ", i))
+				want[r.recipients[i]] = 1
+			}
+			r.memory.put(id, nil)
+			r.settle(time.Millisecond)
+		}
+		x.slow(time.Minute) // it does not notice
+		y := r.start()
+		defer y.stop()
+		_ = r.memory.update(types.KindAccessRequest, "2", "test", map[string]string{"claim": "many", "deliveries": "many"}, nil)
+		r.memory.review("2", "bob", types.RequestState_APPROVED, "")
+		r.settle(25 * time.Second)
+		x.slow(0)
+		r.settle(time.Hour)
+		r.wantPosts(want)
+		r.wantShown(version(request.Pending, 1), "1")
+	})
+}

@@ -194,11 +194,13 @@ func (x *round) suspect() {
 			continue // had not been called yet
 		}
 		died.Suspect(d, x.rec.Claim)
-		if !x.dead {
-			continue
-		}
-		for name := range d.Doubt { // a lease has passed since any call of theirs
-			x.Memory.doubts.Since(d, name, time.Time{})
+		for name := range d.Doubt {
+			switch {
+			case x.dead: // a lease has passed since any call of theirs
+				x.Memory.doubts.Since(d, name, time.Time{})
+			case x.rec.Garbled: // nobody knows since when theirs are under way
+				x.Memory.doubts.Since(d, name, time.Now().Add(x.Timing.Lease-x.Timing.Call))
+			}
 		}
 	}
 	x.Memory.crashed = false
