@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"syscall"
@@ -123,6 +124,7 @@ func (w *world) end(p *process, pause time.Duration) error {
 	p.ask(true)
 	defer p.ask(false)
 	if p.Running() {
+		p.listens()
 		code, took, err := p.Stop()
 		if err != nil || code != 0 {
 			p.ended("%v: asked to end, it ended with code %d after %v: %v", p, code, took, err)
@@ -132,8 +134,17 @@ func (w *world) end(p *process, pause time.Duration) error {
 	return p.Start()
 }
 
+// listens waits until a replica has said its first word. Before that, on a machine that
+// is slow, it may not listen to signals yet, and ends by them.
+func (p *process) listens() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, _ = p.Logged(ctx, "Serving health and metrics", p.Began())
+}
+
 func (w *world) reload(p *process) error {
 	w.journal.add(mark{service: p.service, class: ofProcess, text: p.String() + " reloads"})
+	p.listens()
 	return w.signal(p, syscall.SIGHUP)
 }
 
