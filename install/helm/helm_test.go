@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -364,6 +365,50 @@ func TestOptions(t *testing.T) {
 		} {
 			if !bytes.Contains(text, []byte(want)) {
 				t.Errorf("%s: %q is not in:\n%s", c.Name, want, text)
+			}
+		}
+	}
+}
+
+// reviews reports whether a chart has a port on which presses come.
+func (c chart) reviews(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values struct{ Review map[string]any }
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		t.Fatal(err)
+	}
+	_, listens := values.Review["listen"]
+	return listens
+}
+
+// Those who read metrics need not be those from whom presses come. Unless the latter are
+// named, nobody but the former is let in.
+func TestWhoReachesThePortOfButtons(t *testing.T) {
+	for _, c := range charts() {
+		settings := []string{"networkPolicy.enabled=true", "networkPolicy.from[0].podSelector.matchLabels.app=prometheus"}
+		if c.reviews(t) {
+			settings = append(settings, "review.enabled=true", "review.listen=:8444", "review.url=https://plugin.example.com", "review.appTokenFromSecret=s", "review."+c.Name+"UserIdTrait=uid")
+		}
+		for app, further := range map[string][]string{
+			"prometheus": nil,
+			"gateway":    {"networkPolicy.reviewFrom[0].podSelector.matchLabels.app=gateway"},
+		} {
+			got := make(map[any]any) // who reaches each port
+			policy := render(t, c, append(settings, further...)...)["NetworkPolicy"]
+			rules, _ := policy.at("spec", "ingress").([]any)
+			for i := range rules {
+				got[policy.at("spec", "ingress", i, "ports", 0, "port")] = policy.at("spec", "ingress", i, "from", 0, "podSelector", "matchLabels", "app")
+			}
+			want := map[any]any{8081: "prometheus"}
+			if c.reviews(t) {
+				want[8444] = app
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%s, %q: %v, want %v", c.Name, further, got, want)
 			}
 		}
 	}
