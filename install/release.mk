@@ -108,7 +108,7 @@ build/debian build/debian-systemd:
 reproducible-test: ## build the archives in several folders and compare them
 	VERSION=$(if $(RELEASED),$(VERSION),1.2.3) RELEASED=$(RELEASED) SERVICES='$(SERVICES)' install/test/reproducible.sh
 
-# TESTED=1 leaves out `make test`, for who has just run it on a clean clone.
+# TESTED=1 leaves out what other clean clones have just shown: make test, make release.
 newcomer-test: ## walk the way of a newcomer: clone, demo, test, release, a service of their own
 	NEWCOMER=$$(git rev-parse HEAD) TESTED=$(TESTED) $(GO) test -count=1 -timeout 30m -v -run Newcomer ./install/test
 

@@ -192,18 +192,16 @@ func names() (list []string) {
 	return list
 }
 
-// release builds the archives, and looks at them as who downloads them does. Where
-// those of both architectures have been tried already, one is enough.
+// release builds the archives, unless other clones have just done so, and looks at them
+// as who downloads them does.
 func (c checkout) release(t *testing.T) {
-	line, arches := "make release VERSION=1.2.3", []string{"amd64", "arm64"}
 	if os.Getenv("TESTED") != "" {
-		arches = []string{"amd64"}
-		line += " ARCHES=" + arches[0]
+		t.Skip("they have been built and tried already")
 	}
-	c.run(t, line)
+	c.run(t, "make release VERSION=1.2.3")
 	sums := c.run(t, "cd build/release && sha256sum -c SHA256SUMS")
 	for _, service := range names() {
-		for _, arch := range arches {
+		for _, arch := range []string{"amd64", "arm64"} {
 			contains(t, sums, fmt.Sprintf("teleport-access-%s-v1.2.3-linux-%s-bin.tar.gz: OK", service, arch))
 		}
 		version := c.run(t, fmt.Sprintf("cd build/release && tar xzf teleport-access-%s-v1.2.3-linux-amd64-bin.tar.gz && teleport-access-%s/teleport-%s version", service, service, service))
