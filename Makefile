@@ -30,7 +30,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 DEADCODE    := golang.org/x/tools/cmd/deadcode@v0.52.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
-OPA         := github.com/open-policy-agent/opa@v1.22.4
+OPA_VERSION := v1.22.4
 
 # The database of known vulnerabilities. Where it cannot be reached, lint says so
 # and goes on.
@@ -129,9 +129,13 @@ chaos: build ## run the plugins under random faults: SEED=… FOR=10m
 pictures: build ## take the pictures of the sandbox's page anew, of the real page
 	TELEPORT_SANDBOX_PICTURES=$(CURDIR)/lib/sandbox/pictures PLUGINS_BIN=$(CURDIR)/build $(GO) test -count=1 ./access/e2e/page -run TestPictures
 
-policies: ## have Open Policy Agent itself decide by the policy in Rego
-	GOBIN=$(CURDIR)/build/tools $(GO) install $(OPA)
-	PATH="$(CURDIR)/build/tools:$$PATH" $(GO) test -count=1 $$(ls -d ./access/*/examples/*/)
+OPA := build/tools/opa-$(OPA_VERSION)/opa
+
+policies: $(OPA) ## have Open Policy Agent itself decide by the policy in Rego
+	PATH="$(CURDIR)/$(dir $(OPA)):$$PATH" $(GO) test -count=1 $$(ls -d ./access/*/examples/*/)
+
+$(OPA):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install github.com/open-policy-agent/opa@$(OPA_VERSION)
 
 clean: ## remove what was built
 	rm -rf build

@@ -120,6 +120,9 @@ build/tools/helm-%:
 	GOBIN=$(CURDIR)/build/tools $(GO) install helm.sh/helm/v3/cmd/helm@$*
 	mv build/tools/helm $@
 
+# Programs of others that tests run; they take long to compile.
+test-tools: $(HELM:$(CURDIR)/%=%) $(OPA)
+
 helm-test: $(HELM:$(CURDIR)/%=%) ## check and render the charts
 	cd install/helm/strict && $(GO) build -o $(CURDIR)/build/tools/strict .
 	HELM=$(HELM) STRICT=$(CURDIR)/build/tools/strict $(GO) test -count=1 ./install/helm
@@ -128,4 +131,4 @@ charts: version-check $(HELM:$(CURDIR)/%=%) ## package the charts of all plugins
 	@mkdir -p build/charts
 	@$(foreach s,$(SERVICES),$(HELM) package access/$(s)/chart --version $(VERSION) --app-version $(VERSION) --destination build/charts &&) true
 
-.PHONY: newcomer-test helm-test charts release version-check image image-test ship-test reproducible-test
+.PHONY: newcomer-test test-tools helm-test charts release version-check image image-test ship-test reproducible-test
