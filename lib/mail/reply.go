@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,16 @@ func replyOf(at stage, err error) (reply, bool) {
 		return reply{}, false
 	}
 	return reply{at, said.Code, enhancedCode.FindString(said.Msg), strings.ToLower(said.Msg), said.Code >= 500}, true
+}
+
+// agreed leaves out that a reply has another code than is usual, where its first digit
+// says that the command was carried out (RFC 5321, 4.3.2).
+func agreed(err error) error {
+	var said *textproto.Error
+	if errors.As(err, &said) && said.Code/100 == 2 {
+		return nil
+	}
+	return err
 }
 
 // goesOn reports whether a conversation can go on after a call: the server has answered,
@@ -140,6 +151,10 @@ func (r reply) advice() string {
 		return "see username, password and auth in [smtp]"
 	case r.at == sending:
 		return "see that the login may send as the address delivery.sender"
+	case r.at == greeting && slices.Contains([]int{500, 502, 504}, r.code):
+		return "the server does not know EHLO, and so neither STARTTLS nor a login; see host and port in [smtp]"
+	case r.at == securing:
+		return "the server offers STARTTLS and does not do it, which is often for want of a certificate; have it put right there"
 	case r.at == greeting:
 		return "set helo in [smtp] to a name by which this machine is known"
 	}

@@ -114,7 +114,7 @@ func (s *server) take(ctx context.Context, anew bool) (*session, error) {
 			continue
 		}
 		c.bind(ctx)
-		if err := c.Reset(); err == nil {
+		if err := agreed(c.Reset()); err == nil {
 			return c, nil
 		}
 		c.unbind()
@@ -169,7 +169,7 @@ func (s *server) deliver(ctx context.Context, m Mail, text []byte) (string, erro
 		if _, err := w.Write(text); err != nil { // without its end the server drops the text
 			return s.failed(ctx, writing, err)
 		}
-		if err := w.Close(); err != nil {
+		if err := agreed(w.Close()); err != nil {
 			return s.failed(ctx, closing, err)
 		}
 		outbound.Heard(ctx)
@@ -185,7 +185,7 @@ func (s *server) address(ctx context.Context, c *session, to string) error {
 		return errWide
 	}
 	c.SkipSMTPUTF8(ascii(s.from.Address + to)) // the next server may not know it
-	if err := c.Mail("<" + s.from.Address + ">"); err != nil {
+	if err := agreed(c.Mail("<" + s.from.Address + ">")); err != nil {
 		return s.failed(ctx, sending, err)
 	}
 	outbound.Heard(ctx)
