@@ -160,3 +160,31 @@ func TestARefusalIsThatOfOneRecipient(t *testing.T) {
 		t.Errorf("%d mails over %d connections with %d resets", len(a.taken()), a.met(), len(a.commands("RSET")))
 	}
 }
+
+// Where the two ends disagree about TLS, the keys of [smtp] are named that say so, and
+// none of another service.
+func TestDisagreementAboutTLS(t *testing.T) {
+	implicit := func(s *SMTP) { s.Implicit = true }
+	for name, tc := range map[string]struct {
+		a      *awkward
+		change func(*SMTP)
+		says   string
+	}{
+		"the server does not begin with TLS": {&awkward{}, implicit, "leave out implicit_tls"},
+		"the server begins with TLS":         {&awkward{tlsNow: true}, nil, "needs implicit_tls = true"},
+		"the server stays in clear":          {&awkward{says: script{"EHLO": {"250-mail\r\n250 STARTTLS"}, "STARTTLS": {"220 go\r\n220 on"}}}, policy(mandatory), "STARTTLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.a.withTLS(t)
+			s := at(tc.a.serve(t))
+			if tc.change != nil {
+				tc.change(&s)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if err := opened(t, Settings{SMTP: s}).Check(ctx); err == nil || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "http") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
