@@ -3,10 +3,12 @@ package mail
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,8 +210,40 @@ func (s *server) login(ctx context.Context, c *session) error {
 	if err = c.Auth(auth); err != nil {
 		s.tokens.forget() // it may be good no more
 	}
-	return err //nolint:wrapcheck // sorted by failed
+	return hide(err, s.Username, proof)
 }
+
+// hide takes out of an error of the login what proves who the plugin is: some servers
+// repeat what they did not understand, or a part of it.
+func hide(err error, user, proof string) error {
+	var said *textproto.Error
+	if err == nil || proof == "" {
+		return err
+	}
+	coded := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	secrets := []string{coded(proof), coded("\x00" + user + "\x00" + proof), coded("user=" + user + "\x01auth=Bearer " + proof + "\x01\x01")}
+	words := func(text string) string {
+		return code.ReplaceAllStringFunc(strings.ReplaceAll(text, proof, hidden), func(word string) string {
+			if slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(secret, word) || strings.Contains(word, secret) }) {
+				return hidden
+			}
+			return word
+		})
+	}
+	if errors.As(err, &said) {
+		return &textproto.Error{Code: said.Code, Msg: words(said.Msg)}
+	}
+	if text := words(err.Error()); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
+}
+
+// hidden stands where a secret stood, and code is what may be one in the way of the
+// protocol, in base64.
+const hidden = "(hidden)"
+
+var code = regexp.MustCompile(`[A-Za-z0-9+/]{6,}=*`)
 
 // proof is what proves who the plugin is: a token, or the password, which is read each
 // time, so that it can be replaced.

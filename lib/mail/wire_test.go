@@ -2,9 +2,15 @@ package mail
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
+	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"teleport-plugins/lib/config"
 	"teleport-plugins/lib/outbound"
@@ -186,5 +192,35 @@ func TestDisagreementAboutTLS(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A server that repeats what it was told tells nobody else.
+func TestALoginIsNotRepeatedInErrors(t *testing.T) {
+	const secret = "correct horse 2718"
+	coded := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	plain, token := coded("\x00u\x00"+secret), coded("user=u\x01auth=Bearer "+secret+"\x01\x01")
+	challenge := map[string][]string{"PLAIN": nil, "LOGIN": {"334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"}, "CRAM-MD5": {"334 PDE+"}, "XOAUTH2": {"334 e30="}}
+	for way, said := range challenge {
+		for _, echo := range []string{secret, coded(secret), coded(secret)[:12], plain, plain[:16], plain[8:], token, token[:40]} {
+			a := &awkward{says: script{"EHLO": {"250-mail\r\n250 AUTH " + way}, "AUTH": append(slices.Clone(said), "535 5.7.8 not recognized: AUTH "+way+" "+echo+"\r\n")}}
+			s := at(a.serve(t))
+			user(&s)
+			s.Password, s.Auth = config.NewSecret(secret), strings.ToLower(way)
+			p := opened(t, Settings{SMTP: s})
+			p.carrier.(*server).tokens.have = &oauth2.Token{AccessToken: secret}
+			_, err := p.Send(limited(t), letter)
+			if !outbound.RefusesToken(err) || !strings.Contains(err.Error(), "535 5.7.8 not recognized: AUTH "+way) || strings.Contains(err.Error(), echo) {
+				t.Errorf("%s, repeated %q: %v", way, echo, err)
+			}
+		}
+	}
+	for _, text := range []string{"5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant", "5.7.8 Error: authentication failed: UGFzc3dvcmQ6"} {
+		if got := hide(&textproto.Error{Code: 535, Msg: text}, "u", secret); got.Error() != (&textproto.Error{Code: 535, Msg: text}).Error() {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	if got := hide(errors.New("not expected: "+secret), "u", secret); strings.Contains(got.Error(), secret) {
+		t.Error(got)
 	}
 }
