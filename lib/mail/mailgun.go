@@ -87,8 +87,8 @@ func passing(e *outbound.Error) error {
 	return e
 }
 
-// Prove implements carrier: nothing is known of an address before a mail is sent there.
-func (g *mailgun) Prove(context.Context, string) error { return nil }
+// prove implements carrier: nothing is known of an address before a mail is sent there.
+func (g *mailgun) prove(context.Context, string) error { return nil }
 
 func (g *mailgun) post(ctx context.Context, method, kind string, body io.Reader) (status int, answer []byte, err error) {
 	key, err := g.PrivateKey.Read() // each time, so that it can be replaced

@@ -20,8 +20,8 @@ type carrier interface {
 	deliver(ctx context.Context, m Mail, text []byte) (id string, err error)
 	// Check says whether mails from the sender are taken at all.
 	Check(ctx context.Context) error
-	// Prove looks whether mails to an address are taken, without sending one.
-	Prove(ctx context.Context, to string) error
+	// prove looks whether mails to an address are taken, without sending one.
+	prove(ctx context.Context, to string) error
 }
 
 // Post carries mails. Make one with New; it may be used by several goroutines. The errors
@@ -48,7 +48,7 @@ func New(s Settings, t *outbound.Transport, log *zap.Logger) (p *Post, err error
 		}
 	}
 	if s.SMTP.Host != "" {
-		p.carrier, err = newServer(s.SMTP, p.from, t)
+		p.carrier, err = newServer(s.SMTP, p.from, p.replyTo, t)
 	} else {
 		p.carrier, err = newMailgun(s.Mailgun, t)
 	}
@@ -58,6 +58,11 @@ func New(s Settings, t *outbound.Transport, log *zap.Logger) (p *Post, err error
 // Domain is what stands behind the @ of the sender, in ASCII.
 func (p *Post) Domain() string { return domainOf(p.from) }
 
+// Prove looks whether mails to an address are taken, without sending one.
+func (p *Post) Prove(ctx context.Context, to string) error {
+	return p.prove(ctx, wire(to)) //nolint:wrapcheck // of the kinds of lib/outbound
+}
+
 // pauses follow the attempts at a mail whose fate is not known. A server that takes a mail
 // each time and never says so would fill a mailbox otherwise.
 var pauses = []time.Duration{0, 0, 10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
@@ -65,6 +70,7 @@ var pauses = []time.Duration{0, 0, 10 * time.Second, time.Minute, 5 * time.Minut
 // Send sends a mail once, and returns the id under which it goes. One whose fate was not
 // known so often that there is no further pause counts as sent: it most likely is.
 func (p *Post) Send(ctx context.Context, m Mail) (id string, err error) {
+	m.To = wire(m.To)
 	text, err := m.MIME(p.from, p.replyTo)
 	if err != nil {
 		return "", err

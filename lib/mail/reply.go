@@ -27,11 +27,18 @@ const (
 
 func op(at stage) string { return "SMTP " + string(at) }
 
-// errWide is for an address that the server cannot take.
-var errWide = &outbound.Error{
-	Kind: outbound.Refused, Scope: outbound.ThePlace, Op: op(addressing), Code: "no SMTPUTF8",
-	Hint: "the mail server takes addresses in ASCII alone; name another address",
-}
+// errWide is for an address that the server cannot take, and errWideSender for one of our
+// own.
+var (
+	errWide = &outbound.Error{
+		Kind: outbound.Refused, Scope: outbound.ThePlace, Op: op(addressing), Code: "no SMTPUTF8",
+		Hint: "the mail server takes addresses in ASCII alone; name another address",
+	}
+	errWideSender = &outbound.Error{
+		Kind: outbound.Refused, Scope: outbound.TheToken, Op: op(sending), Code: "no SMTPUTF8",
+		Hint: "the mail server takes addresses in ASCII alone; name another one as sender and reply_to in [delivery]",
+	}
+)
 
 // reply is what a server said (RFC 5321, 4.2; RFC 3463).
 type reply struct {
@@ -67,7 +74,7 @@ func agreed(err error) error {
 // and did not say that it ends.
 func goesOn(err error) bool {
 	r, said := replyOf("", err)
-	return err == nil || said && r.code != 421 || errors.Is(err, errWide)
+	return err == nil || said && r.code != 421 || errors.Is(err, errWide) || errors.Is(err, errWideSender)
 }
 
 // failed sorts a failure by the stage and by what the server said. What is not a reply

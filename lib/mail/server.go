@@ -27,6 +27,7 @@ const (
 type server struct {
 	SMTP
 	from   *mail.Address
+	wide   bool // our own addresses are for servers with SMTPUTF8 alone
 	tls    *tls.Config
 	dialer net.Dialer
 	tokens *tokens
@@ -37,12 +38,12 @@ type server struct {
 	spare []*session // the last used one at the end
 }
 
-func newServer(settings SMTP, from *mail.Address, t *outbound.Transport) (*server, error) {
+func newServer(settings SMTP, from, replyTo *mail.Address, t *outbound.Transport) (*server, error) {
 	if err := t.Trust(settings.CAFile.Certificates()); err != nil {
 		return nil, fmt.Errorf("smtp.ca_file: %w", err)
 	}
 	s := &server{
-		SMTP: settings, from: from, room: make(chan struct{}, mostSessions), idle: idleTime,
+		SMTP: settings, from: from, wide: !isASCII(from.Address) || replyTo != nil && !isASCII(replyTo.Address), room: make(chan struct{}, mostSessions), idle: idleTime,
 		tokens: &tokens{OAuth: settings.OAuth, http: t.Client()},
 	}
 	if s.tls = t.TLS(); s.tls == nil {
@@ -179,12 +180,13 @@ func (s *server) deliver(ctx context.Context, m Mail, text []byte) (string, erro
 
 // address names the sender and, if there is one, the recipient.
 func (s *server) address(ctx context.Context, c *session, to string) error {
-	wide, _ := c.Extension("SMTPUTF8")
-	ascii := func(text string) bool { return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' }) }
-	if !wide && !ascii(to) {
+	switch offered, _ := c.Extension("SMTPUTF8"); {
+	case !offered && s.wide:
+		return errWideSender
+	case !offered && !isASCII(to):
 		return errWide
 	}
-	c.SkipSMTPUTF8(ascii(s.from.Address + to)) // the next server may not know it
+	c.SkipSMTPUTF8(!s.wide && isASCII(to)) // the next server may not know it
 	if err := agreed(c.Mail("<" + s.from.Address + ">")); err != nil {
 		return s.failed(ctx, sending, err)
 	}
@@ -204,7 +206,7 @@ func (s *server) Check(ctx context.Context) error {
 	return s.with(ctx, true, func(c *session) error { return s.address(ctx, c, "") })
 }
 
-// Prove implements carrier.
-func (s *server) Prove(ctx context.Context, to string) error {
+// prove implements carrier.
+func (s *server) prove(ctx context.Context, to string) error {
 	return s.with(ctx, false, func(c *session) error { return s.address(ctx, c, to) })
 }

@@ -78,16 +78,28 @@ func address(text string) (*mail.Address, error) {
 	if err != nil || !identity.IsEmail(a.Address) {
 		return nil, fmt.Errorf("%q is not one e-mail address", text)
 	}
+	a.Address = wire(a.Address)
 	return a, nil
 }
 
-// domainOf is what stands behind the @ of an address, in ASCII.
-func domainOf(a *mail.Address) string {
-	domain := a.Address[strings.LastIndexByte(a.Address, '@')+1:]
-	if ascii, err := idna.ToASCII(domain); err == nil {
-		return ascii
+// wire is an address as it goes over the wire: with a domain in ASCII (RFC 5890), which
+// every server takes.
+func wire(address string) string {
+	local, domain := address[:strings.LastIndexByte(address, '@')+1], address[strings.LastIndexByte(address, '@')+1:]
+	if ascii, err := idna.Lookup.ToASCII(domain); err == nil && !isASCII(domain) {
+		return local + ascii
 	}
-	return domain
+	return address
+}
+
+// isASCII reports whether a text goes to servers of every kind.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
+}
+
+// domainOf is what stands behind the @ of an address that goes over the wire.
+func domainOf(a *mail.Address) string {
+	return a.Address[strings.LastIndexByte(a.Address, '@')+1:]
 }
 
 // SMTP is the section [smtp].
