@@ -15,7 +15,8 @@ import (
 // usual. It knows no more of the protocol than that.
 type awkward struct {
 	// says are the replies to a command, in turn; the last one holds on. "greeting" and
-	// "." stand for the beginning and the end of a text. The empty reply breaks off.
+	// "." stand for the beginning and the end of a text. The empty reply breaks off, and
+	// mute says nothing.
 	says map[string][]string
 	// slices has replies go out byte by byte.
 	slices bool
@@ -28,6 +29,9 @@ type awkward struct {
 	texts []string
 	conns int
 }
+
+// mute stands for no reply at all.
+const mute = "…"
 
 // usual is what servers say.
 var usual = map[string]string{
@@ -144,8 +148,11 @@ func (a *awkward) answer(c net.Conn, verb string) bool {
 }
 
 func (a *awkward) say(c net.Conn, text string) bool {
-	if text == "" {
+	switch text {
+	case "":
 		return false
+	case mute:
+		return true
 	}
 	text += "\r\n"
 	size := len(text)

@@ -68,9 +68,9 @@ func newServer(settings SMTP, from, replyTo *mail.Address, t *outbound.Transport
 // roomWait is how long a mail waits at least for which there was no room.
 const roomWait = time.Second
 
-// mostWait is how long a call may wait for room: half of its time, so that a mail that
-// begins can end.
-func (s *server) mostWait(ctx context.Context) time.Duration {
+// mostWait is how long a call may wait for something before it begins: half of its time,
+// so that a mail that begins can end.
+func mostWait(ctx context.Context) time.Duration {
 	until, limited := ctx.Deadline()
 	if !limited {
 		return time.Minute
@@ -90,7 +90,9 @@ func (s *server) with(ctx context.Context, anew bool, do func(c *session) error)
 	}()
 	select {
 	case s.room <- struct{}{}:
-	case <-time.After(s.mostWait(ctx)):
+	case <-ctx.Done():
+		return s.failed(ctx, connecting, context.Cause(ctx))
+	case <-time.After(mostWait(ctx)):
 		return &outbound.Error{Kind: outbound.Wait, Op: op(connecting), After: roomWait, Err: errors.New("other mails go first")}
 	}
 	defer func() { <-s.room }()
@@ -114,14 +116,28 @@ func (s *server) take(ctx context.Context, anew bool) (*session, error) {
 			c.close(true)
 			continue
 		}
-		c.bind(ctx)
-		if err := agreed(c.Reset()); err == nil {
+		if c.resume(ctx) {
 			return c, nil
 		}
-		c.unbind()
 		c.close(false)
 	}
 	return s.open(ctx)
+}
+
+// resetWait is how long a conversation that was kept may take to go on: one whose other
+// end is gone without a word never does, and a new one is to have the rest of the time.
+const resetWait = 5 * time.Second
+
+// resume takes a conversation up again, if the server does.
+func (s *session) resume(ctx context.Context) bool {
+	brief, cancel := context.WithTimeout(ctx, min(resetWait, mostWait(ctx)))
+	defer cancel()
+	s.bind(brief)
+	if err := agreed(s.Reset()); !s.unbind() || err != nil {
+		return false
+	}
+	s.bind(ctx)
+	return true
 }
 
 func (s *server) kept() *session {

@@ -224,3 +224,32 @@ func TestALoginIsNotRepeatedInErrors(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A conversation whose other end has gone without a word does not cost the mail: a new
+// one has the rest of its time.
+func TestAConversationThatHasDied(t *testing.T) {
+	a := &awkward{says: script{"RSET": {mute}}}
+	p := opened(t, Settings{SMTP: at(a.serve(t))})
+	if _, err := p.Send(limited(t), letter); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := p.Send(ctx, letter); err != nil || len(a.taken()) != 2 || a.met() != 2 {
+		t.Errorf("%v; %d mails over %d connections", err, len(a.taken()), a.met())
+	}
+}
+
+// Whoever waits for room waits no longer than for what it is.
+func TestNobodyWaitsForRoomInVain(t *testing.T) {
+	p := opened(t, Settings{SMTP: SMTP{Host: "127.0.0.1", Port: 9, Policy: disabled}})
+	for range mostSessions {
+		p.carrier.(*server).room <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(limited(t))
+	cancel()
+	began := time.Now()
+	if _, err := p.Send(ctx, letter); outbound.KindOf(err) != outbound.Retry || time.Since(began) > time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+}
