@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"net/url"
 	"time"
@@ -80,16 +81,28 @@ func (p *Post) Send(ctx context.Context, m Mail) (id string, err error) {
 		return "", &outbound.Error{Kind: outbound.Retry, Op: "mail", Code: "rehearsed"}
 	}
 	n, _ := p.unclear.Get(m.ID)
-	if n >= len(pauses) {
+	switch n {
+	case len(pauses):
 		p.log.Warn("A mail was sent several times, and the mail server never said whether it took it; it is not sent again",
 			zap.String("recipient", m.To), zap.String("message_id", m.ID))
 		return m.ID, nil
+	case len(pauses) - 1: // the last attempt counts only where the server is well otherwise
+		if err := p.Check(ctx); err != nil {
+			return "", err //nolint:wrapcheck // of the kinds of lib/outbound
+		}
 	}
 	id, err = p.deliver(ctx, m, text)
 	var fault *outbound.Error
 	if errors.As(err, &fault) && fault.Kind == outbound.Unclear {
 		fault.After = pauses[n]
-		p.unclear.Put(m.ID, n+1)
+		if n < len(pauses)-1 || mayBeTaken(fault.Status) {
+			n++
+		}
+		p.unclear.Put(m.ID, n)
 	}
 	return id, err //nolint:wrapcheck // of the kinds of lib/outbound
 }
+
+// mayBeTaken reports whether a mail that was answered with an HTTP status, or zero for
+// none, is likely to be there: nothing has said that it failed.
+func mayBeTaken(status int) bool { return status < 300 || status == http.StatusGatewayTimeout }

@@ -1,0 +1,82 @@
+package mail
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"teleport-plugins/lib/config"
+	"teleport-plugins/lib/outbound"
+)
+
+// gateway is what stands before Mailgun: it answers as it is told to, or breaks off.
+type gateway struct {
+	sends, checks int // the status of answers to mails and to checks, zero for none
+	sent, checked int
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status := g.checks
+	if strings.HasSuffix(r.URL.Path, sendMail) {
+		status = g.sends
+		g.sent++
+	} else {
+		g.checked++
+	}
+	if status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(map[int]string{http.StatusOK: `{"id":"<1@example.com>"}`, http.StatusBadRequest: `{"message":"'from' parameter is missing"}`}[status]))
+}
+
+// post is one before the gateway, and the gateway.
+func (g *gateway) post(t *testing.T) *Post {
+	t.Helper()
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	return opened(t, Settings{Mailgun: Mailgun{Domain: "mg.example.com", PrivateKey: config.NewSecret("key-1"), APIBase: server.URL}})
+}
+
+// However long an outage lasts, a mail does not count as sent for it: it is sent again
+// until it is taken. Only one that is left without a word by a service that is well
+// counts as sent in the end.
+func TestNoMailIsLostInAnOutage(t *testing.T) {
+	for name, tc := range map[string]struct {
+		during gateway
+		lost   bool
+	}{
+		"a gateway that finds nothing behind it":    {during: gateway{sends: 502, checks: 502}},
+		"a gateway that takes checks alone":         {during: gateway{sends: 503, checks: 400}},
+		"a firewall that dislikes the text":         {during: gateway{sends: 403, checks: 400}},
+		"a redirect":                                {during: gateway{sends: 301, checks: 301}},
+		"a page that wants a login":                 {during: gateway{sends: 204, checks: 204}},
+		"broken connections":                        {during: gateway{}},
+		"broken connections, with a gateway before": {during: gateway{sends: 504, checks: 502}},
+		"no word, from a service that is well":      {during: gateway{checks: 400}, lost: true},
+		"no word in time, from one that is well":    {during: gateway{sends: 504, checks: 400}, lost: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &tc.during
+			p := g.post(t)
+			var err error
+			for range 10 * len(pauses) {
+				if _, err = p.Send(t.Context(), letter); err == nil {
+					break
+				}
+			}
+			if (err == nil) != tc.lost || tc.lost && g.sent != len(pauses) {
+				t.Fatalf("after %d attempts: %v", g.sent, err)
+			}
+			g.sends, g.checks = http.StatusOK, http.StatusBadRequest
+			before := g.sent
+			if _, err := p.Send(t.Context(), letter); err != nil || (g.sent == before) != tc.lost {
+				t.Errorf("after the outage: %v, %d attempts", err, g.sent-before)
+			}
+			if outbound.KindOf(err) == outbound.Unclear && outbound.AfterOf(err) != pauses[len(pauses)-1] {
+				t.Errorf("the pause was %v in the end", outbound.AfterOf(err))
+			}
+		})
+	}
+}
