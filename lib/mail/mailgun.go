@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 )
 
@@ -111,9 +112,13 @@ func (g *mailgun) refusal(call *outbound.Call, answer []byte, to string) *outbou
 	own := json.Unmarshal(answer, &t) == nil && t.Message != "" || strings.Trim(string(answer), "\" \r\n") == "Forbidden"
 	e := call.Fail(errors.New("the answer is not of the form that Mailgun gives"))
 	if !own {
+		if call.Status()/100 == 3 {
+			e.Hint = "redirects are not followed; see mailgun.api_base"
+		}
 		return e
 	}
-	e.Code, e.Err = cmp.Or(t.Message, "Forbidden"), errors.New(t.Message)
+	e.Code = message.Line(message.Cut(cmp.Or(t.Message, "Forbidden"), longestWord))
+	e.Err = errors.New(e.Code)
 	said := strings.ToLower(t.Message)
 	if to != "" && (strings.Contains(said, "'to' parameter") || strings.Contains(said, "authorized recipient")) {
 		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.ThePlace, "see that the address exists; domains for tests take only addresses that Mailgun's page lists"

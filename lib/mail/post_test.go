@@ -182,6 +182,8 @@ func TestMailgunsAnswers(t *testing.T) {
 		"too fast":             {429, `{"message":"Too many requests"}`, outbound.Wait, 0, outbound.Wait},
 		"out of order":         {500, `{"message":"Internal error"}`, outbound.Unclear, 0, outbound.Retry},
 		"a gateway":            {502, "<html>", outbound.Unclear, 0, outbound.Retry},
+		"a redirect":           {308, "", outbound.Unclear, 0, outbound.Retry},
+		"many words":           {401, `{"message":"` + strings.Repeat("x\\n", 1000) + `"}`, outbound.Refused, outbound.TheToken, outbound.Refused},
 		"silence":              {200, "", outbound.Unclear, 0, outbound.Retry},
 		"no id":                {200, `{"message":"Queued. Thank you."}`, outbound.Unclear, 0, outbound.Retry},
 	} {
@@ -192,7 +194,7 @@ func TestMailgunsAnswers(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			gun := Mailgun{Domain: "mg.example.com", PrivateKey: config.NewSecret("key-1"), APIBase: server.URL}
-			if _, err := opened(t, Settings{Mailgun: gun}).Send(t.Context(), letter); err == nil || outbound.KindOf(err) != tc.kind || outbound.ScopeOf(err) != tc.scope {
+			if _, err := opened(t, Settings{Mailgun: gun}).Send(t.Context(), letter); err == nil || len(err.Error()) > 500 || strings.Contains(err.Error(), "\n") || outbound.KindOf(err) != tc.kind || outbound.ScopeOf(err) != tc.scope {
 				t.Errorf("got %v, of the kind %q and scope %d", err, outbound.KindOf(err), outbound.ScopeOf(err))
 			}
 			again := opened(t, Settings{Mailgun: gun}) // without the limit that it was told

@@ -25,6 +25,9 @@ const (
 	longestWait = 10 * time.Minute
 )
 
+// longestWord is how much of what a server says is kept, in characters.
+const longestWord = 300
+
 func op(at stage) string { return "SMTP " + string(at) }
 
 // errWide is for an address that the server cannot take, and errWideSender for one of our
@@ -94,7 +97,7 @@ func (s *server) failed(ctx context.Context, at stage, err error) error {
 	case said:
 		outbound.Heard(ctx)
 		e.Hint = ""
-		e.Code = strings.TrimSpace(fmt.Sprintf("%d %s", r.code, message.Line(message.Cut(strings.TrimSpace(errText(err)), 300))))
+		e.Code = strings.TrimSpace(fmt.Sprintf("%d %s", r.code, message.Line(message.Cut(strings.TrimSpace(errText(err)), longestWord))))
 		r.sort(e)
 	case at == closing:
 		e.Kind = outbound.Unclear
