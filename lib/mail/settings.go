@@ -134,7 +134,7 @@ func (s *SMTP) Validate(f *config.Faults) {
 	}
 	if _, _, err := net.SplitHostPort(s.Host); err == nil {
 		f.Add("host", "the host has a port", "write the port as the key port")
-	} else if s.Host == "" || strings.ContainsAny(s.Host, "/@ \t\r\n") {
+	} else if s.Host == "" || strings.ContainsAny(s.Host, "/@[] \t\r\n") {
 		f.Add("host", "this is not the name of a server", `write for example "smtp.example.com"`)
 	}
 	if s.Port < 1 || s.Port > 65535 {
@@ -154,14 +154,27 @@ func (s *SMTP) Validate(f *config.Faults) {
 }
 
 func (s *SMTP) validateLogin(f *config.Faults) {
-	s.Auth = strings.ToLower(s.Auth)
-	switch {
-	case !slices.Contains([]string{authAny, authPlain, authLogin, authCRAMMD5, authXOAuth2, authNone}, s.Auth):
-		f.Add("auth", "this way to log in is unknown", `write "plain", "login", "cram-md5", "xoauth2" or "none"`)
-	case s.Auth == authXOAuth2:
+	tokens := f.Has("oauth")
+	switch s.Auth = strings.ToLower(s.Auth); s.Auth {
+	case authXOAuth2:
+		tokens = false
 		s.validateOAuth(f)
-	case s.Auth == authNone:
-	case s.Username != "" && !s.Password.IsSet():
+	case authNone:
+	case authAny, authPlain, authLogin, authCRAMMD5:
+		s.validatePassword(f, tokens)
+	default:
+		f.Add("auth", "this way to log in is unknown", `write "plain", "login", "cram-md5", "xoauth2" or "none"`)
+	}
+	if tokens && (s.Password.IsSet() || s.Auth == authNone) {
+		f.Warn("oauth", `it has no effect without auth = "xoauth2"`, "write that, or remove the section")
+	}
+}
+
+func (s *SMTP) validatePassword(f *config.Faults, tokens bool) {
+	switch missing := s.Username != "" && !s.Password.IsSet(); {
+	case missing && tokens:
+		f.Add("auth", "there is [smtp.oauth] in the place of a password", `write auth = "xoauth2"`)
+	case missing:
 		f.Add("password", "there is no password", `set the password of the user, or write auth = "none"`)
 	case s.Username == "" && (s.Password.IsSet() || s.Auth != authAny):
 		f.Add("username", "there is no user", `set the user to log in as, or write auth = "none"`)
