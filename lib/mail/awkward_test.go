@@ -14,7 +14,7 @@ import (
 // awkward is a mail server that says what a test wants it to, and otherwise what is
 // usual. It knows no more of the protocol than that.
 type awkward struct {
-	// says are the replies to a command, in turn; the last one holds on. "greeting" and
+	// says are the replies to a command or a whole line, in turn; the last one holds on. "greeting" and
 	// "." stand for the beginning and the end of a text. The empty reply breaks off, and
 	// mute says nothing.
 	says map[string][]string
@@ -99,11 +99,13 @@ func (a *awkward) talk(t *testing.T, c net.Conn) {
 		line = strings.TrimRight(line, "\r\n")
 		a.mu.Lock()
 		a.heard = append(a.heard, line)
-		a.mu.Unlock()
 		verb, _, _ = strings.Cut(line, " ")
-		if verb = strings.ToUpper(verb); usual[verb] == "" && a.says[verb] == nil {
+		if a.says[line] != nil {
+			verb = line
+		} else if usual[verb] == "" && a.says[verb] == nil {
 			verb = "AUTH" // an answer to a challenge
 		}
+		a.mu.Unlock()
 		switch verb {
 		case "DATA":
 			if !a.answer(c, verb) {
@@ -167,12 +169,12 @@ func (a *awkward) say(c net.Conn, text string) bool {
 	return true
 }
 
-// commands are the lines that it heard, by their verbs.
+// commands are the lines that it heard that begin so.
 func (a *awkward) commands(verb string) (lines []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, line := range a.heard {
-		if strings.HasPrefix(strings.ToUpper(line), verb) {
+		if strings.HasPrefix(line, verb) {
 			lines = append(lines, line)
 		}
 	}

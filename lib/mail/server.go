@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"teleport-plugins/lib/outbound"
+	"teleport-plugins/lib/recent"
 )
 
 // mostSessions bounds the conversations at once, since mailboxes do (Exchange Online:
 // three), and idleTime is how long one is kept that nobody uses.
 const (
 	mostSessions = 2
+	mostSlow     = 1000 // addresses of which it is remembered that nothing was answered in time
 	idleTime     = 30 * time.Second
 )
 
@@ -32,6 +34,8 @@ type server struct {
 	dialer net.Dialer
 	tokens *tokens
 	room   chan struct{} // one for each conversation
+	aside  chan struct{} // the part of it for slow addresses
+	slow   *recent.Memory[string, bool]
 	idle   time.Duration
 
 	mu    sync.Mutex
@@ -44,6 +48,7 @@ func newServer(settings SMTP, from, replyTo *mail.Address, t *outbound.Transport
 	}
 	s := &server{
 		SMTP: settings, from: from, wide: !isASCII(from.Address) || replyTo != nil && !isASCII(replyTo.Address), room: make(chan struct{}, mostSessions), idle: idleTime,
+		aside: make(chan struct{}, mostSessions-1), slow: recent.New[string, bool](mostSlow),
 		tokens: &tokens{OAuth: settings.OAuth, http: t.Client()},
 	}
 	if s.tls = t.TLS(); s.tls == nil {
@@ -78,9 +83,40 @@ func mostWait(ctx context.Context) time.Duration {
 	return time.Until(until) / 2
 }
 
-// with makes a call on a conversation, a new one if that is asked for. One that broke
-// off, or that the server has ended, is not used again.
-func (s *server) with(ctx context.Context, anew bool, do func(c *session) error) (err error) {
+// enter waits until there is room for a call about an address, and returns what ends its
+// stay. Those that were not answered in time before go one by one, so that there is room
+// for others beside them.
+func (s *server) enter(ctx context.Context, to string) (leave func(), err error) {
+	rooms := []chan struct{}{s.room}
+	if slow, _ := s.slow.Get(to); slow {
+		rooms = []chan struct{}{s.aside, s.room}
+	}
+	late := time.NewTimer(mostWait(ctx))
+	defer late.Stop()
+	held := 0
+	leave = func() {
+		for _, room := range rooms[:held] {
+			<-room
+		}
+	}
+	for _, room := range rooms {
+		select {
+		case room <- struct{}{}:
+			held++
+		case <-ctx.Done():
+			leave()
+			return nil, s.failed(ctx, connecting, context.Cause(ctx))
+		case <-late.C:
+			leave()
+			return nil, &outbound.Error{Kind: outbound.Wait, Op: op(connecting), After: roomWait, Err: errors.New("other mails go first")}
+		}
+	}
+	return leave, nil
+}
+
+// with makes a call about an address on a conversation, a new one if that is asked for.
+// One that broke off, or that the server has ended, is not used again.
+func (s *server) with(ctx context.Context, anew bool, to string, do func(c *session) error) (err error) {
 	ctx, call := outbound.Begin(ctx, op(connecting), "")
 	defer func() {
 		var fault *outbound.Error
@@ -88,19 +124,17 @@ func (s *server) with(ctx context.Context, anew bool, do func(c *session) error)
 			fault.Err = call.Fail(fault.Err).Err // says how long there was
 		}
 	}()
-	select {
-	case s.room <- struct{}{}:
-	case <-ctx.Done():
-		return s.failed(ctx, connecting, context.Cause(ctx))
-	case <-time.After(mostWait(ctx)):
-		return &outbound.Error{Kind: outbound.Wait, Op: op(connecting), After: roomWait, Err: errors.New("other mails go first")}
+	leave, err := s.enter(ctx, to)
+	if err != nil {
+		return err
 	}
-	defer func() { <-s.room }()
+	defer leave()
 	c, err := s.take(ctx, anew)
 	if err != nil {
 		return err
 	}
 	err = do(c)
+	s.slow.Put(to, isLate(err))
 	if c.unbind() && goesOn(err) {
 		s.keep(c)
 	} else {
@@ -175,7 +209,7 @@ func (s *server) drop(c *session) {
 
 // deliver implements carrier.
 func (s *server) deliver(ctx context.Context, m Mail, text []byte) (string, error) {
-	return m.ID, s.with(ctx, false, func(c *session) error {
+	return m.ID, s.with(ctx, false, m.To, func(c *session) error {
 		if err := s.address(ctx, c, m.To); err != nil {
 			return err
 		}
@@ -219,10 +253,10 @@ func (s *server) address(ctx context.Context, c *session, to string) error {
 // Check implements carrier. It begins a conversation of its own, since one that goes on
 // proves nothing of the present password.
 func (s *server) Check(ctx context.Context) error {
-	return s.with(ctx, true, func(c *session) error { return s.address(ctx, c, "") })
+	return s.with(ctx, true, "", func(c *session) error { return s.address(ctx, c, "") })
 }
 
 // prove implements carrier.
 func (s *server) prove(ctx context.Context, to string) error {
-	return s.with(ctx, false, func(c *session) error { return s.address(ctx, c, to) })
+	return s.with(ctx, false, to, func(c *session) error { return s.address(ctx, c, to) })
 }

@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -252,4 +253,43 @@ func TestNobodyWaitsForRoomInVain(t *testing.T) {
 	if _, err := p.Send(ctx, letter); outbound.KindOf(err) != outbound.Retry || time.Since(began) > time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
+}
+
+// Recipients whose mailboxes do not answer leave room for others, once that is known of
+// them.
+func TestSlowRecipientsLeaveRoomForOthers(t *testing.T) {
+	a := &awkward{says: script{"RCPT TO:<slow@example.com>": {mute}, "RCPT TO:<slower@example.com>": {mute}}}
+	p := opened(t, Settings{SMTP: at(a.serve(t))})
+	running, end := context.WithCancel(t.Context())
+	to := func(name string, d time.Duration) error {
+		ctx, cancel := context.WithTimeout(running, d)
+		defer cancel()
+		m := letter
+		m.To = name + "@example.com"
+		_, err := p.Send(ctx, m)
+		return err
+	}
+	slow := []string{"slow", "slower"}
+	for _, name := range slow {
+		if err := to(name, 50*time.Millisecond); outbound.KindOf(err) != outbound.Retry {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for _, name := range slow {
+		all.Go(func() { _ = to(name, time.Minute) })
+	}
+	for end := time.Now().Add(5 * time.Second); len(a.commands("RCPT TO:<slow")) < 3 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	for range 5 {
+		if err := to("oncall", time.Second); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := len(a.commands("RCPT TO:<slow")); got != 3 {
+		t.Errorf("%d of them are asked for at once", got-2)
+	}
+	end()
+	all.Wait()
 }
