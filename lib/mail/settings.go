@@ -61,15 +61,26 @@ type Sender struct {
 
 // Validate checks the addresses.
 func (s *Sender) Validate(f *config.Faults) {
-	const write = `write for example "teleport@example.com"`
-	if _, err := address(s.Address); s.Address == "" {
+	if s.Address == "" {
 		f.Add("sender", "there is no sender", write)
-	} else if err != nil {
-		f.Add("sender", err.Error(), write)
 	}
-	if _, err := address(s.ReplyTo); s.ReplyTo != "" && err != nil {
-		f.Add("reply_to", err.Error(), write)
+	for _, own := range []struct{ key, text string }{{"sender", s.Address}, {"reply_to", s.ReplyTo}} {
+		if _, err := address(own.text); own.text != "" && err != nil {
+			f.Add(own.key, err.Error(), writeInstead(own.text))
+		}
 	}
+}
+
+// write is what to do where there is no address.
+const write = `write for example "teleport@example.com"`
+
+// writeInstead is what to do about a text that is not one: most often it has a name that
+// ends before the address does.
+func writeInstead(text string) string {
+	if name, _, named := strings.Cut(text, "<"); named && strings.ContainsAny(name, `,;:()[]@\`) {
+		return `put the name in quotes, as in '"Teleport, Inc." <teleport@example.com>'`
+	}
+	return write
 }
 
 // address reads an address, which may have a display name.
