@@ -60,7 +60,10 @@ func (g *mailgun) deliver(ctx context.Context, m Mail, text []byte) (string, err
 	}
 	var t taken
 	if bad := json.Unmarshal(answer, &t); status == http.StatusOK && bad == nil && t.ID != "" {
-		return strings.Trim(t.ID, "<>"), nil
+		if id := strings.Trim(t.ID, "<>"); strings.Contains(id, "@") {
+			return id, nil
+		}
+		return m.ID, nil // which stands in the mail, in any case
 	}
 	return "", g.refusal(call, answer, m.To)
 }

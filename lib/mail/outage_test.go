@@ -80,3 +80,19 @@ func TestNoMailIsLostInAnOutage(t *testing.T) {
 		})
 	}
 }
+
+// The id that Mailgun gives is taken, if it can be one; the mail has its own in any case.
+func TestMailgunsIDs(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"id":"<20260302.1@mg.example.com>","message":"Queued. Thank you."}`: "20260302.1@mg.example.com",
+		`{"id":"20260302.1@mg.example.com"}`:                                  "20260302.1@mg.example.com",
+		`{"id":"4711","message":"ok"}`:                                        letter.ID,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
+		p := opened(t, Settings{Mailgun: Mailgun{Domain: "mg.example.com", PrivateKey: config.NewSecret("key-1"), APIBase: server.URL}})
+		if id, err := p.Send(t.Context(), letter); err != nil || id != want {
+			t.Errorf("%s gave %q, %v", answer, id, err)
+		}
+		server.Close()
+	}
+}
