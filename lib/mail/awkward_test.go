@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -82,11 +83,10 @@ func (a *awkward) reply(to string) string {
 }
 
 func (a *awkward) talk(t *testing.T, c net.Conn) {
-	go func() {
-		<-t.Context().Done()
-		_ = c.Close()
-	}()
-	defer func() { _ = c.Close() }()
+	raw := c
+	stop := context.AfterFunc(t.Context(), func() { _ = raw.Close() })
+	defer stop()
+	defer func() { _ = raw.Close() }()
 	if a.tlsNow {
 		c = tls.Server(c, a.secure)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"teleport-plugins/lib/config"
@@ -12,18 +13,38 @@ import (
 
 // gateway is what stands before Mailgun: it answers as it is told to, or breaks off.
 type gateway struct {
+	mu            sync.Mutex
 	sends, checks int // the status of answers to mails and to checks, zero for none
-	sent, checked int
+	sent          int
+}
+
+// asked is how it answers, and counts the mails.
+func (g *gateway) asked(path string) (status int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if strings.HasSuffix(path, sendMail) {
+		g.sent++
+		return g.sends
+	}
+	return g.checks
+}
+
+// count is how many mails there were.
+func (g *gateway) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.sent
+}
+
+// heal has it answer as Mailgun does when all is well.
+func (g *gateway) heal() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sends, g.checks = http.StatusOK, http.StatusBadRequest
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status := g.checks
-	if strings.HasSuffix(r.URL.Path, sendMail) {
-		status = g.sends
-		g.sent++
-	} else {
-		g.checked++
-	}
+	status := g.asked(r.URL.Path)
 	if status == 0 {
 		panic(http.ErrAbortHandler)
 	}
@@ -44,21 +65,21 @@ func (g *gateway) post(t *testing.T) *Post {
 // counts as sent in the end.
 func TestNoMailIsLostInAnOutage(t *testing.T) {
 	for name, tc := range map[string]struct {
-		during gateway
+		during *gateway
 		lost   bool
 	}{
-		"a gateway that finds nothing behind it":    {during: gateway{sends: 502, checks: 502}},
-		"a gateway that takes checks alone":         {during: gateway{sends: 503, checks: 400}},
-		"a firewall that dislikes the text":         {during: gateway{sends: 403, checks: 400}},
-		"a redirect":                                {during: gateway{sends: 301, checks: 301}},
-		"a page that wants a login":                 {during: gateway{sends: 204, checks: 204}},
-		"broken connections":                        {during: gateway{}},
-		"broken connections, with a gateway before": {during: gateway{sends: 504, checks: 502}},
-		"no word, from a service that is well":      {during: gateway{checks: 400}, lost: true},
-		"no word in time, from one that is well":    {during: gateway{sends: 504, checks: 400}, lost: true},
+		"a gateway that finds nothing behind it":    {during: &gateway{sends: 502, checks: 502}},
+		"a gateway that takes checks alone":         {during: &gateway{sends: 503, checks: 400}},
+		"a firewall that dislikes the text":         {during: &gateway{sends: 403, checks: 400}},
+		"a redirect":                                {during: &gateway{sends: 301, checks: 301}},
+		"a page that wants a login":                 {during: &gateway{sends: 204, checks: 204}},
+		"broken connections":                        {during: &gateway{}},
+		"broken connections, with a gateway before": {during: &gateway{sends: 504, checks: 502}},
+		"no word, from a service that is well":      {during: &gateway{checks: 400}, lost: true},
+		"no word in time, from one that is well":    {during: &gateway{sends: 504, checks: 400}, lost: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := &tc.during
+			g := tc.during
 			p := g.post(t)
 			var err error
 			for range 10 * len(pauses) {
@@ -66,13 +87,13 @@ func TestNoMailIsLostInAnOutage(t *testing.T) {
 					break
 				}
 			}
-			if (err == nil) != tc.lost || tc.lost && g.sent != len(pauses) {
-				t.Fatalf("after %d attempts: %v", g.sent, err)
+			if (err == nil) != tc.lost || tc.lost && g.count() != len(pauses) {
+				t.Fatalf("after %d attempts: %v", g.count(), err)
 			}
-			g.sends, g.checks = http.StatusOK, http.StatusBadRequest
-			before := g.sent
-			if _, err := p.Send(t.Context(), letter); err != nil || (g.sent == before) != tc.lost {
-				t.Errorf("after the outage: %v, %d attempts", err, g.sent-before)
+			g.heal()
+			before := g.count()
+			if _, err := p.Send(t.Context(), letter); err != nil || (g.count() == before) != tc.lost {
+				t.Errorf("after the outage: %v, %d attempts", err, g.count()-before)
 			}
 			if outbound.KindOf(err) == outbound.Unclear && outbound.AfterOf(err) != pauses[len(pauses)-1] {
 				t.Errorf("the pause was %v in the end", outbound.AfterOf(err))
