@@ -69,3 +69,30 @@ func TestCertificatesThatAreNoGood(t *testing.T) {
 		}
 	}
 }
+
+// A server that wants a certificate says so in words of TLS alone.
+func TestAServerThatWantsACertificate(t *testing.T) {
+	for _, implicit := range []bool{false, true} {
+		a := &awkward{says: script{"EHLO": {"250-mail\r\n250 STARTTLS"}}, tlsNow: implicit}
+		a.certified(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), net.IPv4(127, 0, 0, 1))
+		a.secure.ClientAuth = tls.RequireAnyClientCert
+		err := a.sends(t, letter, func(s *SMTP) { s.Policy, s.Implicit = mandatory, implicit })
+		if err == nil || !strings.Contains(err.Error(), "see client_cert and client_key in [smtp]") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A server that cannot be found or reached is put down to the keys that name it.
+func TestAServerThatIsNotThere(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	for _, s := range []SMTP{at(l), {Host: "nowhere.invalid", Port: 587, Policy: mandatory}} {
+		if err := opened(t, Settings{SMTP: s}).Check(limited(t)); outbound.KindOf(err) != outbound.Retry || !strings.HasSuffix(err.Error(), "; see host and port in [smtp]") {
+			t.Errorf("got %v", err)
+		}
+	}
+}

@@ -119,8 +119,12 @@ func (s *server) instead(at stage, err error, hint string) string {
 		return "name a port in [smtp] that speaks TLS from the first byte, or leave out implicit_tls at another port than 465"
 	case errors.As(err, new(tls.RecordHeaderError)):
 		return ""
+	case strings.Contains(err.Error(), "remote error: tls:") && strings.Contains(err.Error(), "certificate"):
+		return "the server does not take the certificate of the plugin, or wants one; see client_cert and client_key in [smtp]"
 	case at == connecting && !s.implicit() && isLate(err):
 		return "see host and port in [smtp]; a port that speaks TLS from the first byte needs implicit_tls = true"
+	case at == connecting:
+		return cmp.Or(hint, "see host and port in [smtp]")
 	}
 	return hint
 }
