@@ -1,10 +1,12 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 
@@ -74,6 +76,9 @@ func refusedToken(call *outbound.Call, err error) error {
 	e := call.Fail(err)
 	if e.Kind == outbound.Unclear {
 		e.Kind = outbound.Retry
+	}
+	if errors.As(err, new(*url.Error)) || call.Status() != 0 {
+		e.Hint = cmp.Or(e.Hint, "see token_url in [smtp.oauth]")
 	}
 	var said *oauth2.RetrieveError
 	if !errors.As(err, &said) {
