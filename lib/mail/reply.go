@@ -80,6 +80,14 @@ func goesOn(err error) bool {
 	return err == nil || said && r.code != 421 || errors.Is(err, errWide) || errors.Is(err, errWideSender)
 }
 
+// endedBefore reports whether a server has ended a conversation before it heard of
+// another mail, as those do that take so many over one connection.
+func endedBefore(err error) bool {
+	var e *outbound.Error
+	r, said := replyOf(sending, err)
+	return said && r.code == 421 && errors.As(err, &e) && e.Op == op(sending)
+}
+
 // failed sorts a failure by the stage and by what the server said. What is not a reply
 // says that nothing was done, unless the text had ended: then the server may have it.
 func (s *server) failed(ctx context.Context, at stage, err error) error {

@@ -129,33 +129,46 @@ func (s *server) with(ctx context.Context, anew bool, to string, do func(c *sess
 		return err
 	}
 	defer leave()
-	c, err := s.take(ctx, anew)
+	c, kept, err := s.take(ctx, anew)
 	if err != nil {
 		return err
 	}
 	err = do(c)
+	if kept && endedBefore(err) {
+		s.settle(c, err)
+		if c, err = s.open(ctx); err != nil {
+			return err
+		}
+		err = do(c)
+	}
 	s.slow.Put(to, isLate(err))
+	s.settle(c, err)
+	return err
+}
+
+// settle keeps a conversation after a call that ended so, if it goes on.
+func (s *server) settle(c *session, err error) {
 	if c.unbind() && goesOn(err) {
 		s.keep(c)
 	} else {
 		c.close(false)
 	}
-	return err
 }
 
 // take is a conversation that was kept, if it still goes on, or a new one.
-func (s *server) take(ctx context.Context, anew bool) (*session, error) {
+func (s *server) take(ctx context.Context, anew bool) (c *session, kept bool, err error) {
 	for c := s.kept(); c != nil; c = s.kept() {
 		if anew {
 			c.close(true)
 			continue
 		}
 		if c.resume(ctx) {
-			return c, nil
+			return c, true, nil
 		}
 		c.close(false)
 	}
-	return s.open(ctx)
+	c, err = s.open(ctx)
+	return c, false, err
 }
 
 // resetWait is how long a conversation that was kept may take to go on: one whose other

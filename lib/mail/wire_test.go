@@ -293,3 +293,25 @@ func TestSlowRecipientsLeaveRoomForOthers(t *testing.T) {
 	end()
 	all.Wait()
 }
+
+// A server that takes so many mails over one connection gets the next over another, at
+// once. One that takes none is not asked again.
+func TestALimitOfMailsForAConnection(t *testing.T) {
+	const over = "421 4.7.0 too many messages in this connection"
+	a := &awkward{says: script{"MAIL": {usual["MAIL"], over, usual["MAIL"], over}}}
+	p := opened(t, Settings{SMTP: at(a.serve(t))})
+	for range 2 {
+		if _, err := p.Send(limited(t), letter); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(a.taken()) != 2 || a.met() != 2 {
+		t.Errorf("%d mails over %d connections", len(a.taken()), a.met())
+	}
+	if _, err := p.Send(limited(t), letter); outbound.KindOf(err) != outbound.Wait || len(a.taken()) != 2 || a.met() != 3 {
+		t.Errorf("%v; %d mails over %d connections", err, len(a.taken()), a.met())
+	}
+	if _, err := p.Send(limited(t), letter); outbound.KindOf(err) != outbound.Wait || a.met() != 4 {
+		t.Errorf("%v, over %d connections", err, a.met())
+	}
+}
