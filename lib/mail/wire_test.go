@@ -234,7 +234,7 @@ func TestAConversationThatHasDied(t *testing.T) {
 	if _, err := p.Send(limited(t), letter); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if _, err := p.Send(ctx, letter); err != nil || len(a.taken()) != 2 || a.met() != 2 {
 		t.Errorf("%v; %d mails over %d connections", err, len(a.taken()), a.met())
