@@ -129,7 +129,7 @@ func (g *mailgun) refusal(call *outbound.Call, answer []byte, to string) *outbou
 	}
 	switch call.Status() {
 	case http.StatusUnauthorized:
-		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, `see mailgun.private_key, and whether the domain is in the region "eu"`
+		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, "see mailgun.private_key and mailgun.region; a key of the other region is not known"
 	case http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound:
 		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, "see mailgun.domain and mailgun.region, and the domain on Mailgun's page"
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
