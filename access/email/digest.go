@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"teleport-plugins/lib/mail"
 	"teleport-plugins/lib/message"
@@ -31,7 +32,8 @@ func (s *service) Remind(ctx context.Context, address string, r remind.Reminder)
 }
 
 // digest is the mail about access lists that are to be reviewed. Its id is made of what
-// it says, so that one that is repeated is the same mail.
+// it says and of the day, so that one that is repeated is the same mail, and one that says
+// the same a week later is not.
 func digest(r remind.Reminder, to, domain string) (mail.Mail, error) {
 	plain := r.Text(words, maxLists, func(string) bool { return true })
 	page := sheet{Title: r.Title(), Link: r.Link, Action: "View the access lists"}
@@ -43,8 +45,9 @@ func digest(r remind.Reminder, to, domain string) (mail.Mail, error) {
 		page.add(inert(message.Line(list.Title)), list.When(r.Now))
 	}
 	html, err := page.html()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", strings.ToLower(to), plain))
+	now := r.Now.UTC()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %s", strings.ToLower(to), plain, now.Format(time.DateOnly)))
 	return mail.Mail{
-		ID: "teleport." + hex.EncodeToString(sum[:16]) + "@" + domain, To: to, Date: r.Now.UTC(), Subject: r.Title(), Plain: plain, HTML: html,
+		ID: "teleport." + hex.EncodeToString(sum[:16]) + "@" + domain, To: to, Date: now.Truncate(time.Hour), Subject: r.Title(), Plain: plain, HTML: html,
 	}, err
 }

@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,16 @@ func TestDigests(t *testing.T) {
 	r.Now = now.Add(24 * time.Hour)
 	if later, _ := digest(r, "alice@example.com", "example.com"); later.ID == l.ID {
 		t.Error("the digest of the next day is the same mail")
+	}
+	r.Now = now.Add(20 * time.Minute)
+	if again, _ := digest(r, "Alice@example.com", "example.com"); !reflect.DeepEqual(again, l) {
+		t.Errorf("a digest that is repeated soon is %+v, and was %+v", again, l)
+	}
+	due := remind.Reminder{Now: now, Lists: []remind.Due{{Title: "Night Watch", Audit: now.Add(14 * 24 * time.Hour)}}}
+	week, _ := digest(due, "alice@example.com", "example.com")
+	due.Now = now.Add(7 * 24 * time.Hour)
+	if next, _ := digest(due, "alice@example.com", "example.com"); next.ID == week.ID || next.Plain != week.Plain {
+		t.Error("the digest of the next week, which says the same, is the same mail, which mail systems keep once")
 	}
 	for range 100 {
 		r.Lists = append(r.Lists, r.Lists[0])

@@ -114,6 +114,10 @@ func TestRefusedAccessTokens(t *testing.T) {
 		kind   outbound.Kind
 	}{
 		"the application is not known": {401, `{"error":"invalid_client","error_description":"hush-hush is wrong"}`, outbound.Refused},
+		"there is no such tenant":      {400, `{"error":"invalid_request","error_description":"AADSTS90002: Tenant 'x' not found."}`, outbound.Refused},
+		"there is no such scope":       {400, `{"error":"invalid_scope"}`, outbound.Refused},
+		"asked too often":              {429, `{"error":"slow_down"}`, outbound.Wait},
+		"an error without end":         {400, `{"error":"` + strings.Repeat("x\\n", 1000) + `"}`, outbound.Retry},
 		"the mailbox is closed":        {400, `{"error":"invalid_grant"}`, outbound.Refused},
 		"out of order":                 {503, `{"error":"temporarily_unavailable"}`, outbound.Retry},
 		"a gateway":                    {502, "<html>", outbound.Retry},
@@ -122,7 +126,7 @@ func TestRefusedAccessTokens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.status, s.answer = tc.status, tc.answer
 			_, err := s.rig(t, nil).tell(oncall, announce, pending())
-			if err == nil || outbound.KindOf(err) != tc.kind || outbound.RefusesToken(err) != (tc.kind == outbound.Refused) || strings.Contains(err.Error(), "hush-hush") {
+			if err == nil || outbound.KindOf(err) != tc.kind || outbound.RefusesToken(err) != (tc.kind == outbound.Refused) || strings.Contains(err.Error(), "hush-hush") || len(err.Error()) > 500 {
 				t.Errorf("got %v, of the kind %q", err, outbound.KindOf(err))
 			}
 		})

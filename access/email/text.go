@@ -2,6 +2,7 @@ package email
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -139,6 +140,6 @@ var (
 
 // inert keeps mail clients from making links of the addresses in a text, by a space
 // without width.
-func inert(s string) string { return addresses.Replace(s) }
+func inert(s string) string { return addresses.ReplaceAllString(s, "$0\u200B") }
 
-var addresses = strings.NewReplacer("://", "://\u200B", "www.", "www.\u200B", "WWW.", "WWW.\u200B")
+var addresses = regexp.MustCompile(`(?i)://|www\.|mailto:`)

@@ -148,6 +148,24 @@ func FuzzMail(f *testing.F) {
 	})
 }
 
+// What mail clients make links of is not there, in any case of its letters.
+func TestAddressesOfStrangersAreInert(t *testing.T) {
+	r := newRig(t, farend.Traits{}, nil)
+	v := pending()
+	v.Reason = "HtTpS://evil.example WwW.evil.example MAILTO:x@evil.example ftp://evil.example"
+	r.sent(announce, v)
+	for _, text := range r.far.Pages(oncall) {
+		for _, bad := range []string{"tps://evil", "www.evil", "mailto:x", "ftp://evil"} {
+			if strings.Contains(strings.ToLower(text), bad) {
+				t.Errorf("%q is in\n%s", bad, text)
+			}
+		}
+		if !strings.Contains(text, "WwW.\u200Bevil.example") {
+			t.Errorf("what is inert is not there as it was written:\n%s", text)
+		}
+	}
+}
+
 // Nothing in the part in HTML is from a stranger but text, and the link leads to Teleport.
 func TestHTMLHoldsNoMarkupOfStrangers(t *testing.T) {
 	r := newRig(t, farend.Traits{}, nil)

@@ -97,7 +97,9 @@ func (c *Caller) Do(ctx context.Context, step integration.Step, key string, fn f
 // Checked takes in what came of asking the service whether it accepts us. Requests
 // that wait since it refused the token go on as soon as it accepts it again.
 func (c *Caller) Checked(err error) {
-	c.Lanes.Heard(outbound.Answered(err))
+	if !outbound.HeldBack(err) {
+		c.Lanes.Heard(outbound.Answered(err))
+	}
 	switch {
 	case err == nil:
 		c.Lanes.Accept(lane.Token, time.Now(), true)

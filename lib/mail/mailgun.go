@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 )
 
@@ -59,7 +60,10 @@ func (g *mailgun) deliver(ctx context.Context, m Mail, text []byte) (string, err
 	}
 	var t taken
 	if bad := json.Unmarshal(answer, &t); status == http.StatusOK && bad == nil && t.ID != "" {
-		return strings.Trim(t.ID, "<>"), nil
+		if id := strings.Trim(t.ID, "<>"); strings.Contains(id, "@") {
+			return id, nil
+		}
+		return m.ID, nil // which stands in the mail, in any case
 	}
 	return "", g.refusal(call, answer, m.To)
 }
@@ -87,8 +91,8 @@ func passing(e *outbound.Error) error {
 	return e
 }
 
-// Prove implements carrier: nothing is known of an address before a mail is sent there.
-func (g *mailgun) Prove(context.Context, string) error { return nil }
+// prove implements carrier: nothing is known of an address before a mail is sent there.
+func (g *mailgun) prove(context.Context, string) error { return nil }
 
 func (g *mailgun) post(ctx context.Context, method, kind string, body io.Reader) (status int, answer []byte, err error) {
 	key, err := g.PrivateKey.Read() // each time, so that it can be replaced
@@ -111,9 +115,13 @@ func (g *mailgun) refusal(call *outbound.Call, answer []byte, to string) *outbou
 	own := json.Unmarshal(answer, &t) == nil && t.Message != "" || strings.Trim(string(answer), "\" \r\n") == "Forbidden"
 	e := call.Fail(errors.New("the answer is not of the form that Mailgun gives"))
 	if !own {
+		if call.Status()/100 == 3 {
+			e.Hint = "redirects are not followed; see mailgun.api_base"
+		}
 		return e
 	}
-	e.Code, e.Err = cmp.Or(t.Message, "Forbidden"), errors.New(t.Message)
+	e.Code = message.Line(message.Cut(cmp.Or(t.Message, "Forbidden"), longestWord))
+	e.Err = errors.New(e.Code)
 	said := strings.ToLower(t.Message)
 	if to != "" && (strings.Contains(said, "'to' parameter") || strings.Contains(said, "authorized recipient")) {
 		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.ThePlace, "see that the address exists; domains for tests take only addresses that Mailgun's page lists"
@@ -121,7 +129,7 @@ func (g *mailgun) refusal(call *outbound.Call, answer []byte, to string) *outbou
 	}
 	switch call.Status() {
 	case http.StatusUnauthorized:
-		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, `see mailgun.private_key, and whether the domain is in the region "eu"`
+		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, "see mailgun.private_key and mailgun.region; a key of the other region is not known"
 	case http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound:
 		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, "see mailgun.domain and mailgun.region, and the domain on Mailgun's page"
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:

@@ -1,16 +1,19 @@
 package mail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"teleport-plugins/lib/message"
 	"teleport-plugins/lib/outbound"
 )
 
@@ -74,12 +77,15 @@ func refusedToken(call *outbound.Call, err error) error {
 	if e.Kind == outbound.Unclear {
 		e.Kind = outbound.Retry
 	}
+	if errors.As(err, new(*url.Error)) || call.Status() != 0 {
+		e.Hint = cmp.Or(e.Hint, "see token_url in [smtp.oauth]")
+	}
 	var said *oauth2.RetrieveError
 	if !errors.As(err, &said) {
 		return e
 	}
-	e.Code, e.Err = said.ErrorCode, errors.New("the server gives out no token") // its answer may hold what is secret
-	if slices.Contains([]string{"invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope", "unsupported_grant_type", "access_denied"}, said.ErrorCode) {
+	e.Code, e.Err = message.Line(message.Cut(said.ErrorCode, longestWord)), errors.New("the server gives out no token") // its answer may hold what is secret
+	if slices.Contains([]string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope", "unsupported_grant_type", "access_denied"}, said.ErrorCode) {
 		e.Kind, e.Scope, e.Hint = outbound.Refused, outbound.TheToken, "see [smtp.oauth], and the rights of the application"
 	}
 	return e

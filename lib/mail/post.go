@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"net/url"
 	"time"
@@ -20,8 +21,8 @@ type carrier interface {
 	deliver(ctx context.Context, m Mail, text []byte) (id string, err error)
 	// Check says whether mails from the sender are taken at all.
 	Check(ctx context.Context) error
-	// Prove looks whether mails to an address are taken, without sending one.
-	Prove(ctx context.Context, to string) error
+	// prove looks whether mails to an address are taken, without sending one.
+	prove(ctx context.Context, to string) error
 }
 
 // Post carries mails. Make one with New; it may be used by several goroutines. The errors
@@ -48,7 +49,7 @@ func New(s Settings, t *outbound.Transport, log *zap.Logger) (p *Post, err error
 		}
 	}
 	if s.SMTP.Host != "" {
-		p.carrier, err = newServer(s.SMTP, p.from, t)
+		p.carrier, err = newServer(s.SMTP, p.from, p.replyTo, t)
 	} else {
 		p.carrier, err = newMailgun(s.Mailgun, t)
 	}
@@ -58,6 +59,11 @@ func New(s Settings, t *outbound.Transport, log *zap.Logger) (p *Post, err error
 // Domain is what stands behind the @ of the sender, in ASCII.
 func (p *Post) Domain() string { return domainOf(p.from) }
 
+// Prove looks whether mails to an address are taken, without sending one.
+func (p *Post) Prove(ctx context.Context, to string) error {
+	return p.prove(ctx, wire(to)) //nolint:wrapcheck // of the kinds of lib/outbound
+}
+
 // pauses follow the attempts at a mail whose fate is not known. A server that takes a mail
 // each time and never says so would fill a mailbox otherwise.
 var pauses = []time.Duration{0, 0, 10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute}
@@ -65,6 +71,7 @@ var pauses = []time.Duration{0, 0, 10 * time.Second, time.Minute, 5 * time.Minut
 // Send sends a mail once, and returns the id under which it goes. One whose fate was not
 // known so often that there is no further pause counts as sent: it most likely is.
 func (p *Post) Send(ctx context.Context, m Mail) (id string, err error) {
+	m.To = wire(m.To)
 	text, err := m.MIME(p.from, p.replyTo)
 	if err != nil {
 		return "", err
@@ -74,16 +81,28 @@ func (p *Post) Send(ctx context.Context, m Mail) (id string, err error) {
 		return "", &outbound.Error{Kind: outbound.Retry, Op: "mail", Code: "rehearsed"}
 	}
 	n, _ := p.unclear.Get(m.ID)
-	if n >= len(pauses) {
+	switch n {
+	case len(pauses):
 		p.log.Warn("A mail was sent several times, and the mail server never said whether it took it; it is not sent again",
 			zap.String("recipient", m.To), zap.String("message_id", m.ID))
 		return m.ID, nil
+	case len(pauses) - 1: // the last attempt counts only where the server is well otherwise
+		if err := p.Check(ctx); err != nil {
+			return "", err //nolint:wrapcheck // of the kinds of lib/outbound
+		}
 	}
 	id, err = p.deliver(ctx, m, text)
 	var fault *outbound.Error
 	if errors.As(err, &fault) && fault.Kind == outbound.Unclear {
 		fault.After = pauses[n]
-		p.unclear.Put(m.ID, n+1)
+		if n < len(pauses)-1 || mayBeTaken(fault.Status) {
+			n++
+		}
+		p.unclear.Put(m.ID, n)
 	}
 	return id, err //nolint:wrapcheck // of the kinds of lib/outbound
 }
+
+// mayBeTaken reports whether a mail that was answered with an HTTP status, or zero for
+// none, is likely to be there: nothing has said that it failed.
+func mayBeTaken(status int) bool { return status < 300 || status == http.StatusGatewayTimeout }

@@ -18,8 +18,10 @@ import (
 	"teleport-plugins/lib/outbound"
 )
 
+const oncall = "oncall@example.com"
+
 var letter = Mail{
-	ID: "1@example.com", To: "oncall@example.com", References: []string{"0@example.com"}, Date: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC),
+	ID: "1@example.com", To: oncall, References: []string{"0@example.com"}, Date: time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC),
 	Subject: "A subject", Plain: "A text", HTML: "<p>A text</p>",
 }
 
@@ -180,6 +182,8 @@ func TestMailgunsAnswers(t *testing.T) {
 		"too fast":             {429, `{"message":"Too many requests"}`, outbound.Wait, 0, outbound.Wait},
 		"out of order":         {500, `{"message":"Internal error"}`, outbound.Unclear, 0, outbound.Retry},
 		"a gateway":            {502, "<html>", outbound.Unclear, 0, outbound.Retry},
+		"a redirect":           {308, "", outbound.Unclear, 0, outbound.Retry},
+		"many words":           {401, `{"message":"` + strings.Repeat("x\\n", 1000) + `"}`, outbound.Refused, outbound.TheToken, outbound.Refused},
 		"silence":              {200, "", outbound.Unclear, 0, outbound.Retry},
 		"no id":                {200, `{"message":"Queued. Thank you."}`, outbound.Unclear, 0, outbound.Retry},
 	} {
@@ -190,12 +194,63 @@ func TestMailgunsAnswers(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			gun := Mailgun{Domain: "mg.example.com", PrivateKey: config.NewSecret("key-1"), APIBase: server.URL}
-			if _, err := opened(t, Settings{Mailgun: gun}).Send(t.Context(), letter); err == nil || outbound.KindOf(err) != tc.kind || outbound.ScopeOf(err) != tc.scope {
+			if _, err := opened(t, Settings{Mailgun: gun}).Send(t.Context(), letter); err == nil || len(err.Error()) > 500 || strings.Contains(err.Error(), "\n") || outbound.KindOf(err) != tc.kind || outbound.ScopeOf(err) != tc.scope {
 				t.Errorf("got %v, of the kind %q and scope %d", err, outbound.KindOf(err), outbound.ScopeOf(err))
 			}
 			again := opened(t, Settings{Mailgun: gun}) // without the limit that it was told
 			if err := again.Check(t.Context()); (err == nil) != (tc.check == "") || err != nil && outbound.KindOf(err) != tc.check {
 				t.Errorf("the check says %v, of the kind %q", err, outbound.KindOf(err))
+			}
+		})
+	}
+}
+
+// An address with a domain outside ASCII is one that every server takes. One whose other
+// part is outside ASCII needs a server that says so, whoever's it is.
+func TestAddressesOutsideASCII(t *testing.T) {
+	const narrow, wide, sender = "250-mail\r\n250 8BITMIME", "250-mail\r\n250 SMTPUTF8", "teleport@example.com"
+	for name, tc := range map[string]struct {
+		ehlo, from, replyTo, to string
+		lines                   []string // of the mail and before it
+		refused                 outbound.Scope
+	}{
+		"a domain":                     {narrow, sender, "", "alice@bücher.example", []string{"MAIL FROM:<teleport@example.com> BODY=8BITMIME", "RCPT TO:<alice@xn--bcher-kva.example>", "To: <alice@xn--bcher-kva.example>"}, 0},
+		"a domain as it is written":    {narrow, sender, "", "alice@BÜCHER.Example", []string{"RCPT TO:<alice@xn--bcher-kva.example>"}, 0},
+		"the domain of the sender":     {narrow, "teleport@bücher.example", "", oncall, []string{"MAIL FROM:<teleport@xn--bcher-kva.example> BODY=8BITMIME", "From: <teleport@xn--bcher-kva.example>"}, 0},
+		"the domain for answers":       {narrow, sender, "it@bücher.example", oncall, []string{"Reply-To: <it@xn--bcher-kva.example>"}, 0},
+		"a name":                       {wide, sender, "", "jürgen@example.com", []string{"MAIL FROM:<teleport@example.com> SMTPUTF8", "RCPT TO:<jürgen@example.com>", "To: <jürgen@example.com>"}, 0},
+		"a name, and a narrow server":  {narrow, sender, "", "jürgen@example.com", nil, outbound.ThePlace},
+		"the sender":                   {wide, "jürgen@example.com", "", oncall, []string{"MAIL FROM:<jürgen@example.com> SMTPUTF8"}, 0},
+		"the sender, a narrow server":  {narrow, "jürgen@example.com", "", oncall, nil, outbound.TheToken},
+		"for answers":                  {wide, sender, "jürgen@example.com", oncall, []string{"MAIL FROM:<teleport@example.com> SMTPUTF8"}, 0},
+		"for answers, a narrow server": {narrow, sender, "jürgen@example.com", oncall, nil, outbound.TheToken},
+		"nothing":                      {wide, sender, "", oncall, []string{"MAIL FROM:<teleport@example.com>"}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &awkward{says: script{"EHLO": {tc.ehlo}}}
+			s := Settings{SMTP: at(a.serve(t)), Sender: Sender{Address: tc.from, ReplyTo: tc.replyTo}}
+			s.SMTP.Helo = ""
+			p, err := New(s, outbound.NewTransport(outbound.Options{}), zap.NewNop())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := letter
+			m.To = tc.to
+			_, err = p.Send(limited(t), m)
+			if (err == nil) != (tc.lines != nil) || err != nil && (outbound.KindOf(err) != outbound.Refused || outbound.ScopeOf(err) != tc.refused) {
+				t.Fatalf("got %v", err)
+			}
+			said := strings.Join(a.commands(""), "\r\n") + "\r\n" + strings.Join(a.taken(), "") + "\r\n"
+			for _, line := range tc.lines {
+				if !strings.Contains(said, line+"\r\n") {
+					t.Errorf("%q is not in\n%s", line, said)
+				}
+			}
+			if err := p.Prove(limited(t), tc.to); (err == nil) != (tc.lines != nil) {
+				t.Errorf("the look at the address says %v", err)
+			}
+			if err := p.Check(limited(t)); (err != nil) != (tc.refused == outbound.TheToken) {
+				t.Errorf("the check says %v", err)
 			}
 		})
 	}

@@ -3,9 +3,12 @@ package mail
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +61,7 @@ var errEndless = fmt.Errorf("the mail server says more than %d MiB", mostHeard>>
 type session struct {
 	*smtp.Client
 	conn   *bounded
+	secure bool // nobody can read along
 	unbind func() bool
 	idle   *time.Timer
 }
@@ -89,67 +93,99 @@ func (s *server) open(ctx context.Context) (_ *session, err error) {
 		return nil, s.failed(ctx, connecting, err)
 	}
 	c := &session{conn: &bounded{Conn: raw}}
-	var conn net.Conn = c.conn
 	c.bind(ctx)
 	at := connecting
 	defer func() {
 		if err != nil {
 			c.unbind()
-			_ = conn.Close()
+			_ = raw.Close()
 			err = s.failed(ctx, at, err)
 		}
 	}()
 	if s.implicit() {
-		secure := tls.Client(conn, s.tls)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("TLS: %w", err)
-		}
-		conn = secure
+		err = s.encrypt(ctx, c, nil)
+	} else {
+		c.Client, err = smtp.NewClient(newTidy(c.conn, nil), s.Host)
 	}
-	if c.Client, err = smtp.NewClient(conn, s.Host); err != nil {
-		return nil, err //nolint:wrapcheck // sorted by failed
+	if err != nil {
+		return nil, err
 	}
 	at = greeting
-	if err = c.Hello(s.Helo); err != nil {
-		return nil, err //nolint:wrapcheck // the same
-	}
-	if !extended(c.Client) && (s.Policy != disabled || s.Username != "") {
-		return nil, errNoEHLO
+	if err = s.hello(c); err != nil {
+		return nil, err
 	}
 	at = securing
-	if err = s.secure(c); err != nil {
+	if err = s.startTLS(ctx, c); err != nil {
 		return nil, err
 	}
 	at = loggingIn
 	return c, s.login(ctx, c)
 }
 
-// errNoEHLO is for a server that took HELO in the place of EHLO, as the library tries: it
-// may offer more the next time.
-var errNoEHLO = errors.New("the server does not take EHLO")
+// encrypt goes on over TLS, where the server says what is left of its greeting.
+func (s *server) encrypt(ctx context.Context, c *session, said []byte) (err error) {
+	conn := tls.Client(c.conn, s.tls)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS: %w", err)
+	}
+	c.secure = true
+	c.Client, err = smtp.NewClient(newTidy(conn, said), s.Host)
+	return err //nolint:wrapcheck // sorted by failed
+}
 
-// extended reports whether a server has named anything that it can do.
-func extended(c *smtp.Client) bool {
-	return slices.ContainsFunc([]string{"STARTTLS", "AUTH", "SIZE", "8BITMIME", "PIPELINING", "ENHANCEDSTATUSCODES"}, func(name string) bool {
-		ok, _ := c.Extension(name)
-		return ok
-	})
+// refusal keeps why a command was refused, which the library hides where it knows
+// another one.
+type refusal struct{ err error }
+
+// HandleError implements smtp.ResponseErrorHandler.
+func (r *refusal) HandleError(_, _ string, _ *textproto.Conn, err error) error {
+	r.err = err
+	return err
+}
+
+// hello greets the server. The library tries HELO where EHLO is refused, after which
+// there is neither TLS nor a login: that will do where the server does not know EHLO, and
+// neither is needed.
+func (s *server) hello(c *session) error {
+	var ehlo refusal
+	c.ErrorHandlerRegistry.RegisterHandler(s.Host, "ehlo", &ehlo)
+	if err := c.Hello(s.Helo); err != nil || ehlo.err == nil {
+		return err //nolint:wrapcheck // sorted by failed
+	}
+	r, said := replyOf(greeting, ehlo.err)
+	if secret := s.Username != "" && s.Auth != authNone; said && r.persistent && !secret && (c.secure || s.Policy != mandatory) {
+		return nil
+	}
+	return ehlo.err
 }
 
 var errNoTLS = errors.New("the server does not offer STARTTLS")
 
-// secure switches to TLS, as the policy says.
-func (s *server) secure(c *session) error {
-	if s.implicit() || s.Policy == disabled {
+// greeted stands for the greeting of a server, which comes once and not again after
+// STARTTLS.
+const greeted = "220 \r\n"
+
+// startTLS switches to TLS, as the policy says.
+func (s *server) startTLS(ctx context.Context, c *session) error {
+	if c.secure || s.Policy == disabled {
 		return nil
 	}
-	switch offered, _ := c.Extension("STARTTLS"); {
-	case offered:
-		return c.StartTLS(s.tls) //nolint:wrapcheck // sorted by failed
-	case s.Policy == mandatory:
-		return errNoTLS
+	if offered, _ := c.Extension("STARTTLS"); !offered {
+		if s.Policy == mandatory {
+			return errNoTLS
+		}
+		return nil
 	}
-	return nil
+	if _, err := c.Text.Cmd("STARTTLS"); err != nil {
+		return err //nolint:wrapcheck // sorted by failed
+	}
+	if _, _, err := c.Text.ReadResponse(220); err != nil {
+		return err //nolint:wrapcheck // the same
+	}
+	if err := s.encrypt(ctx, c, []byte(greeted)); err != nil { // what else was said in clear is not read
+		return err
+	}
+	return s.hello(c)
 }
 
 // login logs in, where that is asked for. A server that knows no login is taken as it
@@ -159,8 +195,7 @@ func (s *server) login(ctx context.Context, c *session) error {
 	if s.Auth == authNone || s.Username == "" || !offered && s.Auth == authAny {
 		return nil
 	}
-	_, encrypted := c.TLSConnectionState()
-	way, err := s.wayIn(strings.Fields(strings.ToLower(list)), encrypted || local(s.Host))
+	way, err := s.wayIn(strings.Fields(strings.ToLower(list)), c.secure || local(s.Host))
 	if err != nil {
 		return err
 	}
@@ -168,15 +203,47 @@ func (s *server) login(ctx context.Context, c *session) error {
 	if err != nil {
 		return err
 	}
-	auth := map[string]smtp.Auth{
-		authPlain: smtp.PlainAuth("", s.Username, proof, s.Host, false), authLogin: smtp.LoginAuth(s.Username, proof, s.Host, false),
+	auth := map[string]smtp.Auth{ // that nobody can read along was seen to
+		authPlain: smtp.PlainAuth("", s.Username, proof, s.Host, true), authLogin: smtp.LoginAuth(s.Username, proof, s.Host, true),
 		authCRAMMD5: smtp.CRAMMD5Auth(s.Username, proof), authXOAuth2: smtp.XOAuth2Auth(s.Username, proof),
 	}[way]
 	if err = c.Auth(auth); err != nil {
 		s.tokens.forget() // it may be good no more
 	}
-	return err //nolint:wrapcheck // sorted by failed
+	return hide(err, s.Username, proof)
 }
+
+// hide takes out of an error of the login what proves who the plugin is: some servers
+// repeat what they did not understand, or a part of it.
+func hide(err error, user, proof string) error {
+	var said *textproto.Error
+	if err == nil || proof == "" {
+		return err
+	}
+	coded := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	secrets := []string{coded(proof), coded("\x00" + user + "\x00" + proof), coded("user=" + user + "\x01auth=Bearer " + proof + "\x01\x01")}
+	words := func(text string) string {
+		return code.ReplaceAllStringFunc(strings.ReplaceAll(text, proof, hidden), func(word string) string {
+			if slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(secret, word) || strings.Contains(word, secret) }) {
+				return hidden
+			}
+			return word
+		})
+	}
+	if errors.As(err, &said) {
+		return &textproto.Error{Code: said.Code, Msg: words(said.Msg)}
+	}
+	if text := words(err.Error()); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
+}
+
+// hidden stands where a secret stood, and code is what may be one in the way of the
+// protocol, in base64.
+const hidden = "(hidden)"
+
+var code = regexp.MustCompile(`[A-Za-z0-9+/]{6,}=*`)
 
 // proof is what proves who the plugin is: a token, or the password, which is read each
 // time, so that it can be replaced.
@@ -210,5 +277,5 @@ func (s *server) wayIn(offered []string, private bool) (string, error) {
 	return "", fmt.Errorf("%w: the server offers %q on this connection", errNoWay, strings.ToUpper(strings.Join(offered, " ")))
 }
 
-// local reports whether a host is this machine, as the library sees it.
+// local reports whether a host is this machine.
 func local(host string) bool { return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, host) }

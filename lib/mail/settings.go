@@ -61,15 +61,26 @@ type Sender struct {
 
 // Validate checks the addresses.
 func (s *Sender) Validate(f *config.Faults) {
-	const write = `write for example "teleport@example.com"`
-	if _, err := address(s.Address); s.Address == "" {
+	if s.Address == "" {
 		f.Add("sender", "there is no sender", write)
-	} else if err != nil {
-		f.Add("sender", err.Error(), write)
 	}
-	if _, err := address(s.ReplyTo); s.ReplyTo != "" && err != nil {
-		f.Add("reply_to", err.Error(), write)
+	for _, own := range []struct{ key, text string }{{"sender", s.Address}, {"reply_to", s.ReplyTo}} {
+		if _, err := address(own.text); own.text != "" && err != nil {
+			f.Add(own.key, err.Error(), writeInstead(own.text))
+		}
 	}
+}
+
+// write is what to do where there is no address.
+const write = `write for example "teleport@example.com"`
+
+// writeInstead is what to do about a text that is not one: most often it has a name that
+// ends before the address does.
+func writeInstead(text string) string {
+	if name, _, named := strings.Cut(text, "<"); named && strings.ContainsAny(name, `,;:()[]@\`) {
+		return `put the name in quotes, as in '"Teleport, Inc." <teleport@example.com>'`
+	}
+	return write
 }
 
 // address reads an address, which may have a display name.
@@ -78,16 +89,28 @@ func address(text string) (*mail.Address, error) {
 	if err != nil || !identity.IsEmail(a.Address) {
 		return nil, fmt.Errorf("%q is not one e-mail address", text)
 	}
+	a.Address = wire(a.Address)
 	return a, nil
 }
 
-// domainOf is what stands behind the @ of an address, in ASCII.
-func domainOf(a *mail.Address) string {
-	domain := a.Address[strings.LastIndexByte(a.Address, '@')+1:]
-	if ascii, err := idna.ToASCII(domain); err == nil {
-		return ascii
+// wire is an address as it goes over the wire: with a domain in ASCII (RFC 5890), which
+// every server takes.
+func wire(address string) string {
+	local, domain := address[:strings.LastIndexByte(address, '@')+1], address[strings.LastIndexByte(address, '@')+1:]
+	if ascii, err := idna.Lookup.ToASCII(domain); err == nil && !isASCII(domain) {
+		return local + ascii
 	}
-	return domain
+	return address
+}
+
+// isASCII reports whether a text goes to servers of every kind.
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
+}
+
+// domainOf is what stands behind the @ of an address that goes over the wire.
+func domainOf(a *mail.Address) string {
+	return a.Address[strings.LastIndexByte(a.Address, '@')+1:]
 }
 
 // SMTP is the section [smtp].
@@ -122,7 +145,7 @@ func (s *SMTP) Validate(f *config.Faults) {
 	}
 	if _, _, err := net.SplitHostPort(s.Host); err == nil {
 		f.Add("host", "the host has a port", "write the port as the key port")
-	} else if s.Host == "" || strings.ContainsAny(s.Host, "/@ \t\r\n") {
+	} else if s.Host == "" || strings.ContainsAny(s.Host, "/@[] \t\r\n") {
 		f.Add("host", "this is not the name of a server", `write for example "smtp.example.com"`)
 	}
 	if s.Port < 1 || s.Port > 65535 {
@@ -142,14 +165,27 @@ func (s *SMTP) Validate(f *config.Faults) {
 }
 
 func (s *SMTP) validateLogin(f *config.Faults) {
-	s.Auth = strings.ToLower(s.Auth)
-	switch {
-	case !slices.Contains([]string{authAny, authPlain, authLogin, authCRAMMD5, authXOAuth2, authNone}, s.Auth):
-		f.Add("auth", "this way to log in is unknown", `write "plain", "login", "cram-md5", "xoauth2" or "none"`)
-	case s.Auth == authXOAuth2:
+	tokens := f.Has("oauth")
+	switch s.Auth = strings.ToLower(s.Auth); s.Auth {
+	case authXOAuth2:
+		tokens = false
 		s.validateOAuth(f)
-	case s.Auth == authNone:
-	case s.Username != "" && !s.Password.IsSet():
+	case authNone:
+	case authAny, authPlain, authLogin, authCRAMMD5:
+		s.validatePassword(f, tokens)
+	default:
+		f.Add("auth", "this way to log in is unknown", `write "plain", "login", "cram-md5", "xoauth2" or "none"`)
+	}
+	if tokens && (s.Password.IsSet() || s.Auth == authNone) {
+		f.Warn("oauth", `it has no effect without auth = "xoauth2"`, "write that, or remove the section")
+	}
+}
+
+func (s *SMTP) validatePassword(f *config.Faults, tokens bool) {
+	switch missing := s.Username != "" && !s.Password.IsSet(); {
+	case missing && tokens:
+		f.Add("auth", "there is [smtp.oauth] in the place of a password", `write auth = "xoauth2"`)
+	case missing:
 		f.Add("password", "there is no password", `set the password of the user, or write auth = "none"`)
 	case s.Username == "" && (s.Password.IsSet() || s.Auth != authAny):
 		f.Add("username", "there is no user", `set the user to log in as, or write auth = "none"`)

@@ -198,6 +198,7 @@ func (s *session) check(ctx context.Context) error {
 func (s *session) noteCheck(err error) {
 	switch {
 	case err == nil || outbound.RefusesToken(err): // the reconciler states it
+	case outbound.HeldBack(err): // it was not asked
 	case outbound.KindOf(err) == outbound.Refused:
 		s.conditions.Set(reconcile.ConditionService, true, "")
 	case !outbound.Answered(err):

@@ -270,6 +270,11 @@ func TestTheServiceIsAskedNowAndThen(t *testing.T) {
 		if ok, reason := r.condition(reconcile.ConditionService); !ok {
 			t.Errorf("an overloaded service is taken for one that refuses us: %s", reason)
 		}
+		r.desk.with(func() { r.desk.check = func(context.Context) error { return heldBack() } })
+		time.Sleep(6 * time.Minute)
+		if ok, reason := r.condition(reconcile.ConditionService); !ok {
+			t.Errorf("a service that was not asked is taken for one that does not answer: %s", reason)
+		}
 		r.desk.with(func() { r.desk.check = func(context.Context) error { return refusedToken() } })
 		time.Sleep(6 * time.Minute)
 		if ok, reason := r.condition(reconcile.ConditionService); ok || !strings.Contains(reason, "invalid_auth") {
@@ -286,6 +291,11 @@ func TestTheServiceIsAskedNowAndThen(t *testing.T) {
 // overloaded is an answer that says nothing of the credentials.
 func overloaded() error {
 	return &outbound.Error{Kind: outbound.Retry, Op: "check", Code: "internal_error", Status: 503}
+}
+
+// heldBack is that the service was not asked, since other calls go first.
+func heldBack() error {
+	return &outbound.Error{Kind: outbound.Wait, Op: "check", After: time.Second, Err: errors.New("other calls go first")}
 }
 
 func TestWhatInspectFindsIsLogged(t *testing.T) {
