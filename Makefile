@@ -17,13 +17,8 @@ SMALL   := -gcflags=all=-dwarf=false '-gcflags=github.com/gravitational/teleport
 GOBUILD  = $(GO) build -trimpath -buildvcs=false $(SMALL) -ldflags '-s -w $(STAMP)'
 # Everything is built as the binaries are, so that nothing is compiled twice; the
 # race detector alone needs cgo. What vet finds, lint shows.
-export GOFLAGS := -trimpath -buildvcs=false $(SMALL) -gcflags=github.com/pb33f/...=-l -ldflags=-s -vet=off
+export GOFLAGS := -trimpath -buildvcs=false $(SMALL) -ldflags=-s -vet=off
 export CGO_ENABLED := 0
-
-# The validator of the vendors' API descriptions takes longer to compile than all
-# the rest: it is compiled only where the descriptions are, and without inlining,
-# which takes a third of the time off.
-CONTRACT := $(if $(TELEPORT_PLUGINS_API_SPECS),-tags contract)
 
 # Linters, pinned; they are built on first use.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -72,7 +67,7 @@ build/race/teleport-%: FORCE
 	CGO_ENABLED=1 $(GOBUILD) -race -o $@ ./$(call main_package,$*)
 
 test: build ## run all tests, those with the real binaries among them
-	PLUGINS_BIN=$(CURDIR)/build $(GO) test $(CONTRACT) -p 4 -parallel 4 -timeout 20m $(TESTFLAGS) $(PACKAGES)
+	PLUGINS_BIN=$(CURDIR)/build $(GO) test -p 4 -parallel 4 -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 # The binaries have the detector in them too. What they report would be lost among
 # the lines that the tests read, so that all reports go to files. What only repeats, or
@@ -94,10 +89,10 @@ new-service: ## add a service as a copy of the example: make new-service NAME=â€
 lint: ## check format, code, and the libraries for known vulnerabilities
 	@unformatted=$$($(GO) run $(GOFUMPT) -l access lib docker install); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofumpt -w):"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet $(CONTRACT) ./...
+	$(GO) vet ./...
 	$(GO) mod tidy -diff
-	$(GO) run $(STATICCHECK) $(CONTRACT) ./...
-	@dead=$$($(GO) run $(DEADCODE) -test $(CONTRACT) ./...) || exit 1; \
+	$(GO) run $(STATICCHECK) ./...
+	@dead=$$($(GO) run $(DEADCODE) -test ./...) || exit 1; \
 	if [ -n "$$dead" ]; then echo "never called:"; echo "$$dead"; exit 1; fi
 	@if curl -sfLo /dev/null --max-time 20 $(VULNDB)/index/db.json; then \
 		$(GO) run $(GOVULNCHECK) -db $(VULNDB) ./...; \

@@ -1,5 +1,3 @@
-//go:build contract
-
 // Package contract holds the calls of a PagerDuty client, and the answers of the
 // simulated account, against the description of the REST API that PagerDuty
 // itself publishes.
@@ -15,7 +13,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,18 +20,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
-	validation "github.com/pb33f/libopenapi-validator/errors"
-
 	"teleport-plugins/lib/sandbox/published"
+	"teleport-plugins/lib/sandbox/published/openapi"
 )
 
 // Checker is an http.RoundTripper that checks each call it carries, and the
 // answer to it. It may be used from several goroutines.
 type Checker struct {
-	v    validator.Validator
+	api  *openapi.Description
 	base http.RoundTripper
 
 	mu     sync.Mutex
@@ -58,17 +51,17 @@ func New(t *testing.T) *Checker {
 // NewUnattended is New for those who look at the Faults themselves.
 func NewUnattended(t *testing.T) *Checker {
 	t.Helper()
-	v := published.Load(t, func(dir string) (validator.Validator, error) {
+	api := published.Load(t, func(dir string) (*openapi.Description, error) {
 		text, err := os.ReadFile(filepath.Join(dir, "pagerduty", "rest-access-request-subset.json"))
 		if err != nil {
 			return nil, fmt.Errorf("reading PagerDuty's description: %w", err)
 		}
 		return load(text)
 	})
-	return &Checker{v: v, base: http.DefaultTransport, calls: make(map[string]int)}
+	return &Checker{api: api, base: http.DefaultTransport, calls: make(map[string]int)}
 }
 
-func load(text []byte) (validator.Validator, error) {
+func load(text []byte) (*openapi.Description, error) {
 	var tree map[string]any
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, fmt.Errorf("decoding PagerDuty's description: %w", err)
@@ -76,21 +69,11 @@ func load(text []byte) (validator.Validator, error) {
 	if err := supplement(tree); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(tree)
-	if err != nil {
-		return nil, fmt.Errorf("encoding PagerDuty's description: %w", err)
-	}
-	doc, err := libopenapi.NewDocument(text)
+	api, err := openapi.New(tree, nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading PagerDuty's description: %w", err)
 	}
-	v, errs := validator.NewValidator(doc, config.WithFormatAssertions(), config.WithStrictMode(),
-		config.WithStrictIgnorePaths(tolerated()...),
-		config.WithLogger(slog.New(slog.DiscardHandler)))
-	if len(errs) > 0 {
-		return nil, fmt.Errorf("reading PagerDuty's description: %v", errs)
-	}
-	return v, nil
+	return api, nil
 }
 
 // RoundTrip carries out and checks one call. Paths that are not described pass
@@ -103,8 +86,7 @@ func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := c.base.RoundTrip(req)
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	if described(req.URL.Path) {
-		ok, errs := c.v.ValidateHttpRequestSync(toPagerDuty(req, body))
-		c.note(req, "request", ok, errs)
+		c.note(req, "request", c.api.Request(toPagerDuty(req), body))
 	}
 	if err != nil || !described(req.URL.Path) {
 		return resp, err
@@ -113,10 +95,7 @@ func (c *Checker) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	copied := *resp
-	copied.Body = io.NopCloser(bytes.NewReader(answer))
-	ok, errs := c.v.ValidateHttpResponse(toPagerDuty(req, body), &copied)
-	c.note(req, fmt.Sprintf("answer %d", resp.StatusCode), ok, errs)
+	c.note(req, fmt.Sprintf("answer %d", resp.StatusCode), c.api.Answer(toPagerDuty(req), resp, answer))
 	return resp, nil
 }
 
@@ -135,10 +114,9 @@ func drain(body *io.ReadCloser) ([]byte, error) {
 }
 
 // toPagerDuty is the request as it would go to PagerDuty itself.
-func toPagerDuty(req *http.Request, body []byte) *http.Request {
+func toPagerDuty(req *http.Request) *http.Request {
 	out := req.Clone(req.Context())
 	out.URL.Scheme, out.URL.Host, out.Host = "https", "api.pagerduty.com", "api.pagerduty.com"
-	out.Body = io.NopCloser(bytes.NewReader(body))
 	return out
 }
 
@@ -147,19 +125,12 @@ func described(path string) bool {
 	return !strings.HasPrefix(path, "/abilities") && !strings.HasPrefix(path, "/priorities")
 }
 
-func (c *Checker) note(req *http.Request, what string, ok bool, errs []*validation.ValidationError) {
+func (c *Checker) note(req *http.Request, what string, fault error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[req.Method+" "+req.URL.Path]++
-	if ok {
-		return
-	}
-	for _, e := range errs {
-		text := e.Message + ": " + e.Reason
-		for _, s := range e.SchemaValidationErrors {
-			text += fmt.Sprintf("; %s: %s", s.FieldPath, s.Reason)
-		}
-		c.faults = append(c.faults, fmt.Sprintf("%s %s: %s: %s", req.Method, req.URL.RequestURI(), what, text))
+	if fault != nil {
+		c.faults = append(c.faults, fmt.Sprintf("%s %s: %s: %v", req.Method, req.URL.RequestURI(), what, fault))
 	}
 }
 

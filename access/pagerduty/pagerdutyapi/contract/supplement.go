@@ -1,5 +1,3 @@
-//go:build contract
-
 package contract
 
 import (
@@ -28,18 +26,19 @@ func nullable() []string {
 	}
 }
 
-// tolerated lists what the strict mode would refuse as undeclared.
-func tolerated() []string {
-	// PagerDuty's own Go library carries the address for the From header in this
-	// field of a note and sends it along.
-	list := []string{"$.body.note.user"}
-	// The properties that every object has are declared by a base schema, which
-	// the strict mode does not find behind two references.
-	for _, base := range []string{"id", "self", "summary", "type", "html_url"} {
-		list = append(list, "$.body.**."+base)
+// undeclared lists properties that PagerDuty takes and sends while the description does
+// not declare them.
+func undeclared() map[string]map[string]any {
+	text := map[string]any{"type": "string"}
+	return map[string]map[string]any{
+		// It is required, and in the vendor's own example.
+		"components/schemas/IncidentBody/properties": {"type": map[string]any{"enum": []any{"incident_body"}}},
+		// PagerDuty's own Go library carries the address for the From header in this
+		// field of a note and sends it along.
+		"paths/~1incidents~1{id}~1notes/post/requestBody/content/application~1json/schema/properties/note/properties": {
+			"user": map[string]any{"type": "object", "properties": map[string]any{"summary": text}},
+		},
 	}
-	// What may be null is checked, but the strict mode does not look behind it.
-	return append(list, "$.body.**.priority.name", "$.body.**.priority.description")
 }
 
 // supplement widens the description.
@@ -49,7 +48,17 @@ func supplement(tree map[string]any) error {
 		if err != nil {
 			return err
 		}
-		holder[key] = map[string]any{"nullable": true, "anyOf": []any{holder[key], map[string]any{"enum": []any{nil}, "nullable": true}}}
+		holder[key] = map[string]any{"anyOf": []any{holder[key], map[string]any{"type": "null"}}}
+	}
+	for at, more := range undeclared() {
+		holder, key, err := locate(tree, at)
+		if err != nil {
+			return err
+		}
+		properties, _ := holder[key].(map[string]any)
+		for name, schema := range more {
+			properties[name] = schema
+		}
 	}
 	// The text of an incident can be asked for, though only PagerDuty's own tools
 	// say so (PagerDuty/pagerduty-mcp-server, issue 65).
