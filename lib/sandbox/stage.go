@@ -13,8 +13,9 @@ import (
 	"teleport-plugins/lib/sandbox/scene"
 )
 
-// stepTime is how long a step waits for what it waits for.
-const stepTime = time.Minute
+// stepTime is how long a step waits for what it waits for. Half a minute is the lease of a
+// replica that dies, and on a busy machine everything takes longer.
+const stepTime = 3 * time.Minute
 
 // everywhere is the service of the scenes that concern all.
 const everywhere = ""

@@ -118,7 +118,7 @@ func (s *stage) url() string { return "http://" + s.address }
 // until waits until something is so at the sandbox.
 func (s *stage) until(what string, holds func() bool) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(s.Context(), 5*time.Minute)
 	defer cancel()
 	if err := s.Wait(ctx, holds); err != nil {
 		s.Fatalf("%s: %v", what, err)
