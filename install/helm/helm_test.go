@@ -36,14 +36,8 @@ func charts() (list []chart) {
 // annotation is something that the chart says of its plugin.
 func (c chart) annotation(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(c.dir, "Chart.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var about struct{ Annotations map[string]string }
-	if err := yaml.Unmarshal(text, &about); err != nil {
-		t.Fatal(err)
-	}
+	c.decode(t, "Chart.yaml", &about)
 	return about.Annotations[name]
 }
 
@@ -373,14 +367,8 @@ func TestOptions(t *testing.T) {
 // reviews reports whether a chart has a port on which presses come.
 func (c chart) reviews(t *testing.T) bool {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(c.dir, "values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var values struct{ Review map[string]any }
-	if err := yaml.Unmarshal(text, &values); err != nil {
-		t.Fatal(err)
-	}
+	c.decode(t, "values.yaml", &values)
 	_, listens := values.Review["listen"]
 	return listens
 }

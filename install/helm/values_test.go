@@ -41,6 +41,14 @@ func (c chart) read(t *testing.T, name string) string {
 	return string(text)
 }
 
+// decode reads a file of the chart that is YAML.
+func (c chart) decode(t *testing.T, name string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(c.read(t, name)), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // sample is a value of a type, as the reference names it.
 func sample(kind string) any {
 	switch {
