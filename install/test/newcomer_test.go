@@ -52,8 +52,8 @@ func clone(t *testing.T, commit string) checkout {
 	output(t, "git", "-C", c.dir, "checkout", "-q", commit)
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		// What an outer make or CI has set is not theirs, but for what lets them share what
-		// that has compiled: GOFLAGS and CGO_ENABLED.
+		// What an outer make or CI has set is not theirs. GOFLAGS and CGO_ENABLED stay, so
+		// that what it has compiled is used again.
 		if !slices.Contains([]string{
 			"VERSION", "GITREF", "EPOCH", "REVISION", "SERVICES", "IMAGE_TAG", "PLUGINS_BIN", "NEWCOMER", "CI",
 			"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "TELEPORT_PLUGINS_API_SPECS",

@@ -154,7 +154,7 @@ func TestAServerThatCloses(t *testing.T) {
 	}
 }
 
-// A refused recipient costs no connection, and the next mail is not told of it.
+// A refused recipient costs no connection, and the next mail does not notice it.
 func TestARefusalIsThatOfOneRecipient(t *testing.T) {
 	a := &awkward{says: script{"RCPT": {"550 5.1.1 unknown", "250 ok", "450 4.2.0 greylisted", "250 ok"}}}
 	p := opened(t, Settings{SMTP: at(a.serve(t))})
