@@ -82,9 +82,7 @@ func (c *Caller) Do(ctx context.Context, step integration.Step, key string, fn f
 		return err
 	}
 	c.Stepped(step, err, time.Since(start))
-	if !outbound.HeldBack(err) {
-		c.Lanes.Heard(outbound.Answered(err))
-	}
+	c.heard(err)
 	switch {
 	case err == nil && answered(): // what needs no call is no evidence
 		c.Accepted(true, "")
@@ -97,15 +95,20 @@ func (c *Caller) Do(ctx context.Context, step integration.Step, key string, fn f
 // Checked takes in what came of asking the service whether it accepts us. Requests
 // that wait since it refused the token go on as soon as it accepts it again.
 func (c *Caller) Checked(err error) {
-	if !outbound.HeldBack(err) {
-		c.Lanes.Heard(outbound.Answered(err))
-	}
+	c.heard(err)
 	switch {
 	case err == nil:
 		c.Lanes.Accept(lane.Token, time.Now(), true)
 		c.Accepted(true, "")
 	case outbound.RefusesToken(err):
 		c.refuseToken(err)
+	}
+}
+
+// heard takes in whether the service has answered a call. One that was not made is none.
+func (c *Caller) heard(err error) {
+	if !outbound.HeldBack(err) {
+		c.Lanes.Heard(outbound.Answered(err))
 	}
 }
 

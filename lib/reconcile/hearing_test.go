@@ -143,6 +143,21 @@ func TestAServiceThatAnswersAgainIsToldAll(t *testing.T) {
 	})
 }
 
+// A check that was not made, since a rate limit forbids it for now, says nothing of the
+// service.
+func TestAServiceThatIsNotAskedIsNotUnwell(t *testing.T) {
+	inTime(t, func(r *rig) {
+		x := r.start()
+		defer x.stop()
+		for range 5 {
+			x.Checked(fail(outbound.Wait))
+		}
+		if x.Unwell() {
+			t.Error("it is unwell")
+		}
+	})
+}
+
 // A doubt about an effect that nobody would ask for now is looked up all the same:
 // what happened is to be known.
 func TestADoubtAboutWhatIsNotWantedIsLookedUp(t *testing.T) {
